@@ -1,0 +1,52 @@
+# Two verbs for everyone: `make demo` and `make test`. The rest is for those who need it.
+.DEFAULT_GOAL := help
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
+
+.PHONY: help demo test check fast bench environment dev-environment test-tools clean lock
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+demo: environment ## start the daemon on an embedded bank of 8 emulated modems
+	@$(BIN)/modembank demo $(ARGS)
+
+test: dev-environment test-tools check ## install what the tests need and run the whole default suite
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: dev-environment ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fast: dev-environment ## the tests that need no Debian package
+	$(BIN)/pytest -n 2 -m "not oracle and not peer"
+
+bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 15 minutes)
+	$(BIN)/python tests/bench/run.py $(ARGS)
+
+environment: $(VENV)/installed ## create the virtual environment with the locked dependencies
+
+dev-environment: $(VENV)/installed-dev ## the same with the tools for tests
+
+$(VENV)/installed: requirements.lock requirements-build.lock tools/environment.sh pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/environment.sh $(VENV) requirements.lock requirements-build.lock
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock requirements-build.lock tools/environment.sh pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/environment.sh $(VENV) requirements-dev.lock
+	@touch $@ $(VENV)/installed
+
+test-tools: ## Debian's packages that tests and benchmarks compare with
+	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools
+
+lock: ## resolve the dependencies again (needs uv); the lock files name no host
+	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) --group build -o requirements-build.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

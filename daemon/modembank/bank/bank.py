@@ -1,0 +1,212 @@
+"""The bank: slots from the configuration, one supervised worker each, and the orders faces may give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from modembank.bank.claims import Claims
+from modembank.bank.errors import NoSuchSlot, NotNow
+from modembank.bank.line import LineListener
+from modembank.bank.view import ModemView
+from modembank.bank.worker import SlotSurroundings, SlotWorker
+from modembank.bus import Bus
+from modembank.clock import Clock
+from modembank.config import BankConfig, PortEntry
+from modembank.events import SimChanged
+from modembank.metrics import Metrics
+from modembank.modem import (
+    AdminState,
+    InboundSink,
+    Learnt,
+    ModemSettings,
+    ModemState,
+    Opener,
+    PinRecord,
+    PowerSwitch,
+    SimAccess,
+    Timings,
+    TranscriptLine,
+    UssdAnswer,
+)
+from modembank.port import PortConfig, open_port
+from modembank.sim import Sims
+from modembank.supervision import RestartPolicy, Supervisor
+
+_log = structlog.get_logger()
+STOP_S = 10.0
+"""The bank is down within this time, whatever its modems do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankOptions:
+    """What seldom differs: deadlines, how ports are opened, where PIN tries are remembered, port power."""
+
+    timings: Timings = field(default_factory=Timings)
+    opener: Opener = open_port
+    state_dir: Path | None = None
+    """Keeps which PINs failed across restarts; None: in memory only."""
+    power: PowerSwitch | None = None
+    stagger_s: float = 0.25
+    """Between the first openings of two neighbouring slots."""
+
+
+class Bank:
+    """All slots of the box."""
+
+    def __init__(
+        self,
+        config: BankConfig,
+        sims: Sims,
+        sink: InboundSink,
+        listener: LineListener,
+        *,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics | None = None,
+        options: BankOptions = BankOptions(),
+    ) -> None:
+        """Prepare the slots; ``start`` opens them."""
+        self._sims = sims
+        self._bus = bus
+        self._metrics = metrics
+        self._supervisor = Supervisor()
+        self._unsubscribe: Callable[[], None] | None = None
+        self._counted: dict[tuple[str, str], int] = {}
+        around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
+        record = PinRecord(options.state_dir / "failed-pins.json" if options.state_dir is not None else None)
+        learnt = Learnt()
+        self._workers: dict[str, SlotWorker] = {}
+        for number, entry in enumerate(config.port):
+            settings = ModemSettings(
+                slot=slot_name(entry, number),
+                port=PortConfig(entry.path, entry.baudrate, entry.label),
+                access=SimAccess(_pin_for(entry, sims), record),
+                timings=options.timings,
+                opener=options.opener,
+                learnt=learnt,
+                power=options.power,
+            )
+            self._workers[settings.slot] = SlotWorker(settings, around, number * options.stagger_s)
+
+    async def start(self) -> None:
+        """Start every slot's worker and return at once."""
+        self._unsubscribe = self._bus.subscribe(SimChanged, self._sim_changed)
+        for worker in self._workers.values():
+            self._begin(worker)
+
+    async def stop(self) -> bool:
+        """Stop all slots within STOP_S; return whether all ended in time.
+
+        No message is taken any more, an exchange in flight may finish, what takes too long ends as UNKNOWN.
+        """
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        return await self._supervisor.stop_all(STOP_S)
+
+    # -- what faces see
+
+    def modems(self) -> list[ModemView]:
+        """Return a snapshot of every slot, in the order of the configuration."""
+        return [worker.view() for worker in self._workers.values()]
+
+    def modem(self, slot: str) -> ModemView:
+        """Return one slot's snapshot. Raises NoSuchSlot."""
+        return self._worker(slot).view()
+
+    def transcript(self, slot: str, last: int | None = None) -> list[TranscriptLine]:
+        """Return the last lines between us and the modem, masked, oldest first. Raises NoSuchSlot."""
+        return self._worker(slot).modem.transcript.lines(last)
+
+    # -- what faces may ask
+
+    def reset(self, slot: str) -> None:
+        """Restart the modem after the exchange in flight; one out of service is tried again at once.
+
+        Raises NoSuchSlot, or NotNow for a disabled one.
+        """
+        worker = self._worker(slot)
+        if worker.admin is AdminState.DISABLED:
+            raise NotNow(slot, "is disabled")
+        worker.modem.reset()
+
+    async def disable(self, slot: str) -> None:
+        """Close the port and leave it alone until ``enable``; the exchange in flight may finish. Raises NoSuchSlot."""
+        worker = self._worker(slot)
+        worker.wish(AdminState.DISABLED)
+        await self._supervisor.stop(_task_name(slot), STOP_S)
+
+    def enable(self, slot: str) -> None:
+        """Serve again, also after ``drain``. Raises NoSuchSlot."""
+        worker = self._worker(slot)
+        worker.wish(AdminState.ENABLED)
+        if _task_name(slot) not in self._supervisor.names():
+            self._begin(worker)
+
+    def drain(self, slot: str) -> None:
+        """Give the modem no new message to send; it goes on receiving. Raises NoSuchSlot, or NotNow when disabled."""
+        worker = self._worker(slot)
+        if worker.admin is AdminState.DISABLED:
+            raise NotNow(slot, "is disabled")
+        worker.wish(AdminState.DRAINING)
+
+    async def ussd(self, slot: str, code: str) -> UssdAnswer:
+        """Ask a USSD code such as ``*100#``. Raises NoSuchSlot, UssdFailed."""
+        return await self._worker(slot).modem.ussd(code)
+
+    # -- metrics
+
+    def observe(self) -> None:
+        """Bring gauges and counters up to date; called when metrics are read."""
+        if self._metrics is None:
+            return
+        states = dict.fromkeys(ModemState, 0)
+        for slot, worker in self._workers.items():
+            states[worker.modem.state] += 1
+            serving = worker.modem.serving
+            if serving is not None and serving.watch.radio.signal_dbm is not None:
+                self._metrics.signal.labels(slot).set(serving.watch.radio.signal_dbm)
+            for result, count in worker.modem.results.items():
+                new = count - self._counted.get((slot, result), 0)
+                self._counted[(slot, result)] = count
+                self._metrics.at_commands.labels(slot, result).inc(new)
+        for state, number in states.items():
+            self._metrics.modems.labels(state.value).set(number)
+
+    # -- inside
+
+    def _begin(self, worker: SlotWorker) -> None:
+        self._supervisor.start(_task_name(worker.slot), worker.run, RestartPolicy())
+
+    def _sim_changed(self, event: SimChanged) -> None:
+        for worker in self._workers.values():
+            if worker.sim_id is not None and self._sims.get(worker.sim_id).id == event.sim:
+                worker.reconsider()
+
+    def _worker(self, slot: str) -> SlotWorker:
+        worker = self._workers.get(slot)
+        if worker is None:
+            raise NoSuchSlot(slot)
+        return worker
+
+
+def slot_name(entry: PortEntry, number: int) -> str:
+    """Return a slot's name: its label, else its place in the configuration counted from 1."""
+    return entry.label or f"slot-{number + 1:02d}"
+
+
+def _task_name(slot: str) -> str:
+    return f"modem[{slot}].worker"
+
+
+def _pin_for(entry: PortEntry, sims: Sims) -> Callable[[str | None], str]:
+    def pin_for(iccid: str | None) -> str:
+        """The SIM's own entry counts before the port's: cards move."""
+        configured = sims.configured(iccid)
+        return configured.pin if configured is not None and configured.pin else entry.pin
+
+    return pin_for

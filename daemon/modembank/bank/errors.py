@@ -1,0 +1,21 @@
+"""What can be wrong with an order to the bank."""
+
+from __future__ import annotations
+
+from modembank.errors import Conflict, NotFound
+
+
+class NoSuchSlot(NotFound):
+    """No slot of that name is configured."""
+
+    def __init__(self, slot: str) -> None:
+        """Name the slot."""
+        super().__init__(what="modem", which=slot)
+
+
+class NotNow(Conflict):
+    """The slot is in a state in which this cannot be done."""
+
+    def __init__(self, slot: str, why: str) -> None:
+        """Name the slot and the reason."""
+        super().__init__(why=f"{slot} {why}")

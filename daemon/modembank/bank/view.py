@@ -1,0 +1,125 @@
+"""What faces see of a slot: a snapshot, complete and immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modembank.modem import AdminState, AttemptOutcome, FailedReason, Has, Modem, ModemState, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Since the daemon started."""
+
+    accepted: int
+    rejected: int
+    unknown: int
+    not_sent: int
+    received: int
+    calls_refused: int
+    commands: Mapping[str, int]
+    """AT commands by their final result; ``timeout`` for those that had none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModemView:
+    """One slot as it is now. Times are unix milliseconds; empty strings and None mean not known."""
+
+    slot: str
+    path: str
+    state: ModemState
+    admin: AdminState
+    failed: FailedReason | None
+    reason: str
+    """Why the state is what it is (a StateChangeReason's value)."""
+    detail: str
+    since: int
+    imei: str
+    manufacturer: str
+    model: str
+    firmware: str
+    vendor: str
+    """The name of the quirks in force."""
+    sim_id: int | None
+    able_to_send: bool
+    operator: str
+    registration: str
+    signal_dbm: int | None
+    capabilities: tuple[str, ...]
+    lacks: Mapping[str, str]
+    """Feature to sentence."""
+    storage: tuple[Storage, ...]
+    counters: Counters
+    recovery: tuple[str, ...]
+    """The latest rungs that were climbed, oldest first."""
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFacts:
+    """What the slot itself knows, beside its modem."""
+
+    slot: str
+    path: str
+    admin: AdminState
+    since: int
+    sim_id: int | None
+    line_is_up: bool
+
+
+def view_of(facts: SlotFacts, modem: Modem) -> ModemView:
+    """Put a snapshot together."""
+    known, serving, last = modem.known, modem.serving, modem.machine.last
+    capabilities = known.capabilities if known is not None else None
+    radio = serving.watch.radio if serving is not None else None
+    able = [feature for feature, found in capabilities.findings.items() if found.has is Has.YES] if capabilities else []
+    return ModemView(
+        slot=facts.slot,
+        path=facts.path,
+        state=modem.state,
+        admin=facts.admin,
+        failed=last.failed,
+        reason=last.reason.value,
+        detail=last.detail,
+        since=facts.since,
+        imei=capabilities.imei if capabilities else "",
+        manufacturer=capabilities.manufacturer if capabilities else "",
+        model=capabilities.model if capabilities else "",
+        firmware=capabilities.firmware if capabilities else "",
+        vendor=known.quirks.name if known is not None else "",
+        sim_id=facts.sim_id,
+        able_to_send=facts.line_is_up,
+        operator=(radio.operator or "") if radio is not None else "",
+        registration=radio.describe() if radio is not None else "",
+        signal_dbm=radio.signal_dbm if radio is not None else None,
+        capabilities=tuple(feature.value for feature in able),
+        lacks={feature.value: text for feature, text in capabilities.sentences().items()} if capabilities else {},
+        storage=storage_of(modem),
+        counters=counters_of(modem),
+        recovery=tuple(f"{climb.rung.value} ({climb.trouble.value})" for climb in modem.recovery.climbs),
+        last_error=modem.last_error,
+    )
+
+
+def storage_of(modem: Modem) -> tuple[Storage, ...]:
+    """Fill of each memory when last looked at, the later look winning."""
+    serving = modem.serving
+    if serving is None:
+        return ()
+    fills = {**serving.receiving.reader.storage, **serving.watch.storage}
+    return tuple(fills[name] for name in sorted(fills))
+
+
+def counters_of(modem: Modem) -> Counters:
+    """The modem's counters, those of the present stretch of service included."""
+    totals, serving = modem.totals, modem.serving
+    return Counters(
+        accepted=totals.get(AttemptOutcome.ACCEPTED, 0),
+        rejected=totals.get(AttemptOutcome.REJECTED, 0),
+        unknown=totals.get(AttemptOutcome.UNKNOWN, 0),
+        not_sent=totals.get(AttemptOutcome.NOT_SENT, 0),
+        received=modem.received + (serving.receiving.received if serving is not None else 0),
+        calls_refused=modem.calls_refused + (serving.watch.calls_refused if serving is not None else 0),
+        commands=dict(modem.results),
+    )

@@ -1,0 +1,203 @@
+"""The one TOML configuration file: its shape, its defaults, and errors that name file, line and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from modembank.errors import ModembankError
+
+NonNegative = Annotated[int, msgspec.Meta(ge=0)]
+NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class ConfigError(ModembankError):
+    """The configuration cannot be used; the text says where and what is allowed."""
+
+    key = "invalid_config"
+    template = "{file}:{line}: {problem}"
+
+
+class BoxConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[box]``: who this box is and where it keeps its data."""
+
+    id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")] = "modembank"
+    site: str = ""
+    data_dir: str = "/var/lib/modembank"
+    region: Annotated[str, msgspec.Meta(pattern="^([A-Z]{2})?$")] = ""
+    """ISO 3166 country of national numbers; empty: only international numbers are understood."""
+
+
+class WebConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[web]``: where the API and the pages listen."""
+
+    listen: Annotated[str, msgspec.Meta(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:8080"
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class PortEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[[bank.port]]``: one modem's port, a tty path or a ``socket://`` / ``rfc2217://`` address."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1)]
+    label: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{0,32}$")] = ""
+    baudrate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 115_200
+    pin: Annotated[str, msgspec.Meta(pattern="^([0-9]{4,8})?$")] = ""
+
+
+class BankConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[bank]``: which modems belong to the box."""
+
+    discovery: Literal["static"] = "static"
+    port: tuple[PortEntry, ...] = ()
+
+
+class LimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Limits of a SIM, in segments per rolling window; 0 means no such limit. The defaults are cautious."""
+
+    min_interval_s: NonNegativeFloat = 2.0
+    per_minute: NonNegative = 15
+    per_hour: NonNegative = 200
+    per_day: NonNegative = 1000
+    per_month: NonNegative = 0
+    recipients_per_month: NonNegative = 0
+
+
+class SimLimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[sim.limits]``: only the limits that differ from the box's."""
+
+    min_interval_s: NonNegativeFloat | None = None
+    per_minute: NonNegative | None = None
+    per_hour: NonNegative | None = None
+    per_day: NonNegative | None = None
+    per_month: NonNegative | None = None
+    recipients_per_month: NonNegative | None = None
+
+
+class SimConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[[sim]]``: what is known of one SIM, by its ICCID."""
+
+    iccid: Annotated[str, msgspec.Meta(pattern="^[0-9]{18,20}$")]
+    label: str = ""
+    msisdn: Annotated[str, msgspec.Meta(pattern=r"^(\+[0-9]{6,15})?$")] = ""
+    pin: Annotated[str, msgspec.Meta(pattern="^([0-9]{4,8})?$")] = ""
+    limits: SimLimitsConfig = SimLimitsConfig()
+
+
+class SendingConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[sending]``: the box's defaults for messages that do not say otherwise."""
+
+    valid_for_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 86_400)] = 2 * 86_400
+    on_unknown: Literal["hold", "resend"] = "hold"
+    max_segments: Annotated[int, msgspec.Meta(ge=1, le=255)] = 10
+
+
+class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[log]``: how much, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+    show_numbers: bool = False
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole file."""
+
+    box: BoxConfig = BoxConfig()
+    web: WebConfig = WebConfig()
+    bank: BankConfig = BankConfig()
+    limits: LimitsConfig = LimitsConfig()
+    sim: tuple[SimConfig, ...] = ()
+    sending: SendingConfig = SendingConfig()
+    log: LogConfig = LogConfig()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file; raises ConfigError naming file, line, key and what is allowed."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(file=path, line=0, problem=f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(file=path, line=0, problem="is not UTF-8 text") from error
+    try:
+        parsed = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(file=path, line=_line_in(str(error)), problem=f"is not TOML: {error}") from error
+    try:
+        config = msgspec.convert(parsed, Config)
+    except msgspec.ValidationError as error:
+        problem, line = _explain(str(error), text)
+        raise ConfigError(file=path, line=line, problem=problem) from error
+    _check_whole(config, path, text)
+    return config
+
+
+def _check_whole(config: Config, path: Path, text: str) -> None:
+    seen: set[str] = set()
+    for port in config.bank.port:
+        if port.path in seen:
+            line = _line_of(text, re.escape(port.path), occurrence=2)
+            raise ConfigError(file=path, line=line, problem=f"bank.port: {port.path} is listed twice")
+        seen.add(port.path)
+    labels = [port.label for port in config.bank.port if port.label]
+    for label in labels:
+        if labels.count(label) > 1:
+            line = _line_of(text, re.escape(label), occurrence=2)
+            raise ConfigError(file=path, line=line, problem=f"bank.port: the label {label} is used twice")
+    if bool(config.web.tls_cert) != bool(config.web.tls_key):
+        line = _line_of(text, "tls_(cert|key)")
+        raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
+
+
+def _line_in(message: str) -> int:
+    found = re.search(r"line (\d+)", message)
+    return int(found.group(1)) if found else 0
+
+
+def _explain(message: str, text: str) -> tuple[str, int]:
+    """Turn msgspec's sentence into ours: the dotted key, what is wrong, and its line in the text."""
+    found = re.match(r"(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", message)
+    what, where = (found["what"], found["path"] or "") if found else (message, "")
+    keys = [part for part in re.split(r"\.|\[[^\]]*\]", where) if part]
+    unknown = re.match(r"Object contains unknown field `(.+)`", what)
+    if unknown:
+        allowed = ", ".join(_allowed(keys))
+        name = ".".join([*keys, unknown[1]])
+        return f"unknown key {name}; allowed here: {allowed}", _line_of(text, rf"^\s*\[*{_key_pattern(unknown[1])}")
+    name = ".".join(keys) or "the file"
+    return f"{name}: {what}", _line_of(text, rf"^\s*\[*{_key_pattern(keys[-1])}") if keys else 0
+
+
+def _key_pattern(name: str) -> str:
+    return rf"[^#\n=]*\b{re.escape(name)}\b"
+
+
+def _allowed(keys: list[str]) -> tuple[str, ...]:
+    shapes: dict[tuple[str, ...], type[msgspec.Struct]] = {
+        (): Config,
+        ("box",): BoxConfig,
+        ("web",): WebConfig,
+        ("bank",): BankConfig,
+        ("bank", "port"): PortEntry,
+        ("limits",): LimitsConfig,
+        ("sim",): SimConfig,
+        ("sim", "limits"): SimLimitsConfig,
+        ("sending",): SendingConfig,
+        ("log",): LogConfig,
+    }
+    shape = shapes.get(tuple(keys), Config)
+    return tuple(shape.__struct_fields__)
+
+
+def _line_of(text: str, pattern: str, occurrence: int = 1) -> int:
+    """Return the 1-based line of the pattern's n-th match, or 0."""
+    for number, match in enumerate(re.finditer(pattern, text, re.MULTILINE), 1):
+        if number == occurrence:
+            start = match.end() if pattern.startswith("^") else match.start()
+            return text.count("\n", 0, start) + 1
+    return 0

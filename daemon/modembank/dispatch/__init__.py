@@ -1,0 +1,7 @@
+"""Dispatch: choose a SIM for each message, pace, retry, fail over, and say why something waits."""
+
+from modembank.dispatch.dispatcher import Dispatcher
+from modembank.dispatch.policy import RULES, Action, Blame, Rule, Step, step_after
+from modembank.dispatch.window import opens_at
+
+__all__ = ["RULES", "Action", "Blame", "Dispatcher", "Rule", "Step", "opens_at", "step_after"]

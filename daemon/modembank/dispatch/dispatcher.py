@@ -1,0 +1,165 @@
+"""The dispatcher: brings waiting messages and SIMs that can send together, and starts only after recovery."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from modembank.bank.line import Line
+from modembank.bus import Bus
+from modembank.clock import Clock, to_ms
+from modembank.dispatch.desk import Desk
+from modembank.dispatch.encoder import Encoder
+from modembank.dispatch.explaining import Explainer
+from modembank.dispatch.lines import LineState
+from modembank.dispatch.loader import Loader
+from modembank.dispatch.refusals import Refusals
+from modembank.dispatch.sender import Sender
+from modembank.events import MessagesReady, MessageStateChanged, SimChanged
+from modembank.messages.model import TERMINAL, Decision, MessageState
+from modembank.messages.outbox import Outbox
+from modembank.messages.waiting import WaitingMessage
+from modembank.sim import Sims
+from modembank.supervision import Supervisor
+
+ROUND_S = 30.0
+"""At least this often everything is looked at again: it heals what a jump of the clock has left behind."""
+_ENDED = frozenset(TERMINAL | {MessageState.UNKNOWN})
+_log = structlog.get_logger()
+
+
+class Dispatcher:
+    """Implements LineListener for the bank and WaitExplainer for the messages."""
+
+    def __init__(self, outbox: Outbox, sims: Sims, bus: Bus, clock: Clock) -> None:
+        """Use these; nothing is sent before start()."""
+        self._outbox = outbox
+        self._sims = sims
+        self._clock = clock
+        self._desk = Desk(sims, clock, self._decide)
+        self._loader = Loader(self._desk, outbox)
+        self._encoder = Encoder()
+        self._refusals = Refusals()
+        self._explainer = Explainer(self._desk, sims)
+        self._children = Supervisor()
+        self._rearm = asyncio.Event()
+        self._started = False
+        self._unsubscribe: tuple[Callable[[], None], ...] = (
+            bus.subscribe(MessagesReady, self._ready),
+            bus.subscribe(MessageStateChanged, self._changed),
+            bus.subscribe(SimChanged, self._sim_changed),
+        )
+        self.last_round_at = clock.monotonic()
+        """Monotonic seconds at which the rounds were last alive; for the watchdog, stale after a few ROUND_S."""
+
+    async def start(self) -> None:
+        """Begin to give out messages; call it after Outbox.recover() and Sims.load()."""
+        self._started = self._desk.open = True
+        self._children.start("dispatch.loader", self._loader.run)
+        self._children.start("dispatch.rounds", self._rounds)
+        for line in self._desk.lines.values():
+            self._start_sender(line)
+
+    async def drain(self, within_s: float = 30.0) -> bool:
+        """Give out nothing more and wait for the exchanges in flight; return whether all ended in time."""
+        self._desk.open = False
+        self._desk.notify_all()
+        ended = True
+        try:
+            async with asyncio.timeout(within_s):
+                while self._desk.in_hand():
+                    await self._desk.hand_emptied.wait()
+        except TimeoutError:
+            ended = False
+            _log.warning("drain_timed_out", in_flight=len(self._desk.in_hand()))
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe = ()
+        return await self._children.stop_all() and ended
+
+    def line_up(self, line: Line) -> None:
+        """A SIM may be given messages."""
+        sim_id = self._sims.get(line.sim_id).id
+        state = self._desk.lines.get(sim_id)
+        is_new = state is None
+        if state is None:
+            state = self._desk.lines[sim_id] = LineState(sim_id)
+        state.line, state.slot, state.why_down, state.failures = line, line.slot, "", 0
+        state.reopen()
+        state.wake()
+        if is_new and self._started:
+            self._start_sender(state)
+
+    def line_down(self, sim_id: int, why: str) -> None:
+        """No new message may be given to a SIM; what is in flight ends by itself."""
+        state = self._desk.lines.get(self._sims.get(sim_id).id)
+        if state is None:
+            return
+        state.line, state.why_down = None, why
+        state.wake()
+        self._desk.notify_all()
+
+    def explain(self, message: WaitingMessage) -> str | None:
+        """Return why a message is not sent yet, or None."""
+        return self._explainer.explain(message)
+
+    def recheck(self) -> None:
+        """Look at everything again now: after the clock was set."""
+        for line in self._desk.lines.values():
+            if line.denied is not None:
+                line.reopen()
+        self._desk.notify_all()
+        self._loader.look()
+        self._rearm.set()
+
+    def in_flight(self) -> int:
+        """Return how many messages are in the hands of lines."""
+        return len(self._desk.in_hand())
+
+    def _start_sender(self, line: LineState) -> None:
+        sender = Sender(line, self._desk, self._outbox, self._sims, encoder=self._encoder, refusals=self._refusals)
+        self._children.start(f"dispatch[sim-{line.sim_id}].sender", sender.run)
+
+    def _ready(self, event: MessagesReady) -> None:
+        self._loader.announce(event)
+        if not event.entries:
+            self._rearm.set()
+
+    def _changed(self, event: MessageStateChanged) -> None:
+        if event.state == MessageState.SCHEDULED:
+            self._rearm.set()
+        elif event.state in _ENDED and event.message not in self._desk.in_hand():
+            self._desk.forget(event.message)
+
+    def _sim_changed(self, event: SimChanged) -> None:
+        line = self._desk.lines.get(event.sim)
+        if line is not None:
+            line.reopen()
+            self._desk.reconsider(event.sim)
+        self._desk.notify_all()
+
+    def _decide(self, message_id: int, decision: Decision) -> None:
+        self._outbox.decide(message_id, decision).add_done_callback(lambda _: self._rearm.set())
+
+    async def _rounds(self) -> None:
+        """Wake timed messages when they are due, and look at everything now and then."""
+        while True:
+            self._rearm.clear()
+            self.last_round_at = self._clock.monotonic()
+            now = to_ms(self._clock.now())
+            due = await self._outbox.next_timed()
+            if due is not None and due <= now:
+                await self._outbox.wake_timed(now)
+                continue
+            wait_s = ROUND_S if due is None else min(ROUND_S, (due - now) / 1000)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._rearm.wait()
+            except TimeoutError:
+                if wait_s == ROUND_S:
+                    await self._outbox.sweep()
+                    self._loader.reload()
+                    self.recheck()
+                    self._rearm.clear()

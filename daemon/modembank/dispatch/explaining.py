@@ -1,0 +1,136 @@
+"""Why a message waits, in one sentence for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from modembank.dispatch.desk import WINDOW_CAUSE, Desk
+from modembank.dispatch.lines import LineState
+from modembank.dispatch.queues import RouteQueue
+from modembank.errors import NotFound
+from modembank.messages.model import MessageState, Route
+from modembank.messages.waiting import WaitingMessage
+from modembank.sim import Sims
+
+_HELD = "held: it may have been sent{cause}; a delivery report settles it, else ask the recipient before sending again"
+
+
+class Explainer:
+    """Knows what keeps each message, from what is in memory."""
+
+    def __init__(self, desk: Desk, sims: Sims) -> None:
+        """Use these."""
+        self._desk = desk
+        self._sims = sims
+
+    def explain(self, message: WaitingMessage) -> str | None:
+        """Return one sentence, or None when it waits for nothing any more."""
+        if message.state is MessageState.UNKNOWN:
+            return _HELD.format(cause=f" ({message.cause})" if message.cause else "")
+        if message.state >= MessageState.SENT:
+            return None
+        holder = next((line for line in self._desk.lines.values() if line.sending == message.id), None)
+        if holder is not None:
+            return f"being sent through {self._name(holder.sim_id)}"
+        if not message.ready:
+            return self._timed(message)
+        if not self._desk.open:
+            return "sending has not started yet, or is being stopped"
+        for sim_id, queue in self._desk.bound.items():
+            if any(entry.message.id == message.id for entry in queue):
+                return self._bound(message, sim_id, queue)
+        queue = self._desk.routes.get(message.route_id) or RouteQueue(Route(message.route_id))
+        return self._queued(message, queue)
+
+    def _timed(self, message: WaitingMessage) -> str:
+        when = "later" if message.not_before is None else f"at {moment(message.not_before, self._desk.now)}"
+        if message.state in (MessageState.ACCEPTED, MessageState.SCHEDULED):
+            return f"scheduled for {when.removeprefix('at ')}"
+        if message.cause and message.cause.startswith(f"{WINDOW_CAUSE}: "):
+            return f"outside its window {message.window}, which opens {when}"
+        return f"will be tried again {when}, after {message.cause or 'a failed try'}"
+
+    def _bound(self, message: WaitingMessage, sim_id: int, queue: RouteQueue) -> str:
+        line = self._desk.lines.get(sim_id)
+        name = self._name(sim_id)
+        if line is None or line.line is None:
+            return f"a part of it went through {name}, which is in no registered modem: the rest must follow through it"
+        return self._of_line(line) or self._place(message, queue)
+
+    def _queued(self, message: WaitingMessage, queue: RouteQueue) -> str:
+        lines = [line for line in self._desk.lines.values() if line.line is not None and self._leads(queue, line)]
+        if not lines:
+            return self._nobody(queue.route)
+        obstacles = [self._of_line(line) for line in lines]
+        if all(obstacles):
+            first = min(range(len(lines)), key=lambda at: (self._paused(lines[at]), lines[at].closed_until))
+            more = f" (and {len(lines) - 1} other SIMs wait too)" if len(lines) > 1 else ""
+            return f"{obstacles[first]}{more}"
+        if refusing := self._refusing(message, queue, lines):
+            return refusing
+        return self._place(message, queue)
+
+    def _nobody(self, route: Route) -> str:
+        if route.pool is not None:
+            return f"no SIM of the pool {route.pool} is in a registered modem"
+        if not route.sims:
+            return "no modem is registered"
+        names = ", ".join(self._name(sim_id) for sim_id in route.sims[:5])
+        why = ""
+        line = self._desk.lines.get(route.sims[0])
+        if len(route.sims) == 1 and line is not None and line.why_down:
+            why = f" ({line.why_down})"
+        return f"{names} {'is' if len(route.sims) == 1 else 'are'} in no registered modem{why}"
+
+    def _of_line(self, line: LineState) -> str | None:
+        """Return what keeps a line from sending, or None."""
+        sim = self._sims.get(line.sim_id)
+        if sim.paused:
+            return f"{self._name(line.sim_id)} is paused: {sim.paused_reason}"
+        if line.closed_until <= self._desk.now:
+            return None
+        if line.denied is not None:
+            return line.denied.explain(sim.name)
+        until = moment(line.closed_until, self._desk.now)
+        return f"the modem of {self._name(line.sim_id)} rests until {until} after a failure"
+
+    def _refusing(self, message: WaitingMessage, queue: RouteQueue, lines: list[LineState]) -> str | None:
+        """Return what keeps this message, and not the ones behind it, from every line."""
+        entry = next((entry for entry in queue if entry.message.id == message.id), None)
+        now = self._desk.now
+        if entry is None or any(entry.open_to(line.sim_id, now) for line in lines):
+            return None
+        soonest = min(lines, key=lambda line: entry.refused_until[line.sim_id])
+        denied = self._desk.denied(soonest, entry.message, now)
+        if denied is not None:
+            return denied.explain(self._sims.get(soonest.sim_id).name)
+        until = moment(entry.refused_until[soonest.sim_id], now)
+        return f"{self._name(soonest.sim_id)} could not send it, and will try again at {until}"
+
+    def _place(self, message: WaitingMessage, queue: RouteQueue) -> str:
+        key = message.rank, message.id
+        before = queue.before(key)
+        if before == 0:
+            return "it is next"
+        known = any(entry.message.id == message.id for entry in queue)
+        amount = str(before) if known or not queue.more else f"{before} or more"
+        return f"{amount} {'message is' if amount == '1' else 'messages are'} before it"
+
+    def _leads(self, queue: RouteQueue, line: LineState) -> bool:
+        return self._desk.serves(queue.route, self._sims.get(line.sim_id))
+
+    def _paused(self, line: LineState) -> bool:
+        return self._sims.get(line.sim_id).paused
+
+    def _name(self, sim_id: int) -> str:
+        try:
+            return f"SIM {self._sims.get(sim_id).name}"
+        except NotFound:
+            return f"SIM {sim_id}"
+
+
+def moment(ms: int, now: int) -> str:
+    """Return a time as people say it: the time of day today, with the date on other days; local, to the second."""
+    when = datetime.fromtimestamp(-(-ms // 1000), UTC).astimezone()
+    today = datetime.fromtimestamp(now / 1000, UTC).astimezone().date()
+    return f"{when:%H:%M:%S}" if when.date() == today else f"{when:%Y-%m-%d %H:%M:%S}"

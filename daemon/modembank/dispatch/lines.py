@@ -1,0 +1,50 @@
+"""What dispatch knows of one SIM in a modem."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from modembank.bank.line import Line
+from modembank.sim import Denied
+
+
+@dataclass(slots=True, eq=False)
+class LineState:
+    """A line that is or was up; one sender serves it for as long as the daemon runs."""
+
+    sim_id: int
+    line: Line | None = None
+    """None while it is down."""
+    slot: str = ""
+    why_down: str = ""
+    turn: int = 0
+    """When it was last used, as a running number: the smallest among the idle goes first."""
+    idle: bool = False
+    """Waits to be woken."""
+    closed_until: int = 0
+    """Unix ms before which asking again is pointless: a limit, or the modem rests."""
+    denied: Denied | None = None
+    """The limit behind ``closed_until``; None when the modem rests."""
+    failures: int = 0
+    """In a row, with the modem to blame."""
+    sending: int | None = None
+    """The message in hand."""
+    wake_up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def open(self, now: int) -> bool:
+        """Return whether it could send now."""
+        return self.line is not None and self.closed_until <= now
+
+    def wake(self) -> None:
+        """Have the sender look again."""
+        self.idle = False
+        self.wake_up.set()
+
+    def close(self, until: int, denied: Denied | None = None) -> None:
+        """Send nothing before ``until``."""
+        self.closed_until, self.denied = until, denied
+
+    def reopen(self) -> None:
+        """Forget why nothing was sent: limits or pause changed."""
+        self.closed_until, self.denied = 0, None

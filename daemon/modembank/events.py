@@ -1,0 +1,56 @@
+"""What has happened: immutable facts that leave a layer after they are durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events; ``at`` is unix milliseconds."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesReady(Event):
+    """Outbound messages may be dispatched now: (route id, rank, message id) each; empty when a reload is due."""
+
+    entries: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStateChanged(Event):
+    """An outbound message reached a new state (the value of a MessageState)."""
+
+    message: int
+    user: int
+    state: int
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(Event):
+    """An inbound message is complete (or given up as incomplete) and in the inbox."""
+
+    message: int
+    sim: int
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModemStateChanged(Event):
+    """A modem's state machine moved; the strings are the values of ModemState and StateChangeReason."""
+
+    slot: str
+    old: str
+    new: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SimChanged(Event):
+    """A SIM's row changed: limits, label, pause, or the modem it sits in."""
+
+    sim: int

@@ -1,0 +1,72 @@
+"""Messages: accepting, showing and cancelling outbound ones, and everything that comes in."""
+
+from modembank.messages.admission import Admission
+from modembank.messages.inbox import Inbox
+from modembank.messages.model import (
+    TERMINAL,
+    Intent,
+    MessageFlags,
+    MessageState,
+    OnUnknown,
+    QueuedMessage,
+    Route,
+    Settlement,
+)
+from modembank.messages.receiving import Receiving
+from modembank.messages.requests import (
+    IdempotencyKey,
+    IdempotencyMismatch,
+    MessageFilter,
+    SubmitRequest,
+    UnknownProvider,
+    read_request,
+)
+from modembank.messages.service import Messages
+from modembank.messages.views import (
+    Accepted,
+    AttemptView,
+    Conservation,
+    InboxView,
+    MessageView,
+    Note,
+    Page,
+    Preview,
+    Replacement,
+    ReportView,
+    SubmitReceipt,
+)
+from modembank.messages.waiting import WaitExplainer, WaitingMessage
+
+__all__ = [
+    "TERMINAL",
+    "Accepted",
+    "Admission",
+    "AttemptView",
+    "Conservation",
+    "IdempotencyKey",
+    "IdempotencyMismatch",
+    "Inbox",
+    "InboxView",
+    "Intent",
+    "MessageFilter",
+    "MessageFlags",
+    "MessageState",
+    "MessageView",
+    "Messages",
+    "Note",
+    "OnUnknown",
+    "Page",
+    "Preview",
+    "QueuedMessage",
+    "Receiving",
+    "Replacement",
+    "ReportView",
+    "Route",
+    "Settlement",
+    "SubmitReceipt",
+    "SubmitRequest",
+    "UnknownProvider",
+    "WaitExplainer",
+    "WaitingMessage",
+    "read_request",
+]

@@ -1,0 +1,236 @@
+"""Whether a request can be accepted: every field checked, every problem named, nothing stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from modembank.clock import rfc3339, to_ms
+from modembank.config import SendingConfig
+from modembank.errors import FieldProblem, InvalidRequest
+from modembank.messages import routes
+from modembank.messages.model import MessageFlags, OnUnknown
+from modembank.messages.numbers import BadNumber, normalise_recipient
+from modembank.messages.requests import MAX_RECIPIENTS, SubmitRequest, UnknownProvider
+from modembank.messages.text import TextProblem, measure
+from modembank.messages.views import Note
+from modembank.tpdu import MAX_SEGMENTS, Encoding, SegmentCount
+
+MAX_VALID_FOR_S = 30 * 86_400
+MAX_AHEAD_MS = 366 * 86_400_000
+MAX_REFERENCE = 255
+MAX_PROVIDERS = 256
+_WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_FORCED = {"auto": MessageFlags.NONE, "gsm7": MessageFlags.FORCE_GSM7, "ucs2": MessageFlags.FORCE_UCS2}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request with nothing wrong: what its rows will hold. Times are unix milliseconds."""
+
+    recipients: tuple[str, ...]
+    text: str
+    encoding: Encoding
+    segments: int
+    flags: MessageFlags
+    route: str
+    """Canonical spec."""
+    rank: int
+    not_before: int | None
+    """None: at once."""
+    expires_at: int
+    window: str | None
+    on_unknown: OnUnknown
+    reference: str | None
+    many: bool
+    """Several recipients were asked for, so that the answer has a batch even if one is left."""
+    notes: tuple[Note, ...]
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What is wrong, and what is only worth telling, in the order of the request's fields."""
+
+    problems: list[FieldProblem] = field(default_factory=list)
+    unknown: list[FieldProblem] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def wrong(self, pointer: str, detail: str) -> None:
+        self.problems.append(FieldProblem(pointer, detail))
+
+    def not_there(self, pointer: str, detail: str) -> None:
+        self.unknown.append(FieldProblem(pointer, detail))
+
+    def note(self, pointer: str, detail: str) -> None:
+        self.notes.append(Note(pointer, detail))
+
+
+class Admission:
+    """Checks requests against the box's SIMs, defaults and region."""
+
+    def __init__(self, sims: routes.SimDirectory, sending: SendingConfig, region: str = "") -> None:
+        """``region`` is the ISO 3166 country of national numbers; empty: only international ones are understood."""
+        self._names = routes.SimNames(sims)
+        self._sending = sending
+        self._region = region
+
+    def recipient(self, written: str) -> str:
+        """Return one number in the form messages are stored with; raises BadNumber."""
+        return normalise_recipient(written, self._region)
+
+    def check(self, request: SubmitRequest, now_ms: int) -> Admitted:
+        """Return what to store; raises InvalidRequest with all problems, UnknownProvider when only names are wrong."""
+        found = _Findings()
+        recipients = self._recipients(request, found)
+        count = self._text(request, found)
+        self._check_reference(request.reference, found)
+        route = self._route(request, found)
+        if not 0 <= request.priority <= 9:
+            found.wrong("/priority", "must be 0 to 9; 9 goes first")
+        not_before, expires_at = self._times(request, now_ms, found)
+        window = self._window(request.window, found)
+        if found.problems:
+            raise InvalidRequest(*found.problems, *found.unknown)
+        if found.unknown:
+            raise UnknownProvider(*found.unknown)
+        return Admitted(
+            recipients=recipients,
+            text=request.text,
+            encoding=count.encoding if count else Encoding.AUTO,
+            segments=count.segments if count else 0,
+            flags=_flags(request),
+            route=route,
+            rank=9 - request.priority,
+            not_before=not_before,
+            expires_at=expires_at,
+            window=window,
+            on_unknown=OnUnknown[(request.on_unknown or self._sending.on_unknown).upper()],
+            reference=request.reference,
+            many=len(request.recipients) > 1,
+            notes=tuple(found.notes),
+        )
+
+    def _recipients(self, request: SubmitRequest, found: _Findings) -> tuple[str, ...]:
+        given = request.recipients
+        if not given:
+            found.wrong("/to", "is empty: give at least one number")
+        if len(given) > MAX_RECIPIENTS:
+            found.wrong("/to", f"has {len(given)} recipients: at most {MAX_RECIPIENTS} fit one request")
+            return ()
+        pointer: Callable[[int], str] = (lambda _: "/to") if isinstance(request.to, str) else "/to/{}".format
+        kept: dict[str, int] = {}
+        for index, written in enumerate(given):
+            try:
+                number = normalise_recipient(written, self._region)
+            except BadNumber as error:
+                found.wrong(pointer(index), str(error))
+                continue
+            first = kept.setdefault(number, index)
+            if first != index:
+                found.note(pointer(index), f"is the same number as {pointer(first)}: it gets one message")
+        return tuple(kept)
+
+    def _text(self, request: SubmitRequest, found: _Findings) -> SegmentCount | None:
+        allowed = self._sending.max_segments if request.max_segments is None else request.max_segments
+        if not 1 <= allowed <= MAX_SEGMENTS:
+            found.wrong("/max_segments", f"must be 1 to {MAX_SEGMENTS}")
+            allowed = MAX_SEGMENTS
+        try:
+            return measure(request.text, Encoding(request.encoding), allowed)
+        except TextProblem as error:
+            found.wrong("/text", str(error))
+            return None
+
+    @staticmethod
+    def _check_reference(reference: str | None, found: _Findings) -> None:
+        if reference is None:
+            return
+        if not 1 <= len(reference) <= MAX_REFERENCE:
+            found.wrong("/reference", f"must have 1 to {MAX_REFERENCE} characters, or be left out")
+        elif not reference.isprintable():
+            found.wrong("/reference", "has characters that cannot be printed")
+
+    def _route(self, request: SubmitRequest, found: _Findings) -> str:
+        named = [name for name in ("sim", "pool", "providers") if getattr(request, name) is not None]
+        for extra in named[1:]:
+            found.wrong(f"/{extra}", f"cannot be given together with {named[0]}")
+        if request.sim is not None:
+            return self._one_sim(request.sim, found)
+        if request.pool is not None:
+            if self._names.is_pool(request.pool):
+                return routes.pool_spec(request.pool)
+            found.not_there("/pool", f"no SIM has the label {request.pool[:80]!a}")
+            return routes.ANY
+        if request.providers is not None:
+            return self._providers(request.providers, found)
+        return routes.ANY
+
+    def _one_sim(self, name: str, found: _Findings) -> str:
+        sims = self._names.one(name)
+        if not sims:
+            found.not_there("/sim", f"there is no SIM with the ICCID, slot or label {name[:80]!a}")
+        elif len(sims) > 1:
+            found.wrong("/sim", f"is the label of {len(sims)} SIMs: use pool, or name one by its ICCID or slot")
+        return routes.sims_spec(sims)
+
+    def _providers(self, names: Sequence[str], found: _Findings) -> str:
+        if not 1 <= len(names) <= MAX_PROVIDERS:
+            found.wrong("/providers", f"must name 1 to {MAX_PROVIDERS} SIMs or pools, or be left out")
+            return routes.ANY
+        sims: set[int] = set()
+        for index, name in enumerate(names):
+            meant = self._names.one(name)
+            if not meant:
+                found.not_there(f"/providers/{index}", f"there is no SIM or pool named {name[:80]!a}")
+            sims.update(meant)
+        return routes.sims_spec(sims)
+
+    def _times(self, request: SubmitRequest, now_ms: int, found: _Findings) -> tuple[int | None, int]:
+        """Return the earliest time to send, if it is ahead, and the time from which it is too late."""
+        valid_for_s = self._sending.valid_for_s if request.valid_for_s is None else request.valid_for_s
+        if not 1 <= valid_for_s <= MAX_VALID_FOR_S:
+            found.wrong("/valid_for_s", f"must be 1 to {MAX_VALID_FOR_S} seconds")
+            valid_for_s = MAX_VALID_FOR_S
+        if request.send_at is None:
+            return None, now_ms + valid_for_s * 1000
+        if request.send_at.tzinfo is None:
+            found.wrong("/send_at", "needs a time zone, such as a Z at the end")
+            return None, 0
+        asked = to_ms(request.send_at.timestamp())
+        expires_at = asked + valid_for_s * 1000
+        if asked > now_ms + MAX_AHEAD_MS:
+            found.wrong("/send_at", "is more than a year ahead")
+        elif expires_at <= now_ms:
+            found.wrong("/send_at", f"is so long ago that the message would have expired {rfc3339(expires_at)}")
+        elif asked <= now_ms:
+            found.note("/send_at", "has passed: the message goes at once")
+        return (asked if asked > now_ms else None), expires_at
+
+    @staticmethod
+    def _window(window: str | None, found: _Findings) -> str | None:
+        if window is None:
+            return None
+        start, _, end = window.partition("-")
+        if not _WINDOW.fullmatch(window):
+            found.wrong("/window", "must be HH:MM-HH:MM, such as 08:00-20:00")
+        elif start == end:
+            found.wrong("/window", "is empty: its start is its end")
+        return window
+
+
+def _flags(request: SubmitRequest) -> MessageFlags:
+    flags = _FORCED[request.encoding]
+    if request.delivery_report:
+        flags |= MessageFlags.DELIVERY_REPORT
+    if request.flash:
+        flags |= MessageFlags.FLASH
+    return flags
+
+
+def moment_ms(moment: datetime, pointer: str) -> int:
+    """Return unix milliseconds of a time in a filter; raises InvalidRequest for one without a zone."""
+    if moment.tzinfo is None:
+        raise InvalidRequest(FieldProblem(pointer, "needs a time zone, such as a Z at the end"))
+    return to_ms(moment.timestamp())

@@ -1,0 +1,74 @@
+"""Rows of the inbox and of the quarantine, written inside a transaction of the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import msgspec
+
+from modembank.messages.inbound_content import Content, kept_raw
+from modembank.modem.inbound import RawInbound
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message that came to the inbox, or (``again``) was completed there."""
+
+    id: int
+    sim_id: int
+    sender: str
+    kind: str
+    missing: int = 0
+    again: bool = False
+
+
+def show(
+    conn: sqlite3.Connection, row_id: int, content: Content, *, sim_id: int, sender: str, received_at: int
+) -> Shown:
+    """Put a message into the inbox."""
+    conn.execute(
+        "INSERT INTO inbox (id, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row_id,
+            sim_id,
+            sender,
+            content.kind.value,
+            content.text,
+            content.octets,
+            content.parts,
+            msgspec.json.encode(content.missing).decode(),
+            content.sent_at,
+            received_at,
+        ),
+    )
+    return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing))
+
+
+def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown | None:
+    """Complete a message where it stands, with its id and time of arrival; None when it is not there any more."""
+    row = conn.execute(
+        "UPDATE inbox SET kind = ?, text = ?, octets = ?, missing = ?, sent_at = ? WHERE id = ?"
+        " RETURNING sim_id, sender",
+        (
+            content.kind.value,
+            content.text,
+            content.octets,
+            msgspec.json.encode(content.missing).decode(),
+            content.sent_at,
+            row_id,
+        ),
+    ).fetchone()
+    if row is None:
+        return None
+    sim_id, sender = row
+    return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing), again=True)
+
+
+def quarantine(conn: sqlite3.Connection, raw: RawInbound, reason: str) -> None:
+    """Keep what cannot be read, for a person to look at."""
+    conn.execute(
+        "INSERT INTO quarantine (sim_id, slot, raw, reason, received_at) VALUES (?, ?, ?, ?, ?)",
+        (raw.sim_id, raw.slot, kept_raw(raw.pdu), reason, raw.received_at),
+    )

@@ -1,0 +1,215 @@
+"""The words of the messages slice: states, policies, and the rows other layers see."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from modembank.modem.outcome import AttemptOutcome
+
+
+class MessageState(enum.IntEnum):
+    """Life cycle of an outbound message; a state never goes to a smaller value (UNKNOWN may settle upwards)."""
+
+    ACCEPTED = 10
+    SCHEDULED = 20
+    QUEUED = 30
+    SENDING = 40
+    """At least one attempt was made; also while it waits for the next."""
+    SENT = 50
+    """The network took every segment."""
+    UNKNOWN = 60
+    """Some segment may or may not have been sent; held, or settled later by a delivery report."""
+    UNDELIVERED = 70
+    """A delivery report says that it did not reach the recipient."""
+    EXPIRED = 72
+    FAILED = 74
+    CANCELLED = 76
+    DELIVERED = 80
+
+    @property
+    def word(self) -> str:
+        """The API's word for it."""
+        return self.name.lower()
+
+
+TERMINAL = frozenset(
+    {
+        MessageState.UNDELIVERED,
+        MessageState.EXPIRED,
+        MessageState.FAILED,
+        MessageState.CANCELLED,
+        MessageState.DELIVERED,
+    }
+)
+
+
+class OnUnknown(enum.IntEnum):
+    """What to do with a segment that may have been sent: hold (never twice) or resend (never lost)."""
+
+    HOLD = 0
+    RESEND = 1
+
+
+class MessageFlags(enum.IntFlag):
+    """Per-message switches."""
+
+    NONE = 0
+    DELIVERY_REPORT = 1
+    FLASH = 2
+    FORCE_UCS2 = 4
+    FORCE_GSM7 = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a message may leave through: any SIM, named SIMs (row ids), or a pool (SIMs with that label)."""
+
+    id: int
+    sims: tuple[int, ...] = ()
+    pool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """All that dispatch needs of a message that may be sent now."""
+
+    id: int
+    user_id: int
+    recipient: str
+    text: str
+    segments: int
+    flags: MessageFlags
+    route_id: int
+    rank: int
+    expires_at: int
+    window: str | None
+    on_unknown: OnUnknown
+    tries: int
+    sim_id: int | None
+    """The SIM that earlier segments left through, if any did: the rest must follow through it."""
+    done: frozenset[int] = frozenset()
+    """Segments that need not be sent (again): accepted ones, and UNKNOWN ones under HOLD."""
+    concat: int | None = None
+    """The concatenation reference of the segments that are done: the rest must carry the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One attempt that is about to be made."""
+
+    message_id: int
+    segment: int
+    n: int
+    sim_id: int
+    slot: str
+    at: int
+    concat: int | None = None
+    """The concatenation reference of a message in several segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one attempt ended, ready for the journal."""
+
+    intent: Intent
+    outcome: AttemptOutcome
+    at: int
+    tp_mr: int | None = None
+    cause: str | None = None
+    evidence: str = "{}"
+
+
+class JournalKind(enum.IntEnum):
+    """What a row of the journal says."""
+
+    INTENT = 1
+    """An attempt is about to be made: committed before Ctrl-Z."""
+    SETTLED = 2
+    """How that attempt ended."""
+    REPORT = 3
+    """A delivery report came; ``n`` is its TP-ST."""
+
+
+class BeginVerdict(enum.Enum):
+    """The gate's answer; only GO may be followed by Ctrl-Z."""
+
+    GO = "go"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    GONE = "gone"
+    """Not to be sent any more (terminal, held, already sent, or in flight elsewhere): drop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Not before ``ms``; the message keeps its place by rank and age."""
+
+    ms: int
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Final: it will not be sent."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It may have been sent: stays UNKNOWN until a delivery report or a person settles it."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Its validity has ended before it was sent; a message of which a part is UNKNOWN becomes UNKNOWN instead."""
+
+    cause: str | None = None
+
+
+Decision = RetryAt | Fail | Hold | Expire
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """What a status report says; the codec's words without the codec."""
+
+    tp_mr: int
+    recipient: str
+    """As the report names it: with ``+`` when international, else as it came."""
+    status: int
+    """TP-ST, as received."""
+    submitted_at: int | None
+    """TP-SCTS: when the service centre had received the message, by its own clock; None when it is no time."""
+    discharged_at: int | None
+    received_at: int
+    pdu: str
+    """Hex, kept with a report that belongs to nothing yet."""
+
+
+class ReportMatch(enum.StrEnum):
+    """What a delivery report was found to belong to."""
+
+    MATCHED = "matched"
+    PROVED = "proved"
+    """It settled an attempt that was UNKNOWN."""
+    DUPLICATE = "duplicate"
+    ORPHAN = "orphan"
+    """Nothing yet: kept for an attempt whose end is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was found at start."""
+
+    folded: int = 0
+    """Journal rows applied."""
+    interrupted: int = 0
+    """Attempts that were under way when the daemon stopped: now UNKNOWN."""
+    held: int = 0
+    """Messages that are UNKNOWN because of it."""
+    resending: int = 0
+    """Messages that will send such a segment again, by their policy."""

@@ -1,0 +1,158 @@
+"""Telephone numbers as people write them, into the one form everything else compares: E.164, or a short code.
+
+A ``+`` number is accepted when it is *possible* (its country code exists and its length occurs there), not only when it
+is valid: numbering plans open new ranges faster than boxes in the field are updated, and the network has the last word.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from modembank.errors import ModembankError
+
+if TYPE_CHECKING:  # the library takes long to load: only when the first number is read
+    from phonenumbers import PhoneNumber
+
+MAX_INPUT = 64
+"""Characters; the longest E.164 number written with separators is half of that."""
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_SHORT_CODE = re.compile(r"[0-9]{3,6}")
+_DIGITS = re.compile(r"\+?[0-9]+")
+_SEPARATORS = frozenset("./()[]~·•")
+_MAX_SERVICE_DIGITS = 20  # TP-DA holds 20 digits (3GPP TS 23.040 9.1.2.5)
+
+
+class BadNumber(ModembankError):
+    """What was given is no number that a message can be sent to; the text says why and what would be."""
+
+    key = "bad_number"
+    template = "{why}"
+
+
+def normalise_recipient(written: str, region: str = "") -> str:
+    """Return a recipient in E.164, or a short code or service number as it is.
+
+    ``region`` is the ISO 3166 country in which national numbers are read; without one only international numbers and
+    short codes (3 to 6 digits) are understood. Raises BadNumber.
+    """
+    if _E164.fullmatch(written):
+        return _international(written)
+    digits = _digits_of(written)
+    if digits.startswith("+"):
+        return _international(digits)
+    if _SHORT_CODE.fullmatch(digits):
+        return _subscriber_of_small_plan(digits, region) or digits
+    return _national(digits, region)
+
+
+def normalise_sender(address: str, region: str = "") -> str:
+    """Return an inbound address in the form recipients have, or as it came when it is no telephone number."""
+    if not _DIGITS.fullmatch(address):
+        return address
+    try:
+        return normalise_recipient(address, region)
+    except BadNumber:
+        return address
+
+
+def _digits_of(written: str) -> str:
+    """Return digits with at most a leading ``+``; separators and invisible characters of address books are dropped."""
+    if len(written) > MAX_INPUT:
+        raise BadNumber(why=f"is longer than {MAX_INPUT} characters: give one number")
+    kept = []
+    for char in written.strip():
+        if char.isdecimal():
+            kept.append(str(unicodedata.decimal(char)))
+        elif char in "+＋" and not kept:
+            kept.append("+")
+        elif char in ",;":
+            raise BadNumber(why="looks like several numbers: give them as a list")
+        elif char.isalpha():
+            raise BadNumber(why="has letters: a message goes to a telephone number, a sender name cannot receive")
+        elif char not in _SEPARATORS and unicodedata.category(char) not in {"Zs", "Pd", "Cf", "Mn"}:
+            raise BadNumber(why=f"has the character U+{ord(char):04X}: write digits, with a leading + if international")
+    digits = "".join(kept)
+    if not digits.strip("+"):
+        raise BadNumber(why="is empty: write a number such as +447911123456")
+    if digits.startswith("00"):  # the international prefix nearly everywhere (ITU-T E.164); no national number has it
+        return "+" + digits[2:]
+    return digits
+
+
+def _international(number: str) -> str:
+    import phonenumbers as plan
+
+    try:
+        parsed = plan.parse(number)
+    except plan.NumberParseException:
+        parsed = None
+    if parsed is None or not _DIGITS.fullmatch(number):
+        raise BadNumber(why=f"{number} has no country code that exists: write + and the country code first")
+    reason = plan.is_possible_number_with_reason(parsed)
+    if reason == plan.ValidationResult.IS_POSSIBLE:
+        return _e164(parsed)
+    wrong = _WRONG_LENGTH[reason]
+    raise BadNumber(why=f"{number} is no possible number of country code +{parsed.country_code}: {wrong}")
+
+
+# The values of phonenumbers.ValidationResult, so that the library need not be loaded to build the table.
+_WRONG_LENGTH = {
+    1: "the country code does not exist",
+    2: "it is too short",
+    3: "it is too long",
+    4: "the area code is missing",
+    5: "it has a wrong number of digits",
+}
+
+
+def _national(digits: str, region: str) -> str:
+    if not region:
+        raise BadNumber(why=f"{digits} is not international: write + and the country code, or set the box's region")
+    import phonenumbers as plan
+
+    try:
+        parsed = plan.parse(digits, region)
+    except plan.NumberParseException:
+        parsed = None
+    if parsed is not None:
+        if plan.is_possible_number_with_reason(parsed) == plan.ValidationResult.IS_POSSIBLE:
+            return _e164(parsed)
+        short = plan.PhoneNumber(country_code=parsed.country_code, national_number=int(digits))
+        # Operators' service numbers can be as long as the address field allows (in China, 106… with up to 20 digits).
+        if len(digits) <= _MAX_SERVICE_DIGITS and digits[0] != "0" and _is_service_number(short, region):
+            return digits
+        wrong = _WRONG_LENGTH[plan.is_possible_number_with_reason(parsed)]
+        raise BadNumber(why=f"{digits} is no possible number in {region}: {wrong}; write + and the country code")
+    raise BadNumber(why=f"{digits} is no number in {region}: write + and the country code")
+
+
+def _is_service_number(number: PhoneNumber, region: str) -> bool:
+    from phonenumbers import shortnumberinfo
+
+    return bool(shortnumberinfo.is_possible_short_number_for_region(number, region))
+
+
+def _subscriber_of_small_plan(digits: str, region: str) -> str | None:
+    """Where subscribers have numbers as short as short codes (Andorra, Greenland, …), return theirs completed."""
+    if not region:
+        return None
+    import phonenumbers as plan
+    from phonenumbers import shortnumberinfo
+
+    try:
+        parsed = plan.parse(digits, region)
+    except plan.NumberParseException:
+        return None
+    is_mobile = plan.number_type(parsed) in {plan.PhoneNumberType.MOBILE, plan.PhoneNumberType.FIXED_LINE_OR_MOBILE}
+    if not is_mobile or shortnumberinfo.is_valid_short_number_for_region(parsed, region):
+        return None
+    return _e164(parsed)
+
+
+def _e164(parsed: PhoneNumber) -> str:
+    import phonenumbers as plan
+
+    return str(plan.format_number(parsed, plan.PhoneNumberFormat.E164))

@@ -1,0 +1,34 @@
+"""The outbox: the durable journal of sending, its fold, recovery, reading the queue, delivery reports."""
+
+from modembank.messages.outbox.aggregate import (
+    MOST_RESENDS,
+    AttemptRow,
+    Fate,
+    aggregate,
+    all_sent,
+    done_segments,
+    fate_of,
+    fates,
+)
+from modembank.messages.outbox.changes import add_counts
+from modembank.messages.outbox.decisions import WAKE_LIMIT
+from modembank.messages.outbox.journal import attempts_of, may_cancel
+from modembank.messages.outbox.outbox import Outbox
+from modembank.messages.outbox.reports import same_number
+
+__all__ = [
+    "MOST_RESENDS",
+    "WAKE_LIMIT",
+    "AttemptRow",
+    "Fate",
+    "Outbox",
+    "add_counts",
+    "aggregate",
+    "all_sent",
+    "attempts_of",
+    "done_segments",
+    "fate_of",
+    "fates",
+    "may_cancel",
+    "same_number",
+]

@@ -1,0 +1,85 @@
+"""Changes of messages' states inside one transaction: the rows, the counters, and the events for after the commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+
+from modembank.events import MessageStateChanged
+from modembank.messages.model import TERMINAL, MessageState, OnUnknown
+
+_SELECT = (
+    "SELECT id, user_id, recipient, segments, flags, state, ready, expires_at, on_unknown, tries, sim_id, sent_at,"
+    " cause FROM messages WHERE id = ?"
+)
+
+
+@dataclass(slots=True)
+class MessageRow:
+    """The part of a message's row that sending changes; write it back with Changes.save."""
+
+    id: int
+    user_id: int
+    recipient: str
+    segments: int
+    flags: int
+    state: MessageState
+    ready: int | None
+    expires_at: int
+    on_unknown: OnUnknown
+    tries: int
+    sim_id: int | None
+    sent_at: int | None
+    cause: str | None
+    not_before: int | None = None
+    """Written only when set."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """Collects what one transaction changes; the counters are written once, by finish()."""
+
+    conn: sqlite3.Connection
+    now: int
+    events: list[MessageStateChanged] = field(default_factory=list)
+    _counts: Counter[int] = field(default_factory=Counter)
+
+    def read(self, message_id: int) -> MessageRow | None:
+        """Return a message's row, or None when there is none."""
+        row = self.conn.execute(_SELECT, (message_id,)).fetchone()
+        if row is None:
+            return None
+        values = list(row)
+        values[5], values[8] = MessageState(values[5]), OnUnknown(values[8])
+        return MessageRow(*values)
+
+    def save(self, row: MessageRow, state: MessageState) -> None:
+        """Write a row that moves to ``state`` (or stays); what was sent or ended is not ready any more."""
+        if state >= MessageState.SENT:
+            row.ready = None
+        settled = self.now if state in TERMINAL else None
+        self.conn.execute(
+            "UPDATE messages SET state = ?, ready = ?, tries = ?, sim_id = ?, cause = ?, sent_at = ?,"
+            " not_before = COALESCE(?, not_before), settled_at = COALESCE(settled_at, ?) WHERE id = ?",
+            (state, row.ready, row.tries, row.sim_id, row.cause, row.sent_at, row.not_before, settled, row.id),
+        )
+        if state is not row.state:
+            self._counts[row.state] -= 1
+            self._counts[state] += 1
+            self.events.append(MessageStateChanged(self.now, row.id, row.user_id, state, row.cause))
+            row.state = state
+
+    def finish(self) -> list[MessageStateChanged]:
+        """Write the counters and return the events to publish after the commit."""
+        add_counts(self.conn, self._counts)
+        self._counts = Counter()
+        return self.events
+
+
+def add_counts(conn: sqlite3.Connection, counts: Counter[int]) -> None:
+    """Add to the counters of messages by state."""
+    conn.executemany(
+        "INSERT INTO state_counts (state, n) VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET n = n + excluded.n",
+        [(state, n) for state, n in counts.items() if n],
+    )

@@ -1,0 +1,196 @@
+"""The messages service: what every face calls to send, preview, look up, list and cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from modembank.accounts.model import Actor, Scope
+from modembank.bus import Bus
+from modembank.clock import Clock, to_ms
+from modembank.errors import FieldProblem, InvalidRequest, NotFound
+from modembank.events import MessageStateChanged
+from modembank.ids import row_id
+from modembank.messages import cancelling, idempotency, listing
+from modembank.messages.accepting import Accepting, Lend, Submission
+from modembank.messages.admission import Admission, Admitted
+from modembank.messages.model import MessageState
+from modembank.messages.requests import IdempotencyKey, MessageFilter, SubmitRequest, UnknownProvider
+from modembank.messages.showing import HELD, message_view, waiting_message
+from modembank.messages.stored import read_stories
+from modembank.messages.text import TextProblem, preview_text
+from modembank.messages.views import MESSAGE_ID, Conservation, MessageView, Page, Preview, SubmitReceipt
+from modembank.messages.waiting import WaitExplainer, WaitingMessage
+from modembank.metrics import Metrics
+from modembank.store import Store, StoreFull, Urgency
+from modembank.tpdu import Encoding
+
+MANY = 500
+"""Recipients from which on a request is checked beside the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    view: MessageView
+    waiting: WaitingMessage | None
+    user_id: int
+
+
+class Messages:
+    """Outbound messages, on behalf of an actor."""
+
+    def __init__(  # noqa: PLR0917 - six collaborators are the most that a constructor takes
+        self, store: Store, bus: Bus, clock: Clock, metrics: Metrics, admission: Admission, waiting: WaitExplainer
+    ) -> None:
+        """Use these; nothing is read until asked."""
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._admission = admission
+        self._waiting = waiting
+        self._accepting = Accepting(store, bus, metrics)
+
+    def lend_to(self, lend: Lend) -> None:
+        """Give the content of what is accepted to ``lend`` (``Outbox.offer``) before it is announced."""
+        self._accepting.lend = lend
+
+    async def submit(
+        self, actor: Actor, request: SubmitRequest, idempotency: IdempotencyKey | None = None
+    ) -> SubmitReceipt:
+        """Accept a request durably, all of it or nothing; a dry run checks it and stores nothing.
+
+        Raises Forbidden, InvalidRequest, UnknownProvider, IdempotencyMismatch, StoreFull, StoreError.
+        """
+        actor.require(Scope.MESSAGES_SEND)
+        now = self._now()
+        try:
+            submission = Submission(actor.user_id, await self._admitted(request, now), idempotency, now)
+            if request.dry_run:
+                return submission.answer().receipt(dry_run=True)
+            answer, replayed = await self._accepting.accept(submission)
+        except (InvalidRequest, UnknownProvider, StoreFull):
+            # Accepted before, it stays accepted, even if the same request would be refused by now.
+            earlier = await self._accepting.earlier(actor.user_id, idempotency, now)
+            if earlier is None:
+                raise
+            answer, replayed = earlier, True
+        return answer.receipt(replayed=replayed)
+
+    def preview(self, text: str, *, encoding: str = "auto") -> Preview:
+        """Tell how a text would go out; raises InvalidRequest for one that cannot."""
+        if encoding not in set(Encoding):
+            raise InvalidRequest(FieldProblem("/encoding", f"must be one of {', '.join(Encoding)}"))
+        try:
+            return preview_text(text, Encoding(encoding))
+        except TextProblem as error:
+            raise InvalidRequest(FieldProblem("/text", str(error))) from error
+
+    async def get(self, actor: Actor, message: str) -> MessageView:
+        """Return one message by its public id; NotFound when there is none the actor may see."""
+        actor.require(Scope.MESSAGES_READ)
+        return await self._one(actor, message)
+
+    async def list(
+        self, actor: Actor, which: MessageFilter, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[MessageView]:
+        """Return a page of messages, newest first; a page of rare ones can be short or empty and still have a next.
+
+        Raises Forbidden, and InvalidRequest for a filter, cursor or limit (1 to 500) that is none.
+        """
+        actor.require(Scope.MESSAGES_READ)
+        wanted = listing.select(which, self._admission, None if actor.is_admin else actor.user_id)
+
+        def read(conn: sqlite3.Connection) -> tuple[list[_Shown], str | None]:
+            picked = listing.pick(conn, wanted, cursor, limit)
+            return _shown(conn, picked.ids), picked.cursor
+
+        shown, following = await self._store.read(read)
+        return Page(tuple(self._explained(each) for each in shown), following)
+
+    async def cancel(self, actor: Actor, message: str) -> MessageView:
+        """Cancel a message that no attempt was made at; one that is cancelled already stays so.
+
+        Raises Forbidden, NotFound, and Conflict with the reason.
+        """
+        actor.require(Scope.MESSAGES_SEND)
+        message_id, now = _row_id(message), self._now()
+        done = self._store.submit(lambda conn: cancelling.cancel(conn, message_id, actor, now), Urgency.NOW)
+        done.add_done_callback(self._cancelled)
+        await asyncio.shield(done)
+        return await self._one(actor, message)
+
+    async def counts(self) -> dict[str, int]:
+        """Return how many messages are in each state, by its word."""
+        return by_word(await self._store.fetch_all("SELECT state, n FROM state_counts"))
+
+    async def recount(self) -> Conservation:
+        """Compare the counters with the table, as of one commit; reads the whole table."""
+
+        def read(conn: sqlite3.Connection) -> Conservation:
+            recorded = conn.execute("SELECT state, n FROM state_counts").fetchall()
+            counted = conn.execute("SELECT state, count(*) FROM messages GROUP BY state").fetchall()
+            return Conservation(by_word(recorded), by_word(counted))
+
+        return await self._store.read(read)
+
+    async def forget_old_keys(self) -> int:
+        """Delete idempotency keys past their lifetime, a bounded number in each write; return how many."""
+        now, forgotten, last = self._now(), 0, idempotency.FORGET_LIMIT
+        while last == idempotency.FORGET_LIMIT:
+            last = await self._store.write(lambda conn: idempotency.forget(conn, now), Urgency.LAZY)
+            forgotten += last
+        return forgotten
+
+    async def _admitted(self, request: SubmitRequest, now: int) -> Admitted:
+        if len(request.recipients) < MANY:
+            return self._admission.check(request, now)
+        return await asyncio.to_thread(self._admission.check, request, now)
+
+    async def _one(self, actor: Actor, message: str) -> MessageView:
+        message_id = _row_id(message)
+        shown = await self._store.read(lambda conn: _shown(conn, (message_id,)))
+        if not shown or not (actor.is_admin or shown[0].user_id == actor.user_id):
+            raise NotFound(what="message", which=message)
+        return self._explained(shown[0])
+
+    def _explained(self, shown: _Shown) -> MessageView:
+        """Add what the message waits for; must run on the event loop."""
+        if shown.waiting is None:
+            return shown.view
+        why = self._waiting.explain(shown.waiting)
+        if why is None and shown.waiting.state is MessageState.UNKNOWN:
+            why = HELD
+        return msgspec.structs.replace(shown.view, waiting_for=why)
+
+    def _cancelled(self, done: asyncio.Future[tuple[MessageStateChanged, ...]]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            for event in done.result():
+                self._bus.publish(event)
+
+    def _now(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def by_word(counts: Iterable[tuple[int, int]]) -> dict[str, int]:
+    """Return counters by the words of all states, in the order of the life cycle."""
+    known = dict(counts)
+    return {state.word: known.get(state, 0) for state in MessageState}
+
+
+def _row_id(message: str) -> int:
+    found = row_id(MESSAGE_ID, message)
+    if found is None:
+        raise NotFound(what="message", which=f"{message[:80]!a}")
+    return found
+
+
+def _shown(conn: sqlite3.Connection, ids: Iterable[int]) -> list[_Shown]:
+    found = read_stories(conn, ids)
+    return [
+        _Shown(message_view(story, found.sims), waiting_message(story.message), story.message.user_id)
+        for story in found.stories
+    ]

@@ -1,0 +1,120 @@
+"""From stored rows to what a caller sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from modembank.clock import rfc3339
+from modembank.ids import public_id
+from modembank.messages.model import MessageFlags, MessageState
+from modembank.messages.outbox import AttemptRow, Fate, fates
+from modembank.messages.stored import ShownSim, StoredMessage, Story
+from modembank.messages.views import BATCH_ID, MESSAGE_ID, AttemptView, MessageView, ReportView
+from modembank.messages.waiting import WaitingMessage
+
+HELD = "held: it may have been sent; a delivery report settles it, else ask the recipient before sending the text again"
+"""What an UNKNOWN message waits for, when whoever sends says nothing more exact."""
+_NEVER_SENT = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED})
+
+
+def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
+    """Return a message as it is shown, but for what it waits for."""
+    message = story.message
+    sim = None if message.sim_id is None else sims.get(message.sim_id)
+    return MessageView(
+        id=public_id(MESSAGE_ID, message.id),
+        to=message.recipient,
+        from_=sim.msisdn if sim else None,
+        text=message.text,
+        status=message.state.word,
+        reference=message.reference,
+        batch=None if message.batch_id is None else public_id(BATCH_ID, message.batch_id),
+        segments=message.segments,
+        encoding=message.encoding.value,
+        sim=sim.iccid if sim else None,
+        priority=9 - message.rank,
+        delivery_report=bool(message.flags & MessageFlags.DELIVERY_REPORT),
+        flash=bool(message.flags & MessageFlags.FLASH),
+        created_at=rfc3339(message.created_at),
+        send_at=_moment(message.not_before),
+        expires_at=rfc3339(message.expires_at),
+        window=message.window,
+        sent_at=_moment(message.sent_at),
+        settled_at=_moment(message.settled_at),
+        cause=message.cause,
+        attempts=tuple(_attempt_view(attempt, sims) for attempt in story.attempts),
+        report=_report_view(message, story.attempts),
+    )
+
+
+def waiting_message(message: StoredMessage) -> WaitingMessage | None:
+    """Return what to ask the WaitExplainer about a message; None when it waits for nothing."""
+    if message.state >= MessageState.SENT and message.state is not MessageState.UNKNOWN:
+        return None
+    return WaitingMessage(
+        id=message.id,
+        route_id=message.route_id,
+        rank=message.rank,
+        state=message.state,
+        ready=message.ready == 1,
+        not_before=message.not_before,
+        window=message.window,
+        cause=message.cause,
+    )
+
+
+def _attempt_view(attempt: AttemptRow, sims: Mapping[int, ShownSim]) -> AttemptView:
+    sim = sims.get(attempt.sim_id)
+    return AttemptView(
+        segment=attempt.segment,
+        n=attempt.n,
+        sim=sim.iccid if sim else None,
+        slot=attempt.slot,
+        started_at=rfc3339(attempt.started_at),
+        finished_at=_moment(attempt.finished_at),
+        outcome="in_flight" if attempt.outcome is None else attempt.outcome.name.lower(),
+        tp_mr=attempt.tp_mr,
+        cause=attempt.cause,
+        report_status=attempt.report_status,
+        report_at=_moment(attempt.report_at),
+        evidence=_evidence(attempt.evidence),
+    )
+
+
+def _report_view(message: StoredMessage, attempts: Sequence[AttemptRow]) -> ReportView | None:
+    reports = [attempt.report_at for attempt in attempts if attempt.report_at is not None]
+    if not message.flags & MessageFlags.DELIVERY_REPORT:
+        return None
+    if message.state in _NEVER_SENT and not reports and not any(attempt.awaiting for attempt in attempts):
+        return None
+    found = Counter(fates(message.segments, attempts).values())
+    delivered, failed = found[Fate.DELIVERED], found[Fate.UNDELIVERED]
+    return ReportView(
+        status=_report_status(message.segments, delivered, failed),
+        reported=delivered + failed,
+        segments=message.segments,
+        at=_moment(max(reports, default=None)),
+    )
+
+
+def _report_status(
+    segments: int, delivered: int, failed: int
+) -> Literal["pending", "delivered", "undelivered", "partial"]:
+    if failed:
+        return "undelivered"
+    if delivered == segments:
+        return "delivered"
+    return "partial" if delivered else "pending"
+
+
+def _evidence(stored: str | None) -> dict[str, Any]:
+    """Return what was seen on the wire, with the concatenation reference that was used."""
+    return {} if stored is None else msgspec.json.decode(stored, type=dict[str, Any])
+
+
+def _moment(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)

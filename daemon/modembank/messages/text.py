@@ -1,0 +1,104 @@
+"""What a text costs, and whether it can be sent at all; refusals are sentences for the field they are about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from modembank.messages.views import Preview, Replacement
+from modembank.tpdu import (
+    MAX_SEGMENTS,
+    Encoding,
+    NotInAlphabet,
+    SegmentCount,
+    TextTooLong,
+    count_segments,
+    replaceable,
+    with_replacements,
+)
+
+MAX_CHARACTERS = MAX_SEGMENTS * 153
+"""What fits into the most segments of the denser encoding (3GPP TS 23.040 9.2.3.24.1)."""
+
+# Line feed, carriage return, tab and form feed have a meaning in a text; the other C0 and C1 controls only do harm.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SHOWN = 10
+
+
+class TextProblem(ValueError):
+    """The text cannot be sent as asked; the message is the sentence to show."""
+
+
+def measure(text: str, encoding: Encoding, max_segments: int = MAX_SEGMENTS) -> SegmentCount:
+    """Return how the text would be sent; raises TextProblem for one that cannot be, or takes too many segments."""
+    if not text:
+        msg = "is empty: there is nothing to send"
+        raise TextProblem(msg)
+    if len(text) > MAX_CHARACTERS:
+        msg = f"has {len(text)} characters: no message can hold more than {MAX_CHARACTERS}"
+        raise TextProblem(msg)
+    if found := _CONTROLS.search(text):
+        msg = f"has the control character {_named(found.group())} at position {found.start()}: remove it"
+        raise TextProblem(msg)
+    if found := _SURROGATES.search(text):
+        msg = f"has half of a surrogate pair at position {found.start()}: it is no valid Unicode text"
+        raise TextProblem(msg)
+    try:
+        count = count_segments(text, encoding=encoding)
+    except NotInAlphabet as error:
+        what = f"has characters outside the GSM 7-bit alphabet: {_listed(error.characters)}"
+        msg = f"{what}; replace them, or use the encoding auto or ucs2"
+        raise TextProblem(msg) from error
+    except TextTooLong as error:
+        msg = f"needs {error.segments} segments: no message can have more than {error.limit}"
+        raise TextProblem(msg) from error
+    if count.segments > max_segments:
+        raise TextProblem(_too_many(count, max_segments))
+    return count
+
+
+def preview_text(text: str, encoding: Encoding = Encoding.AUTO) -> Preview:
+    """Return how a text would go out and what would make it shorter; raises TextProblem as ``measure`` does."""
+    count = measure(text, encoding)
+    offers = replaceable(text) if count.forced_by else {}
+    if not offers:
+        return Preview(count.encoding.value, count.segments, count.characters_left, count.forced_by)
+    shorter = with_replacements(text, offers)
+    after = measure(shorter, encoding).segments if shorter else count.segments
+    return Preview(
+        encoding=count.encoding.value,
+        segments=count.segments,
+        characters_left=count.characters_left,
+        forced_by=count.forced_by,
+        replacements=tuple(Replacement(char, instead) for char, instead in offers.items()),
+        text_after=shorter,
+        segments_after=after,
+        segments_saved=count.segments - after,
+    )
+
+
+def sanitised(text: str) -> str:
+    """Return inbound text that breaks no protocol: controls but line ends and tabs become U+FFFD, as do lone halves.
+
+    Nothing is removed, so that what was sent stays visible; a form feed of the 7-bit alphabet becomes a line end.
+    """
+    text = _CONTROLS.sub("\ufffd", text.replace("\f", "\n"))
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def _too_many(count: SegmentCount, allowed: int) -> str:
+    sentence = f"needs {count.segments} segments and may have {allowed}"
+    if not count.forced_by:
+        return f"{sentence}: shorten it, or raise max_segments"
+    return f"{sentence}: {_listed(count.forced_by)} forced it to UCS-2, with 70 instead of 160 characters a segment"
+
+
+def _listed(characters: Sequence[str]) -> str:
+    shown = " ".join(f"{char} ({_named(char)})" for char in characters[:_SHOWN])
+    more = len(characters) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _named(character: str) -> str:
+    return "+".join(f"U+{ord(char):04X}" for char in character)

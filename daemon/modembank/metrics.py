@@ -1,0 +1,45 @@
+"""The box's metrics, declared once; faces expose them, layers count them."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """All metrics of one daemon in a registry of its own, so that two daemons in one test do not mix."""
+
+    def __init__(self) -> None:
+        """Declare every metric once."""
+        self.registry = CollectorRegistry()
+        self.accepted = Counter("modembank_messages_accepted", "Outbound messages made durable", registry=self.registry)
+        self.received = Counter(
+            "modembank_messages_received", "Inbound messages completed", ["kind"], registry=self.registry
+        )
+        self.messages = Gauge("modembank_messages", "Outbound messages by state", ["state"], registry=self.registry)
+        self.attempts = Counter(
+            "modembank_attempts", "Segments handed to a modem", ["sim", "outcome"], registry=self.registry
+        )
+        self.reports = Counter(
+            "modembank_delivery_reports", "Delivery reports by match", ["match"], registry=self.registry
+        )
+        self.modems = Gauge("modembank_modems", "Modems by state", ["state"], registry=self.registry)
+        self.signal = Gauge("modembank_signal_dbm", "Received signal strength", ["slot"], registry=self.registry)
+        self.sim_segments = Gauge(
+            "modembank_sim_segments", "Segments in the window", ["sim", "window"], registry=self.registry
+        )
+        self.at_commands = Counter(
+            "modembank_at_commands", "AT commands by result", ["slot", "result"], registry=self.registry
+        )
+        self.commit_s = Histogram(
+            "modembank_commit_seconds",
+            "Duration of a group commit",
+            buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0),
+            registry=self.registry,
+        )
+        self.commit_writes = Counter("modembank_commit_writes", "Write functions committed", registry=self.registry)
+        self.loop_lag_s = Histogram(
+            "modembank_loop_lag_seconds",
+            "How late the event loop was, sampled ten times a second",
+            buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0),
+            registry=self.registry,
+        )

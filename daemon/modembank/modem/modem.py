@@ -1,0 +1,354 @@
+"""A modem's whole life in one slot: open, initialise, serve, recover, and say at any time where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from modembank.at import Urc, UrcKind
+from modembank.clock import Clock, to_ms
+from modembank.modem.capabilities import Capabilities, SimSeen
+from modembank.modem.channel import AtChannel, Interrupted, Opener
+from modembank.modem.climbing import MUTE, Climber
+from modembank.modem.dialogue import Dialogue
+from modembank.modem.inbound import InboundSink
+from modembank.modem.initialization import Initialized, Learnt, SimAccess, initialize
+from modembank.modem.outcome import AttemptOutcome, SubmitResult
+from modembank.modem.pin import OutOfService
+from modembank.modem.place import Standing
+from modembank.modem.quirks import GENERIC
+from modembank.modem.receiving import ANNOUNCED
+from modembank.modem.recovery import PowerSwitch, Recovery, Rung
+from modembank.modem.sending import Gate
+from modembank.modem.serving import Serving
+from modembank.modem.states import FailedReason, ModemEvent, ModemState, StateChange, StateMachine
+from modembank.modem.timings import Timings
+from modembank.modem.transcript import Transcript
+from modembank.modem.troubles import Hung, NoReply, PortLost, Trouble
+from modembank.modem.ussd import UssdAnswer, UssdFailed
+from modembank.modem.verdict import NOT_REGISTERED
+from modembank.modem.watching import Restarted
+from modembank.port import PortConfig, PortError, PortFailure
+
+_log = structlog.get_logger()
+_FAILURES = {
+    PortFailure.BUSY: FailedReason.PORT_BUSY,
+    PortFailure.PERMISSION: FailedReason.PORT_PERMISSION,
+    PortFailure.NOT_A_TTY: FailedReason.PORT_NOT_A_TTY,
+}
+_ABSENT = frozenset({PortFailure.MISSING, PortFailure.GONE, PortFailure.REFUSED, PortFailure.TIMEOUT})
+_EARLY = 64
+
+
+class ModemHost(Protocol):
+    """What a modem tells the bank, and asks it."""
+
+    def state_changed(self, change: StateChange) -> None:
+        """Called on the loop; must not block."""
+
+    async def identified(self, sim: SimSeen, capabilities: Capabilities) -> int:
+        """Return the SIM's row id. Raises OutOfService when the bank does not take this SIM in this slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModemSettings:
+    """What a slot is configured with, and what all modems of a box share."""
+
+    slot: str
+    port: PortConfig
+    access: SimAccess
+    timings: Timings
+    opener: Opener
+    learnt: Learnt = field(default_factory=Learnt)
+    power: PowerSwitch | None = None
+
+
+class Modem:
+    """Drives one slot's modem; ``run`` it as a supervised task."""
+
+    def __init__(self, settings: ModemSettings, host: ModemHost, sink: InboundSink, clock: Clock) -> None:
+        """Start in DETECTED with a closed port."""
+        self._settings = settings
+        self._timings = settings.timings
+        self._host = host
+        self._sink = sink
+        self._clock = clock
+        self.transcript = Transcript(self._now_ms)
+        self.machine = StateMachine(host.state_changed)
+        self.recovery = Recovery(settings.timings.settled_s)
+        self._climber = Climber(settings.slot, settings.power)
+        self._channel: AtChannel | None = None
+        self._serving: Serving | None = None
+        self._sms_ready = asyncio.Event()
+        self._kick = asyncio.Event()
+        self._early: list[Urc] = []
+        self._known: Initialized | None = None
+        self._boots = 0
+        self._strange = 0
+        self._silent_until = 0.0
+        self._failed_opens = 0
+        self.last_error: str | None = None
+        self.totals: dict[AttemptOutcome, int] = {}
+        self.received = 0
+        self.calls_refused = 0
+        self.results: dict[str, int] = {}
+
+    # -- what others see
+
+    @property
+    def state(self) -> ModemState:
+        """Where it is in its life."""
+        return self.machine.state
+
+    @property
+    def serving(self) -> Serving | None:
+        """The present stretch of service, if any."""
+        return self._serving
+
+    @property
+    def known(self) -> Initialized | None:
+        """What the latest initialisation found out."""
+        return self._known
+
+    @property
+    def in_service(self) -> bool:
+        """Whether a message may be given to it now."""
+        serving = self._serving
+        return serving is not None and not serving.closing and self.state is ModemState.REGISTERED
+
+    # -- what others ask
+
+    async def submit(self, pdu: str, length: int, gate: Gate, *, more_follow: bool = False) -> SubmitResult:
+        """Send one segment; NOT_SENT at once when the modem is not in service."""
+        serving = self._serving
+        if serving is None or not self.in_service:
+            return SubmitResult(AttemptOutcome.NOT_SENT, None, NOT_REGISTERED)
+        result = await serving.submit(pdu, length, gate, more_follow=more_follow)
+        self.totals[result.outcome] = self.totals.get(result.outcome, 0) + 1
+        return result
+
+    async def ussd(self, code: str) -> UssdAnswer:
+        """Ask a USSD code. Raises UssdFailed."""
+        if self._serving is None or not self.in_service:
+            raise UssdFailed(slot=self._settings.slot, why="the modem is not in service")
+        return await self._serving.ussd.ask(code)
+
+    def reset(self) -> None:
+        """Restart the modem, after the exchange in flight; in a slow retry, try again at once."""
+        if self._serving is not None:
+            self._serving.end(Hung(Trouble.RESET_WANTED, "asked for"))
+        self._kick.set()
+
+    # -- its life
+
+    async def run(self) -> None:
+        """Live until cancelled; then withdraw or finish the exchange in flight, bounded, and close the port."""
+        try:
+            while True:
+                channel = await self._opened()
+                self._channel = channel
+                try:
+                    wait_s = await self._alive(channel)
+                finally:
+                    await self._close(channel)
+                await self._pause(wait_s)
+        finally:
+            self._fire(ModemEvent.CLOSED)
+
+    async def _opened(self) -> AtChannel:
+        """Try until the port is open; every kind of failure has a state and a backoff of its own."""
+        self._fire(ModemEvent.OPEN)
+        while True:
+            channel = AtChannel(self._timings, self.transcript, self._heard, self.results)
+            try:
+                await channel.open(self._settings.opener, self._settings.port)
+            except PortError as error:
+                self._note_refusal(error)
+                await self._pause(self._backoff())
+            else:
+                self._fire(ModemEvent.OPENED)
+                return channel
+
+    async def _alive(self, channel: AtChannel) -> float:
+        """Initialise and serve until the port must be opened afresh; return how long to wait before that."""
+        while True:
+            try:
+                await self._attend(channel)
+                await self._serve()
+            except OutOfService as error:
+                await self._sit_out(channel, error)
+            except Restarted as error:
+                self._note(error.detail)
+                self._fire(ModemEvent.SIM_CHANGED if error.sim_changed else ModemEvent.REBOOTED, error.detail)
+            except Interrupted as error:
+                self._fire(ModemEvent.REBOOTED, str(error))
+            except PortLost as error:
+                self._note(str(error))
+                self._early.clear()
+                self._fire(ModemEvent.LOST, str(error.cause or ""))
+                self._silent_until = channel.time() + self._timings.restart_s
+                return self._timings.reopen_s
+            except (Hung, NoReply) as error:
+                wait_s = await self._trouble(channel, error.trouble or Trouble.SILENT, str(error))
+                if wait_s is not None:
+                    return wait_s
+
+    async def _attend(self, channel: AtChannel) -> None:
+        """Find the beat, initialise, and have the bank take the SIM. Raises what ``initialize`` and the bank raise."""
+        self._sms_ready.clear()
+        boots = self._boots
+        async with channel.turn():  # an exchange of the last stretch of service may still be on the wire
+            await channel.resynchronise("AT")
+        dialogue = Dialogue(channel, self._timings, self._sms_ready)
+        known = await initialize(dialogue, self._settings.access, self._settings.learnt)
+        if boots != self._boots:
+            raise Restarted(detail="it restarted while it was initialised")
+        self._known = known
+        self._strange = self._failed_opens = 0
+        sim_id = await self._host.identified(known.sim, known.capabilities)
+        standing = Standing(sim_id, self._settings.slot, self._now_ms)
+        self._serving = Serving(
+            channel, self._timings, known, standing, self._sink, registration_changed=self._registration
+        )
+
+    async def _serve(self) -> None:
+        serving = self._serving
+        if serving is None:
+            return
+        self._fire(ModemEvent.INITIALIZED)
+        for urc in self._early:
+            serving.heard(urc)
+        self._early.clear()
+        try:
+            await serving.run()
+        finally:
+            self._serving = None
+            self.received += serving.receiving.received
+            self.calls_refused += serving.watch.calls_refused
+            if serving.last_cause is not None:
+                self.last_error = serving.last_cause
+
+    async def _close(self, channel: AtChannel) -> None:
+        await channel.close()
+        self._channel = None
+
+    # -- when something is wrong
+
+    def _note_refusal(self, error: PortError) -> None:
+        self._failed_opens += 1
+        self._note(str(error))
+        if error.failure in _ABSENT:
+            self._fire(ModemEvent.PORT_MISSING, error.detail)
+            return
+        failed = _FAILURES.get(error.failure, FailedReason.PORT_IO)
+        self._fire(ModemEvent.PORT_REFUSED, error.detail, failed)
+
+    async def _sit_out(self, channel: AtChannel, error: OutOfService) -> None:
+        """Wait for a person, time, a restart, or the SIM to change what no command can."""
+        self._note(error.detail)
+        locked = error.reason in _LOCKS
+        self._fire(ModemEvent.LOCKED if locked else ModemEvent.INIT_FAILED, error.detail, error.reason)
+        self._kick.clear()
+        kicked = asyncio.ensure_future(self._kick.wait())
+        ends: list[asyncio.Future[Any]] = [kicked, channel.lost]
+        try:
+            await asyncio.wait(ends, timeout=self._timings.locked_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            kicked.cancel()
+
+    async def _trouble(self, channel: AtChannel, trouble: Trouble, detail: str) -> float | None:
+        """Decide what trouble means here; return None to initialise again on this port, else when to open it afresh."""
+        self._note(detail)
+        if self._known is None and (trouble in MUTE or trouble is Trouble.INIT_REFUSED):
+            return self._stranger(trouble, detail)
+        if trouble in MUTE and channel.time() < self._silent_until:
+            # It was restarted or has just come back: silence is what a starting modem gives.
+            self._fire(ModemEvent.TROUBLE, detail)
+            return self._timings.reopen_s
+        return await self._recover(channel, trouble, detail)
+
+    def _stranger(self, trouble: Trouble, detail: str) -> float:
+        """A port that never answered as a modem: nothing is done to it but to ask again, more and more rarely."""
+        self._strange += 1
+        if self._strange == 1 and trouble is not Trouble.INIT_REFUSED:
+            self._fire(ModemEvent.TROUBLE, detail)
+            return 0.0
+        failed = FailedReason.INIT_REFUSED if trouble is Trouble.INIT_REFUSED else FailedReason.NOT_A_MODEM
+        self._fire(ModemEvent.INIT_FAILED, detail, failed)
+        self._failed_opens += 1
+        return self._backoff()
+
+    async def _recover(self, channel: AtChannel, trouble: Trouble, detail: str) -> float | None:
+        """Climb one rung; return as ``_trouble``."""
+        wanted = trouble is Trouble.RESET_WANTED
+        self._fire(ModemEvent.RESET if wanted else ModemEvent.TROUBLE, detail)
+        rung = self.recovery.next(trouble, channel.time(), resting_counts=not wanted)
+        if rung is Rung.QUARANTINE:
+            self._fire(ModemEvent.EXHAUSTED, detail, FailedReason.QUARANTINED)
+            return self._timings.quarantine_s
+        quirks = self._known.quirks if self._known is not None else GENERIC
+        if not await self._climber.climb(rung, trouble, channel, quirks):
+            self._fire(ModemEvent.RECOVERED)
+            return None
+        if rung is Rung.REOPEN:
+            return 0.0
+        self._silent_until = channel.time() + self._timings.restart_s
+        return self._timings.reopen_s
+
+    # -- odds and ends
+
+    def _heard(self, urc: Urc) -> None:
+        if urc.kind is UrcKind.BOOT:
+            self._boots += 1
+            self._kick.set()
+        if urc.kind is UrcKind.SMS_READY:
+            self._sms_ready.set()
+        if urc.kind in {UrcKind.CPIN, UrcKind.SIM_STATE}:
+            self._kick.set()
+        if self._serving is not None:
+            self._serving.heard(urc)
+        elif urc.kind in ANNOUNCED and len(self._early) < _EARLY:
+            self._early.append(urc)
+        if urc.kind is UrcKind.BOOT and self._serving is None and self._channel is not None:
+            self._channel.interrupt(urc.name)
+
+    def _registration(self, registered: bool) -> None:
+        if registered:
+            self.recovery.well(asyncio.get_running_loop().time())
+        self._fire(ModemEvent.REGISTERED if registered else ModemEvent.REGISTRATION_LOST)
+
+    def _fire(self, event: ModemEvent, detail: str = "", failed: FailedReason | None = None) -> None:
+        self.machine.fire(event, detail[:200], failed)
+
+    def _note(self, error: str) -> None:
+        self.last_error = error[:200]
+
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
+
+    def _backoff(self) -> float:
+        wait_s = min(self._timings.reopen_most_s, self._timings.reopen_s * 2.0 ** min(self._failed_opens - 1, 10))
+        return wait_s * random.uniform(0.75, 1.25)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless somebody asks for a try at once."""
+        self._kick.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._kick.wait()
+        except TimeoutError:
+            return
+
+
+_LOCKS = frozenset(
+    {
+        FailedReason.PIN_MISSING,
+        FailedReason.PIN_WRONG,
+        FailedReason.PIN_AT_RISK,
+        FailedReason.PUK_REQUIRED,
+    }
+)

@@ -1,0 +1,13 @@
+"""Sierra Wireless: its own commands start with an exclamation mark."""
+
+from __future__ import annotations
+
+from modembank.at import AtCommand
+from modembank.modem.quirks.difference import Quirks, first, starts
+
+SIERRA = Quirks(
+    name="sierra",
+    manufacturer=starts("sierra"),
+    card_number=first(AtCommand("AT!ICCID?", prefix=("!ICCID:",), bare=True)),
+    resets=(AtCommand("AT!RESET", timeout_s=10.0),),
+)

@@ -1,0 +1,157 @@
+"""Reading and emptying a modem's memories: read, make durable, delete, in that order and never another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from modembank.at import AtCommand, AtResult, FinalStatus, command, parse_cmgl, parse_cmgr, parse_cpms
+from modembank.modem.capabilities import Capabilities, Feature
+from modembank.modem.channel import AtChannel
+from modembank.modem.inbound import InboundSink
+from modembank.modem.memories import EMPTY_CMS, LIST_ALL, select
+from modembank.modem.place import Standing
+from modembank.modem.troubles import NoReply
+
+_log = structlog.get_logger()
+WARN_AT = 0.7
+"""From this share on a memory counts as filling up: reception stops without a word when it is full."""
+_RECEIVED = frozenset({0, 1, None})
+"""Unread and read; 2 and 3 are somebody's drafts (3GPP TS 27.005 3.1)."""
+_ONE_BY_ONE_LIMIT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Fill of one memory when last looked at."""
+
+    memory: str
+    used: int
+    total: int
+
+    @property
+    def filling(self) -> bool:
+        """Whether it is at least 70 % full."""
+        return self.total > 0 and self.used >= WARN_AT * self.total
+
+
+class Reader:
+    """Reads one modem's memories; only one coroutine uses it at a time."""
+
+    def __init__(self, channel: AtChannel, capabilities: Capabilities, standing: Standing, sink: InboundSink) -> None:
+        """Start with the preferred memory selected, as the initialisation left it."""
+        self._channel = channel
+        self._capabilities = capabilities
+        self._standing = standing
+        self._sink = sink
+        self._selected = capabilities.preferred
+        self._lists = not capabilities.lacks(Feature.LIST_PDUS)
+        self.storage: dict[str, Storage] = {}
+        self.taken = 0
+
+    async def fetch(self, memory: str, index: int) -> bool:
+        """Read, store and delete one slot; return whether there was a message.
+
+        Raises what the sink raises when it could not make the PDU durable (the modem keeps its copy), and ChannelError.
+        """
+        if not await self._select(memory):
+            return False
+        return await self._fetch_selected(memory, index)
+
+    async def sweep(self, memory: str) -> int:
+        """Empty one memory; return how many messages were taken. Raises as ``fetch``."""
+        if not await self._select(memory, refresh=True):
+            return 0
+        fill = self.storage.get(memory)
+        if fill is not None and fill.used == 0:
+            return 0
+        if self._lists:
+            listed = await self._ask(LIST_ALL)
+            if listed is not None and (listed.ok or _is_empty(listed)):
+                return await self._take_listed(memory, listed)
+            self._lists = False
+        return await self._one_by_one(memory, fill)
+
+    async def back(self) -> None:
+        """Select the preferred memory again."""
+        preferred = self._capabilities.preferred
+        if preferred is not None and self._selected != preferred:
+            await self._select(preferred)
+
+    async def _take_listed(self, memory: str, listed: AtResult) -> int:
+        taken = 0
+        for header, pdu in _pairs(listed.lines):
+            entry = parse_cmgl(header)
+            if entry is None or entry.index is None or entry.stat not in _RECEIVED:
+                continue
+            if pdu:
+                await self._keep(memory, entry.index, pdu)
+                taken += 1
+            else:
+                taken += await self._fetch_selected(memory, entry.index)
+        return taken
+
+    async def _one_by_one(self, memory: str, fill: Storage | None) -> int:
+        """For modems that refuse CMGL=4 in PDU mode (EP06-A: text-mode words only); indexes start at 0 or at 1."""
+        total, left = (fill.total, fill.used) if fill is not None else (50, None)
+        taken = 0
+        for index in range(min(total, _ONE_BY_ONE_LIMIT) + 1):
+            if left is not None and taken >= left:
+                break
+            taken += await self._fetch_selected(memory, index)
+        return taken
+
+    async def _fetch_selected(self, memory: str, index: int) -> bool:
+        result = await self._ask(command("+CMGR", index, prefix=("+CMGR:",), follows=True, timeout_s=10.0))
+        if result is None or not result.ok or len(result.lines) < 2 or not result.lines[1]:
+            return False
+        entry = parse_cmgr(result.lines[0])
+        if entry is not None and entry.stat not in _RECEIVED:
+            return False
+        await self._keep(memory, index, result.lines[1])
+        return True
+
+    async def _keep(self, memory: str, index: int, pdu: str) -> None:
+        ledger_id = await self._sink.store(self._standing.stored(pdu, memory, index))
+        self.taken += 1
+        # Only now: until the row is durable, the modem's copy is the only one.
+        result = await self._ask(command("+CMGD", index, timeout_s=10.0))
+        if result is not None and result.ok:
+            await self._sink.deleted(ledger_id)
+        else:
+            _log.warning("delete_refused", modem=self._standing.slot, memory=memory, index=index)
+
+    async def _select(self, memory: str, *, refresh: bool = False) -> bool:
+        if self._selected == memory and not refresh:
+            return True
+        order = select(memory)
+        if self._capabilities.preferred is None and memory == self._selected:
+            return True
+        result = await self._ask(order)
+        if result is None or not result.ok:
+            # A modem that cannot choose has one memory only, and that one is selected.
+            return self._capabilities.preferred is None
+        self._selected = memory
+        uses = parse_cpms(result.lines[0]) if result.lines else ()
+        if uses:
+            self.storage[memory] = Storage(memory, uses[0].used, uses[0].total)
+        return True
+
+    async def _ask(self, order: AtCommand) -> AtResult | None:
+        try:
+            return await self._channel.execute(order)
+        except NoReply as silence:
+            if silence.trouble is not None:
+                raise
+            _log.info("no_reply", modem=self._standing.slot, command=order.text.partition("=")[0])
+            return None
+
+
+def _pairs(lines: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    return zip(lines[::2], lines[1::2], strict=False)
+
+
+def _is_empty(result: AtResult) -> bool:
+    return result.status is FinalStatus.CMS_ERROR and result.code == EMPTY_CMS

@@ -1,0 +1,63 @@
+"""Every deadline and period of a modem in one place, so that tests and slow links can turn them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds, all of them."""
+
+    prompt_s: float = 10.0
+    """From AT+CMGS to the prompt; ModemManager waits as long."""
+    final_s: float = 180.0
+    """From Ctrl-Z to the final result: manuals say 120 s, a refusal after 135 s was seen (Quectel EG06-E)."""
+    gate_s: float = 30.0
+    """For the intent to become durable while the modem stands at its prompt."""
+    escape_s: float = 1.0
+    """For the answer to ESC; some modems give none."""
+    command_s: float | None = None
+    """Caps every ordinary command's own deadline when set."""
+    probe_s: float = 3.0
+    """For the marker of a resynchronisation."""
+    probes: int = 3
+    late_error_s: float = 20.0
+    """A bare ERROR or +CMS ERROR 500 after this long may be a lost acknowledgement rather than a refusal."""
+
+    quiet_scale: float = 1.0
+    """Stretches the pauses of a resynchronisation, for links slower than USB."""
+    not_ready_s: float = 2.0
+    """Between two tries while the SIM still loads."""
+    not_ready_tries: int = 10
+    """As many as oFono gives CPMS (MAX_CPMS_RETRIES)."""
+
+    beat_s: float = 30.0
+    """Between two looks at an idle modem."""
+    search_s: float = 3.0
+    """Between two looks at the registration of a modem that has none."""
+    verify_s: float = 150.0
+    """Between two looks at what a silent restart would reset (CNMI) and at the memories' fill."""
+    sweep_s: float = 600.0
+    """Between two sweeps of all memories, the safety net behind the unsolicited codes."""
+    store_retry_s: float = 2.0
+    """Before a PDU that could not be made durable is offered again."""
+    ussd_s: float = 30.0
+
+    reopen_s: float = 1.0
+    """First wait before a lost or missing port is opened again."""
+    reopen_most_s: float = 30.0
+    restart_s: float = 60.0
+    """How long a restarting modem may take until it is back; looked for all the while."""
+    settled_s: float = 600.0
+    """A modem well for this long starts the recovery ladder from its first rung again."""
+    quarantine_s: float = 600.0
+    """Between two tries of a modem that no rung could bring back."""
+    locked_s: float = 60.0
+    """Between two looks at a locked or missing SIM."""
+    stop_s: float = 7.0
+    """How long an exchange in flight may still take when the daemon stops."""
+
+    def scaled(self, **changes: float | None) -> Timings:
+        """Return the same timings with some of them changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # the field names are checked by replace

@@ -1,0 +1,83 @@
+"""The command line: ``modembank``. Exit status 0, 1 (failed), 2 (usage)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modembank.config import Config, load_config
+from modembank.errors import ModembankError
+from modembankd.accounts_cli import apikey, user
+from modembankd.options import config_option, run_async
+from modembankd.talk_cli import doctor, send
+
+
+class _Group(click.Group):
+    """Shows a product error as one sentence with exit status 1, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModembankError as error:
+            click.echo(f"modembank: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="modembank")
+def main() -> None:
+    """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits."""
+
+
+@main.command()
+@config_option
+def run(config_path: Path) -> None:
+    """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
+    from modembankd.daemon import run_daemon
+    from modembankd.logs import configure_logs
+
+    config = load_config(config_path)
+    configure_logs(config.log)
+    run_async(run_daemon(config))
+
+
+@main.command()
+@click.option("--modems", type=click.IntRange(1, 64), default=8, show_default=True, help="How many modems to emulate.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port of the API; 0: any.")
+@click.option("--latency", default="lte", show_default=True, help="Of the emulated network: zero, lte, gsm, fixed:S.")
+@click.option("--verbose", is_flag=True, help="Show the daemon's log too.")
+def demo(modems: int, port: int, latency: str, verbose: bool) -> None:
+    """Run the daemon on an embedded bank of emulated modems, with throw-away data."""
+    from modembankd.demo import run_demo
+
+    run_async(run_demo(modems, port, latency, verbose=verbose))
+
+
+@main.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command("check")
+@config_option
+def config_check(config_path: Path) -> None:
+    """Check the configuration file and say what it means."""
+    loaded = load_config(config_path)
+    click.echo(f"{config_path} is fine.")
+    click.echo(f"  data:   {loaded.box.data_dir}")
+    click.echo(f"  listen: {loaded.web.listen}{' (TLS)' if loaded.web.tls_cert else ''}")
+    click.echo(f"  ports:  {', '.join(port.path for port in loaded.bank.port) or 'none'}")
+    click.echo(f"  SIMs:   {len(loaded.sim)} configured")
+    click.echo(f"  limits: {_limits(loaded)}")
+
+
+def _limits(loaded: Config) -> str:
+    limits = loaded.limits
+    shown = {name: getattr(limits, name) for name in limits.__struct_fields__}
+    return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
+
+
+for command in (user, apikey, send, doctor):
+    main.add_command(command)

@@ -1,0 +1,81 @@
+"""The composition root: every object is made here, once, from the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from modembank.accounts import Accounts
+from modembank.app import App
+from modembank.bank import Bank, BankOptions
+from modembank.bus import Bus
+from modembank.clock import Clock
+from modembank.config import Config
+from modembank.dispatch import Dispatcher
+from modembank.messages import Admission, Inbox, Messages, Receiving
+from modembank.messages.outbox import Outbox
+from modembank.metrics import Metrics
+from modembank.sim import Sims
+from modembank.store import Store
+
+DATABASE = "modembank.sqlite3"
+SOON_S = 0.1
+"""Longer than a modem takes to its prompt, so that a settlement shares the commit of the next intent."""
+LAZY_S = 1.0
+"""How long changes gather for the fold: on an SD card this halves what is written per message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The surface that faces see, and the parts that only the process drives."""
+
+    app: App
+    outbox: Outbox
+    receiving: Receiving
+
+
+async def assemble(config: Config, clock: Clock, options: BankOptions | None = None) -> Box:
+    """Open the store, recover what the last run left, and build all services; nothing is sent yet.
+
+    Raises StoreError when the data cannot be used.
+    """
+    data_dir = Path(config.box.data_dir)
+    bus, metrics = Bus(), Metrics()
+    store = await Store.open(data_dir / DATABASE, metrics=metrics, soon_s=SOON_S, lazy_s=LAZY_S)
+    try:
+        outbox = Outbox(store, bus, clock, metrics)
+        await outbox.recover()
+        sims = Sims(store, bus, clock, config.limits, config.sim)
+        await sims.load()
+    except BaseException:
+        await store.close()
+        raise
+    dispatcher = Dispatcher(outbox, sims, bus, clock)
+    admission = Admission(sims, config.sending, config.box.region)
+    messages = Messages(store, bus, clock, metrics, admission, dispatcher)
+    messages.lend_to(outbox.offer)
+    receiving = Receiving(store, bus, clock, metrics, outbox)
+    bank = Bank(
+        config.bank,
+        sims,
+        receiving,
+        dispatcher,
+        bus=bus,
+        clock=clock,
+        metrics=metrics,
+        options=options or BankOptions(state_dir=data_dir),
+    )
+    app = App(
+        config=config,
+        clock=clock,
+        bus=bus,
+        metrics=metrics,
+        store=store,
+        accounts=Accounts(store, clock),
+        messages=messages,
+        inbox=Inbox(store, admission),
+        sims=sims,
+        bank=bank,
+        dispatcher=dispatcher,
+    )
+    return Box(app, outbox, receiving)

@@ -1,0 +1,118 @@
+"""The daemon's life: start everything in order, wait, stop everything in stages within ten seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from modembank.accounts import LOCAL_ADMIN
+from modembank.bank import BankOptions
+from modembank.clock import SystemClock
+from modembank.config import Config
+from modembank.supervision import Supervisor
+from modembank_web import WebServer, create_app, serve
+from modembankd.compose import Box, assemble
+from modembankd.heartbeat import beat
+from modembankd.housekeeping import Chore, start_chores
+from modembankd.local import SOCKET_NAME, listen_locally
+from modembankd.notify import notify
+
+ADDRESS_NAME = "address"
+WEB_STOP_S = 2.0
+DRAIN_S = 3.0
+_log = structlog.get_logger()
+
+
+class Daemon:
+    """One box in this process."""
+
+    def __init__(self, config: Config, options: BankOptions | None = None) -> None:
+        """Prepare; ``start`` opens the data folder and the ports."""
+        self._config = config
+        self._options = options
+        self._data_dir = Path(config.box.data_dir)
+        self._supervisor = Supervisor()
+        self._servers: list[WebServer] = []
+        self._box: Box | None = None
+        self.url = ""
+        """Where the API answers, once started."""
+
+    @property
+    def box(self) -> Box:
+        """The assembled box; only after ``start``."""
+        if self._box is None:
+            message = "the daemon has not started"
+            raise RuntimeError(message)
+        return self._box
+
+    async def start(self) -> None:
+        """Recover, open the bank, begin to send, and answer; raises ModembankError with nothing left running."""
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._box = box = await assemble(self._config, SystemClock(), self._options)
+        try:
+            await self._serve()
+        except BaseException:
+            await self.stop()
+            raise
+        await box.app.dispatcher.start()
+        await box.app.bank.start()
+        app = box.app
+        self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
+        start_chores(self._supervisor, _chores(box))
+        notify("READY=1")
+        _log.info("daemon_started", url=self.url, data_dir=str(self._data_dir), ports=len(self._config.bank.port))
+
+    async def stop(self) -> None:
+        """Stop in stages: faces, dispatcher, modems, chores, store. Whatever is cut short is UNKNOWN, never lost."""
+        notify("STOPPING=1")
+        box = self.box
+        await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
+        (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
+        (self._data_dir / ADDRESS_NAME).unlink(missing_ok=True)
+        drained = asyncio.create_task(box.app.dispatcher.drain(DRAIN_S))
+        await asyncio.wait([drained], timeout=DRAIN_S + 1)
+        await box.app.bank.stop()
+        await self._supervisor.stop_all(1.0)
+        await box.outbox.flush()
+        await box.app.store.close()
+        _log.info("daemon_stopped")
+
+    async def _serve(self) -> None:
+        app = self.box.app
+        web = await serve(create_app(app), self._config.web)
+        self._servers.append(web)
+        local = listen_locally(self._data_dir)
+        self._servers.append(await serve(create_app(app, everyone=LOCAL_ADMIN), self._config.web, sockets=[local]))
+        host, port = web.address
+        scheme = "https" if self._config.web.tls_cert else "http"
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        (self._data_dir / ADDRESS_NAME).write_text(self.url + "\n", "ascii")
+
+
+async def run_daemon(config: Config, started: Callable[[Daemon], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    daemon = Daemon(config)
+    await daemon.start()
+    try:
+        if started is not None:
+            started(daemon)
+        await stopping.wait()
+    finally:
+        await daemon.stop()
+
+
+def _chores(box: Box) -> tuple[Chore, ...]:
+    app = box.app
+    return (
+        Chore("incomplete_messages", 30, box.receiving.sweep),
+        Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
+        Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
+    )

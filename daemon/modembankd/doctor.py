@@ -1,0 +1,149 @@
+"""What ``modembank doctor`` finds out: configuration, data folder, every port and what its modem lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from modembank.bank import Bank, Line
+from modembank.bus import Bus
+from modembank.clock import SystemClock
+from modembank.config import Config
+from modembank.modem import RawInbound
+from modembank.sim import Sims
+from modembank.store import Store, StoreError
+from modembankd.compose import DATABASE
+from modembankd.local import NoDaemon, call_daemon
+from modembankd.options import run_async
+
+LOOK_S = 45.0
+"""How long ports and modems may take to show what they are."""
+_FREE_OCTETS = 256 * 1024 * 1024
+_BUSY_STATES = frozenset({"detected", "opening", "initializing", "searching", "recovering"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    good: bool
+    what: str
+    text: str
+    notes: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """Return it as one line for a terminal."""
+        return f"[{'  ok  ' if self.good else ' LOOK '}] {self.what}: {self.text}"
+
+
+class SlotReport(msgspec.Struct, frozen=True):
+    """What doctor needs of a slot, whoever tells it."""
+
+    slot: str
+    path: str
+    state: str
+    detail: str
+    manufacturer: str
+    model: str
+    operator: str
+    signal_dbm: int | None
+    lacks: Mapping[str, str]
+    last_error: str | None
+
+
+def examine(config: Config, config_path: Path) -> list[Finding]:
+    """Look at everything; with a daemon running, its view of the modems is taken, since it holds their ports."""
+    data_dir = Path(config.box.data_dir)
+    findings = [Finding(True, "configuration", f"{config_path} is fine"), _look_at_data(data_dir)]
+    try:
+        reply = call_daemon(data_dir, "GET", "/api/v1/modems")
+        findings.append(Finding(True, "daemon", "is running"))
+        reports = [msgspec.convert(item, SlotReport) for item in reply.body["items"]]
+    except NoDaemon:
+        findings.append(Finding(True, "daemon", "is not running; looking at the ports myself"))
+        reports = run_async(_look_at_ports(config))
+    if not reports:
+        findings.append(Finding(False, "modems", "no port is configured: add [[bank.port]] with a path"))
+    return [*findings, *(judge(report) for report in reports)]
+
+
+def judge(report: SlotReport) -> Finding:
+    """Turn a slot's report into a finding."""
+    who = " ".join(part for part in (report.manufacturer, report.model) if part)
+    what = f"slot {report.slot} ({report.path})"
+    lacks = tuple(f"lacks {name}: {sentence}" for name, sentence in report.lacks.items())
+    if report.state == "registered":
+        signal = "" if report.signal_dbm is None else f", {report.signal_dbm} dBm"
+        return Finding(True, what, f"{who} is registered with {report.operator or 'a network'}{signal}", lacks)
+    why = report.detail or report.last_error or "no reason is known yet"
+    return Finding(False, what, f"{who + ' ' if who else ''}is {report.state}: {why}", lacks)
+
+
+def _look_at_data(data_dir: Path) -> Finding:
+    if not data_dir.exists():
+        return Finding(True, "data", f"{data_dir} does not exist yet; the daemon creates it")
+    free = shutil.disk_usage(data_dir).free
+    if free < _FREE_OCTETS:
+        return Finding(False, "data", f"{data_dir} has only {free // 2**20} MiB free: make room or move data_dir")
+    database = data_dir / DATABASE
+    size = f"{database.stat().st_size / 2**20:.1f} MiB used" if database.exists() else "no database yet"
+    return Finding(True, "data", f"{data_dir}: {size}, {free // 2**20} MiB free")
+
+
+async def _look_at_ports(config: Config) -> list[SlotReport]:
+    """Open every port for a while; nothing is sent, no PIN is tried, no message leaves a modem's memory."""
+    ports = tuple(msgspec.structs.replace(port, pin="") for port in config.bank.port)
+    known = tuple(msgspec.structs.replace(sim, pin="") for sim in config.sim)
+    with tempfile.TemporaryDirectory(prefix="modembank-doctor-") as folder:
+        store = await Store.open(Path(folder) / DATABASE)
+        try:
+            bus, clock = Bus(), SystemClock()
+            sims = Sims(store, bus, clock, config.limits, known)
+            await sims.load()
+            bank_config = msgspec.structs.replace(config.bank, port=ports)
+            bank = Bank(bank_config, sims, _Untouched(), _Nobody(), bus=bus, clock=clock)
+            await bank.start()
+            try:
+                return await _settled(bank)
+            finally:
+                await bank.stop()
+        finally:
+            await store.close()
+
+
+async def _settled(bank: Bank) -> list[SlotReport]:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOOK_S
+    while True:
+        reports: Sequence[SlotReport] = [
+            msgspec.convert(view, SlotReport, from_attributes=True, strict=False) for view in bank.modems()
+        ]
+        if loop.time() >= deadline or not any(report.state in _BUSY_STATES for report in reports):
+            return list(reports)
+        await asyncio.sleep(0.25)
+
+
+class _Untouched:
+    """Refuses to store, so that modems keep their messages."""
+
+    async def store(self, pdu: RawInbound) -> int:
+        raise StoreError(detail=f"doctor leaves the messages in {pdu.slot}")
+
+    async def deleted(self, ledger_id: int) -> None:
+        """Never called: nothing was stored."""
+
+
+class _Nobody:
+    """Sends nothing."""
+
+    def line_up(self, line: Line) -> None:
+        """Ignore it."""
+
+    def line_down(self, sim_id: int, why: str) -> None:
+        """Ignore it."""

@@ -1,0 +1,59 @@
+"""``modembank send`` and ``modembank doctor``: they ask the running daemon, and doctor looks itself when none runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modembank.config import load_config
+from modembank.errors import ModembankError
+from modembankd.doctor import examine
+from modembankd.local import call_daemon
+from modembankd.options import config_option
+
+
+class Refused(ModembankError):
+    """The daemon said no."""
+
+    key = "refused"
+    template = "{detail}"
+
+
+@click.command()
+@click.argument("to")
+@click.argument("text")
+@config_option
+def send(to: str, text: str, config_path: Path) -> None:
+    """Queue TEXT for the number TO and print the message's id."""
+    data_dir = Path(load_config(config_path).box.data_dir)
+    reply = call_daemon(data_dir, "POST", "/api/v1/messages", {"to": to, "text": text})
+    if reply.status != 202:
+        raise Refused(detail=_problem(reply.body))
+    click.echo(reply.body["id"])
+
+
+@click.command()
+@config_option
+def doctor(config_path: Path) -> None:
+    """Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is."""
+    config = load_config(config_path)
+    findings = examine(config, config_path)
+    for finding in findings:
+        click.echo(finding.line())
+        for note in finding.notes:
+            click.echo(f"           {note}")
+    bad = sum(not finding.good for finding in findings)
+    click.echo(
+        f"\n{bad} of {len(findings)} checks need attention." if bad else f"\nAll {len(findings)} checks are fine."
+    )
+    if bad:
+        raise SystemExit(1)
+
+
+def _problem(body: dict[str, object]) -> str:
+    """Return a problem document as one sentence with its fields."""
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors:
+        return "; ".join(f"{error['pointer']}: {error['detail']}" for error in errors)
+    return str(body.get("detail") or body.get("title") or body)

@@ -1,0 +1,105 @@
+"""A box behind the real web application: real store, accounts, SIMs and messages, and a bank without modems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from litestar import Litestar
+from modembank.messages.inbox import Inbox
+
+from fakes.modem_hosts import RememberingSink
+from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
+from modembank.bank import Bank, Line
+from modembank.bus import Bus
+from modembank.clock import SystemClock
+from modembank.config import BankConfig, Config, PortEntry, SendingConfig
+from modembank.messages.admission import Admission
+from modembank.messages.service import Messages
+from modembank.metrics import Metrics
+from modembank.sim import SimIdentity, Sims
+from modembank.store import Store
+from modembank_web import Readiness, create_app
+
+ICCID = "8944110068256270054"
+PORTS = (PortEntry("/dev/null/absent-3", "slot-03"), PortEntry("/dev/null/absent-4", "slot-04"))
+"""Two slots without modems; a started worker finds no port."""
+
+
+@dataclass
+class Unexplained:
+    """Explains no wait: nothing dispatches here."""
+
+    def explain(self, message: object) -> str | None:
+        return "no modem is registered"
+
+
+class NoLines:
+    """Listens to lines that never come."""
+
+    def line_up(self, line: Line) -> None:
+        raise AssertionError(line)
+
+    def line_down(self, sim_id: int, why: str) -> None:
+        raise AssertionError(why)
+
+
+@dataclass
+class Box:
+    """What create_app() takes, and what tests look at."""
+
+    config: Config
+    clock: SystemClock
+    bus: Bus
+    metrics: Metrics
+    store: Store
+    accounts: Accounts
+    sims: Sims
+    messages: Any
+    inbox: Any
+    bank: Any
+    readiness: Readiness = field(default_factory=Readiness)
+    web: Litestar = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.web = create_app(self, self.readiness)  # type: ignore[arg-type]  # the parts that faces use
+
+    async def key(self, role: Role = Role.ADMIN, *scopes: Scope, name: str | None = None) -> str:
+        """Return the key of a user that is made when it is not there."""
+        name = name or role.value
+        if name not in [user.name for user in await self.accounts.users(LOCAL_ADMIN)]:
+            await self.accounts.add_user(LOCAL_ADMIN, name, role)
+        _, text = await self.accounts.add_key(LOCAL_ADMIN, name, scopes=scopes or None)
+        return text
+
+    def client(self, key: str = "", *, client: tuple[str, int] = ("192.0.2.7", 40000)) -> httpx.AsyncClient:
+        """Return a client that talks to the application in this process."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        transport = httpx.ASGITransport(self.web, client=client)
+        return httpx.AsyncClient(transport=transport, base_url="http://box.test", headers=headers)
+
+
+async def make_box(folder: Path, **changes: Any) -> Box:
+    """Assemble a box over a new database in a folder; close its store afterwards."""
+    config = Config(bank=BankConfig(port=PORTS))
+    clock, bus, metrics = SystemClock(), Bus(), Metrics()
+    store = await Store.open(folder / "box.db", metrics=metrics)
+    sims = Sims(store, bus, clock, config.limits)
+    await sims.load()
+    await sims.identify(SimIdentity(iccid=ICCID, msisdn="+447900900001", operator="Example"), "slot-03")
+    admission = Admission(sims, SendingConfig())
+    parts: dict[str, Any] = {
+        "config": config,
+        "clock": clock,
+        "bus": bus,
+        "metrics": metrics,
+        "store": store,
+        "accounts": Accounts(store, clock),
+        "sims": sims,
+        "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
+        "inbox": Inbox(store, admission),
+        "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
+    }
+    return Box(**(parts | changes))

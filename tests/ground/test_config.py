@@ -1,0 +1,118 @@
+"""The configuration file: defaults, and errors that name file, line, key and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from modembank.config import Config, ConfigError, load_config
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "modembank.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(folder, text))
+    return caught.value
+
+
+def test_an_empty_file_means_the_defaults(tmp_path):
+    assert load_config(write(tmp_path, "")) == Config()
+
+
+def test_a_full_file_is_read(tmp_path):
+    config = load_config(
+        write(
+            tmp_path,
+            """
+[box]
+id = "clinic-3"
+site = "Ward 3"
+data_dir = "/tmp/x"
+region = "GB"
+[web]
+listen = "0.0.0.0:8443"
+tls_cert = "/a.pem"
+tls_key = "/a.key"
+[bank]
+discovery = "static"
+[[bank.port]]
+path = "/dev/ttyUSB2"
+label = "left"
+[[bank.port]]
+path = "socket://127.0.0.1:7000"
+baudrate = 9600
+[limits]
+per_hour = 100
+[[sim]]
+iccid = "8944100000000000001"
+label = "main"
+limits = { per_day = 5, min_interval_s = 0.5 }
+[sending]
+on_unknown = "resend"
+[log]
+level = "debug"
+""",
+        )
+    )
+    assert [port.label for port in config.bank.port] == ["left", ""]
+    assert config.bank.port[1].baudrate == 9600
+    assert config.limits.per_hour == 100
+    assert config.limits.per_minute == 15
+    assert config.sim[0].limits.per_day == 5
+    assert config.sim[0].limits.per_hour is None
+    assert config.sending.on_unknown == "resend"
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "nowhere.toml")
+
+
+def test_text_that_is_not_utf8_says_so(tmp_path):
+    path = tmp_path / "modembank.toml"
+    path.write_bytes(b'[box]\nsite = "\xff"\n')
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(path)
+
+
+def test_broken_toml_names_the_line(tmp_path):
+    error = refusal(tmp_path, '[box]\nid = "a"\nsite = \n')
+    assert error.fields["line"] == 3
+    assert "not TOML" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('[box]\nid = "a"\ncolour = "red"\n', 3, ("box.colour", "allowed here", "region")),
+        ("[bix]\n", 1, ("unknown key bix", "box", "limits")),
+        ('[bank]\n[[bank.port]]\npath = "/dev/a"\nbaud = 9600\n', 4, ("bank.port.baud", "baudrate")),
+        ("[limits]\nper_hour = -1\n", 2, ("limits.per_hour", ">= 0")),
+        ('[limits]\nper_hour = "many"\n', 2, ("limits.per_hour", "int")),
+        ('[bank]\ndiscovery = "magic"\n', 2, ("bank.discovery", "magic")),
+        ('[[sim]]\niccid = "12"\n', 2, ("sim.iccid",)),
+        (
+            '[[sim]]\niccid = "8944100000000000001"\n[sim.limits]\nper_year = 3\n',
+            4,
+            ("sim.limits.per_year", "per_month"),
+        ),
+        ('[web]\nlisten = "everywhere"\n', 2, ("web.listen",)),
+        ("[sending]\nvalid_for_s = 5\n", 2, ("sending.valid_for_s", ">= 60")),
+        ('[bank]\n[[bank.port]]\npath = "/dev/a"\n[[bank.port]]\npath = "/dev/a"\n', 5, ("listed twice",)),
+        (
+            '[bank]\n[[bank.port]]\npath = "/dev/a"\nlabel = "left"\n[[bank.port]]\npath = "/dev/b"\nlabel = "left"\n',
+            7,
+            ("label left", "twice"),
+        ),
+        ('[web]\ntls_cert = "/a.pem"\n', 2, ("go together",)),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path, text, line, words):
+    error = refusal(tmp_path, text)
+    assert str(error).startswith(f"{tmp_path / 'modembank.toml'}:{line}: ")
+    for word in words:
+        assert word in str(error)

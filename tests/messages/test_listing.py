@@ -1,0 +1,248 @@
+"""Lists: newest first, stable while rows arrive and change, bounded, and never somebody else's."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakes.senders import ADMIN, ANNE, BERT, NUMBER, WRITER, Post
+from modembank.errors import Forbidden, InvalidRequest
+from modembank.messages import MessageFilter, MessageState, listing
+from modembank.messages.cursors import cursor_after, position_of
+
+ALL = MessageFilter()
+
+
+async def pages(post, actor=ANNE, which=ALL, limit=3):
+    """All pages of a list as lists of ids."""
+    found, cursor = [], None
+    while True:
+        page = await post.messages.list(actor, which, cursor=cursor, limit=limit)
+        found.append([view.id for view in page.items])
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+def flat(found):
+    return [each for page in found for each in page]
+
+
+async def test_newest_first_in_pages_without_gaps(post):
+    ids = [await post.one() for _ in range(8)]
+    found = await pages(post)
+    assert [len(page) for page in found] == [3, 3, 2]
+    assert flat(found) == ids[::-1]
+    assert await pages(post, limit=8) == [ids[::-1]], "a full last page has no next"
+    assert await pages(post, BERT) == [[]]
+
+
+async def test_a_sender_sees_its_own_and_an_admin_all(post):
+    mine = [await post.one(ANNE) for _ in range(3)]
+    theirs = [await post.one(BERT) for _ in range(3)]
+    assert flat(await pages(post, ANNE, limit=2)) == mine[::-1]
+    assert flat(await pages(post, BERT, limit=2)) == theirs[::-1]
+    assert flat(await pages(post, ADMIN, limit=2)) == theirs[::-1] + mine[::-1]
+    which = MessageFilter(to=(await post.messages.get(ADMIN, mine[0])).to)
+    assert flat(await pages(post, BERT, which)) == []
+    with pytest.raises(Forbidden):
+        await post.messages.list(WRITER, ALL)
+
+
+async def test_pages_are_stable_while_messages_arrive(post):
+    ids = [await post.one() for _ in range(6)]
+    first = await post.messages.list(ANNE, ALL, limit=2)
+    await post.one()
+    second = await post.messages.list(ANNE, ALL, cursor=first.cursor, limit=2)
+    await post.submit(to=["12345", "12346"])
+    third = await post.messages.list(ANNE, ALL, cursor=second.cursor, limit=2)
+    assert [view.id for page in (first, second, third) for view in page.items] == ids[::-1]
+    assert third.cursor is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.lists(st.sampled_from(["accept", "other", "page", "sent"]), min_size=5, max_size=40),
+    limit=st.integers(1, 4),
+)
+def test_whatever_happens_between_pages_nothing_is_shown_twice_or_left_out(tmp_path_factory, steps, limit):
+    async def run() -> None:
+        post = await Post(tmp_path_factory.mktemp("pages") / "box.db").open()
+        before = [await post.one() for _ in range(7)]
+        shown, cursor, ended = [], None, False
+        for step in [*steps, *["page"] * 60]:
+            if step == "accept":
+                await post.one()
+            elif step == "other":
+                await post.one(BERT)
+            elif step == "sent":
+                await post.set_state(before[len(shown) % 7], MessageState.SENT)
+            elif not ended:
+                page = await post.messages.list(ANNE, ALL, cursor=cursor, limit=limit)
+                shown += [view.id for view in page.items]
+                cursor, ended = page.cursor, page.cursor is None
+        assert ended
+        assert len(shown) == len(set(shown))
+        assert [each for each in shown if each in before] == before[::-1]
+        assert shown == sorted(shown, reverse=True)
+        await post.close()
+
+    asyncio.run(run())
+
+
+async def test_filters(post):
+    plain = await post.one(to=NUMBER)
+    named = await post.one(to=NUMBER, reference="r")
+    batch = await post.submit(to=["+447900000001", "+447900000002"], reference="r")
+    ids = [each.id for each in batch.messages]
+    assert flat(await pages(post, which=MessageFilter(to=NUMBER))) == [named, plain]
+    assert flat(await pages(post, which=MessageFilter(to="07911 123456"))) == [named, plain]
+    assert flat(await pages(post, which=MessageFilter(reference="r"))) == [*ids[::-1], named]
+    assert flat(await pages(post, which=MessageFilter(batch=batch.batch))) == ids[::-1]
+    assert flat(await pages(post, which=MessageFilter(reference="r", to=NUMBER))) == [named]
+    assert flat(await pages(post, which=MessageFilter(reference="r", batch=batch.batch))) == ids[::-1]
+    assert flat(await pages(post, which=MessageFilter(batch=batch.batch, to=NUMBER))) == []
+    assert flat(await pages(post, which=MessageFilter(reference="none"))) == []
+    assert flat(await pages(post, which=MessageFilter(batch="bat_0000000000000"))) == []
+
+
+async def test_by_status_one_or_several(post):
+    by_word: dict[str, list[str]] = {}
+    for _ in range(2):
+        for state in MessageState:
+            public = await post.one()
+            await post.set_state(public, state)
+            by_word.setdefault(state.word, []).append(public)
+    for word, ids in by_word.items():
+        assert flat(await pages(post, which=MessageFilter(status=(word,)))) == ids[::-1]
+    for words in (("failed", "unknown"), ("failed", "sent"), ("expired", "cancelled", "undelivered"), ("sent", "sent")):
+        expected = sorted({public for word in words for public in by_word[word]}, reverse=True)
+        for limit in (1, 2, 50):
+            assert flat(await pages(post, which=MessageFilter(status=words), limit=limit)) == expected
+
+
+async def test_since(post):
+    ids = []
+    for _ in range(4):
+        ids.append(await post.one())
+        post.box.clock.turn(60_000)
+    since = datetime.fromtimestamp(post.box.clock.now() - 120, UTC)
+    assert flat(await pages(post, which=MessageFilter(since=since))) == ids[:1:-1]
+    assert flat(await pages(post, which=MessageFilter(since=since), limit=1)) == ids[:1:-1]
+    post.box.clock.turn(-7 * 86_400_000)  # a box that boots without a clock
+    early = await post.one()
+    assert flat(await pages(post, which=MessageFilter(since=since))) == ids[:1:-1]
+    assert early in flat(await pages(post))
+
+
+@pytest.mark.parametrize(
+    ("which", "pointers"),
+    [
+        (MessageFilter(status=("lost",)), ["/status"]),
+        (MessageFilter(status=("sent", "SENT", "")), ["/status", "/status"]),
+        (MessageFilter(to="nobody"), ["/to"]),
+        (MessageFilter(since=datetime(2026, 1, 1)), ["/since"]),  # noqa: DTZ001 - a time without a zone is the point
+        (MessageFilter(batch="msg_0000000000001"), ["/batch"]),
+        (MessageFilter(status=("x",), to="", batch=""), ["/status", "/to", "/batch"]),
+    ],
+)
+async def test_a_filter_that_means_nothing_is_refused_with_its_field(post, which, pointers):
+    with pytest.raises(InvalidRequest) as refused:
+        await post.messages.list(ANNE, which)
+    assert [problem.pointer for problem in refused.value.problems] == pointers
+
+
+@pytest.mark.parametrize("limit", [0, -1, 501])
+async def test_limits(post, limit):
+    with pytest.raises(InvalidRequest) as refused:
+        await post.messages.list(ANNE, ALL, limit=limit)
+    assert refused.value.problems[0].pointer == "/limit"
+
+
+async def test_500_a_page(post):
+    await post.submit(to=[f"+4479{n:08d}" for n in range(501)])
+    assert [len(page) for page in await pages(post, limit=500)] == [500, 1]
+
+
+async def test_a_cursor_belongs_to_its_list(post):
+    for _ in range(3):
+        await post.one(reference="r")
+    cursor = (await post.messages.list(ANNE, ALL, limit=1)).cursor
+    for which in (MessageFilter(reference="r"), MessageFilter(status=("queued",))):
+        with pytest.raises(InvalidRequest) as refused:
+            await post.messages.list(ANNE, which, cursor=cursor)
+        assert refused.value.problems[0].pointer == "/cursor"
+    with pytest.raises(InvalidRequest):
+        await post.messages.list(BERT, ALL, cursor=cursor)
+    words = MessageFilter(status=("queued", "sent"))
+    cursor = (await post.messages.list(ANNE, words, limit=1)).cursor
+    same = MessageFilter(status=("sent", "queued", "sent"))
+    assert len((await post.messages.list(ANNE, same, cursor=cursor, limit=5)).items) == 2
+
+
+@given(row=st.integers(0, (1 << 63) - 1), about=st.binary(max_size=40))
+def test_cursors_round_trip(row, about):
+    assert position_of(cursor_after(row, about), about) == row
+
+
+@given(st.text(max_size=40) | st.binary(max_size=20).map(lambda octets: cursor_after(5, octets)))
+def test_any_other_text_is_no_cursor(text):
+    with pytest.raises(InvalidRequest):
+        position_of(text, b"this list, and no binary is it")
+
+
+def test_a_cursor_beyond_all_ids_is_none():
+    octets = cursor_after((1 << 64) - 1, b"x")
+    with pytest.raises(InvalidRequest):
+        position_of(octets, b"x")
+
+
+async def test_a_page_looks_at_a_bounded_number_of_rows(post, monkeypatch):
+    rare = [await post.one(ANNE) for _ in range(2)]
+    await post.submit(BERT, to=[f"+4479{n:08d}" for n in range(95)])
+    rare.append(await post.one(ANNE))
+    monkeypatch.setattr(listing, "WALK_LIMIT", 30)
+    found = await pages(post, ANNE)
+    assert flat(found) == rare[::-1]
+    assert [len(page) for page in found] == [1, 0, 0, 2]
+    since = datetime.fromtimestamp(post.box.clock.now() + 1, UTC)
+    assert await pages(post, ANNE, MessageFilter(since=since)) == [[]], "30 older ones in a row end the search"
+    assert flat(await pages(post, ADMIN, MessageFilter(status=("failed",)))) == []
+
+
+async def test_every_walk_uses_its_index_and_no_sorting(post):
+    reads: list[str] = []
+
+    def explain(conn, wanted):
+        for walk in listing._walks(wanted):
+            sql = f"EXPLAIN QUERY PLAN SELECT id FROM messages {walk.where} id < ? ORDER BY id DESC"
+            reads.extend(row[3] for row in conn.execute(sql, (*walk.params, 5)))
+
+    for wanted in (
+        listing.Selection(),
+        listing.Selection(reference="r"),
+        listing.Selection(batch=1),
+        listing.Selection(recipient="1"),
+        listing.Selection(states=(60, 74)),
+        listing.Selection(states=(50, 74)),
+    ):
+        await post.box.store.read(lambda conn, wanted=wanted: explain(conn, wanted))
+    assert not [plan for plan in reads if "TEMP B-TREE" in plan or plan.startswith("SCAN")]
+    used = [name for plan in reads for name in plan.split() if name.startswith("messages_")]
+    assert used == [
+        "messages_reference",
+        "messages_batch",
+        "messages_recipient",
+        "messages_problem",
+        "messages_problem",
+    ]
+
+
+async def test_what_waits_is_explained_on_each_row(post):
+    await post.one()
+    sent = await post.one()
+    await post.set_state(sent, MessageState.SENT)
+    page = await post.messages.list(ANNE, ALL)
+    assert [view.waiting_for for view in page.items] == [None, "no modem is registered"]

@@ -1,0 +1,119 @@
+"""Numbers as people write them, into the one form that everything compares."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from modembank.messages.numbers import MAX_INPUT, BadNumber, normalise_recipient, normalise_sender
+
+WELL = "+447911123456"
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "expected"),
+    [
+        (WELL, "", WELL),
+        ("+44 (7911) 123-456", "", WELL),
+        ("0044 7911 123456", "", WELL),
+        ("  +447911123456 ", "", WELL),
+        ("+44 (0) 7911 123456", "", WELL),
+        ("\u202a+447911123456\u202c", "", WELL),
+        ("＋447911123456", "", WELL),
+        ("+44\u00a07911\u2011123456", "", WELL),
+        ("07911123456", "GB", WELL),
+        ("٠٧٩١١١٢٣٤٥٦", "GB", WELL),
+        ("0151 23456789", "DE", "+4915123456789"),
+        ("0612345678", "IT", "+390612345678"),
+        ("2025550123", "US", "+12025550123"),
+        ("+39 06 1234567", "", "+39061234567"),
+        ("12345", "", "12345"),
+        ("1 2 3 4 5", "", "12345"),
+        ("123", "DE", "123"),
+        ("118118", "GB", "118118"),
+        ("312345", "AD", "+376312345"),
+    ],
+)
+def test_what_people_write(written, region, expected):
+    assert normalise_recipient(written, region) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "why"),
+    [
+        ("", "", "is empty"),
+        ("+", "", "is empty"),
+        (" - ", "GB", "is empty"),
+        ("12", "", "not international"),
+        ("07911 123456", "", "set the box's region"),
+        ("+999123456789", "", "no country code that exists"),
+        ("00", "GB", "no country code"),
+        ("+4479", "", "too short"),
+        ("+4479111234567890", "", "too long"),
+        ("Modembank", "GB", "has letters"),
+        ("+44791112345O", "", "has letters"),
+        ("07911123456,07911123457", "GB", "several numbers"),
+        ("07911123456; 07911123457", "GB", "several numbers"),
+        ("*100#", "GB", "U+002A"),
+        ("07911\n123456", "GB", "U+000A"),
+        ("++447911123456", "", "U+002B"),
+        ("44+7911123456", "", "U+002B"),
+        ("0", "GB", "is no"),
+        ("1" * (MAX_INPUT + 1), "", "longer than"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_the_reason(written, region, why):
+    with pytest.raises(BadNumber, match=why.replace("+", r"\+")):
+        normalise_recipient(written, region)
+
+
+@given(st.from_regex(r"\+447[4-9][0-9]{8}", fullmatch=True), st.sampled_from(["", "GB", "DE", "US"]))
+def test_e164_stays_as_it_is_whatever_the_region(number, region):
+    assert normalise_recipient(number, region) == number
+
+
+@given(st.from_regex(r"7[4-9][0-9]{8}", fullmatch=True), st.data())
+def test_all_ways_to_write_a_number_are_one(subscriber, data):
+    def spaced(number: str) -> str:
+        between = data.draw(st.lists(st.sampled_from(["", " ", "-", ".", "\u00a0"]), min_size=len(number)))
+        return "".join(char + gap for char, gap in zip(number, between, strict=False)).ljust(1)
+
+    forms = ["+44" + subscriber, "0044" + subscriber, "0" + subscriber, "+44(0)" + subscriber]
+    assert {normalise_recipient(spaced(form)[:MAX_INPUT], "GB") for form in forms} == {"+44" + subscriber}
+
+
+@given(st.text(max_size=80), st.sampled_from(["", "GB", "DE", "IT", "US", "AD", "CN", "ZZ"]))
+def test_any_text_is_a_clean_number_or_refused(written, region):
+    try:
+        number = normalise_recipient(written, region)
+    except BadNumber as error:
+        assert str(error).isprintable()
+        assert len(str(error)) < 300
+    else:
+        assert number.removeprefix("+").isascii()
+        assert number.removeprefix("+").isdigit()
+        assert 3 <= len(number.removeprefix("+")) <= 20
+
+
+@given(st.text("0123456789+ -()", max_size=30), st.sampled_from(["", "GB", "DE", "IT", "US"]))
+def test_normal_numbers_are_fixed_points(written, region):
+    try:
+        number = normalise_recipient(written, region)
+    except BadNumber:
+        assume(False)
+    assert normalise_recipient(number, region) == number
+
+
+@pytest.mark.parametrize(
+    ("address", "region", "expected"),
+    [
+        ("07911123456", "GB", WELL),
+        (WELL, "", WELL),
+        ("Vodafone", "GB", "Vodafone"),
+        ("12345", "GB", "12345"),
+        ("0", "GB", "0"),
+        ("07911123456", "", "07911123456"),
+        ("", "GB", ""),
+    ],
+)
+def test_inbound_addresses_never_fail(address, region, expected):
+    assert normalise_sender(address, region) == expected

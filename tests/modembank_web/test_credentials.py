@@ -1,0 +1,152 @@
+"""How a key may come with a request, and how not."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+from fakes.web_boxes import Box
+from hypothesis import given
+from hypothesis import strategies as st
+from modembank.accounts import LOCAL_ADMIN, Role, Scope, Unauthorized
+from modembank_web import create_app
+from modembank_web.credentials import KeyInAddress, presented_key, refuse_key_in_query
+
+LIST = "/api/v1/messages"
+
+
+def basic(key: str, user: str = "anybody") -> str:
+    return "Basic " + b64encode(f"{user}:{key}".encode()).decode()
+
+
+async def test_three_ways_to_present_a_key(box: Box) -> None:
+    key = await box.key()
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"Authorization": f"bearer  {key} "},
+        {"API-Key": key},
+        {"Authorization": basic(key)},
+        {"Authorization": basic(key, user="")},
+    ):
+        async with box.client() as client:
+            assert (await client.get(LIST, headers=headers)).status_code == 200, headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Digest abc"},
+        {"Authorization": "Basic ***"},
+        {"Authorization": "Basic " + b64encode(b"no colon").decode()},
+        {"API-Key": "mb_" + "0" * 70},
+        {"Authorization": "Bearer \xff\xfe".encode("latin-1")},
+    ],
+)
+async def test_without_a_valid_key_nobody_comes_in(box: Box, headers: dict[str, str]) -> None:
+    async with box.client() as client:
+        answer = await client.get(LIST, headers=headers)
+        posted = await client.post(LIST, headers=headers, content=b"x" * 100)
+    assert answer.status_code == posted.status_code == 401
+    assert answer.json()["error_code"] == "UNAUTHORIZED"
+    challenges = answer.headers.get_list("www-authenticate")
+    assert challenges[0].startswith("Bearer ")
+    assert challenges[1].startswith("Basic ")
+
+
+@pytest.mark.parametrize("name", ["api_key", "apikey", "API-KEY", "token", "access_token", "key", "q", "api%5Fkey"])
+async def test_a_key_in_the_address_is_refused_even_when_it_is_good(box: Box, name: str) -> None:
+    key = await box.key()
+    for headers in ({}, {"Authorization": f"Bearer {key}"}):
+        async with box.client() as client:
+            answer = await client.get(f"{LIST}?{name}={key}", headers=headers)
+        assert answer.status_code == 400
+        assert "address" in answer.json()["detail"]
+        assert key not in answer.text
+
+
+SCOPES = {
+    ("GET", LIST): {Scope.MESSAGES_READ},
+    ("POST", LIST): {Scope.MESSAGES_SEND},
+    ("GET", f"{LIST}/msg_0"): {Scope.MESSAGES_READ},
+    ("POST", f"{LIST}/msg_0/cancel"): {Scope.MESSAGES_SEND},
+    ("POST", f"{LIST}/preview"): {Scope.MESSAGES_SEND, Scope.MESSAGES_READ},
+    ("GET", "/api/v1/inbox"): {Scope.MESSAGES_READ},
+    ("GET", "/api/v1/inbox/inb_0"): {Scope.MESSAGES_READ},
+    ("GET", "/api/v1/modems"): {Scope.MODEMS},
+    ("GET", "/api/v1/modems/slot-03"): {Scope.MODEMS},
+    ("POST", "/api/v1/modems/slot-99/reset"): {Scope.MODEMS},
+    ("POST", "/api/v1/modems/slot-99/disable"): {Scope.MODEMS},
+    ("POST", "/api/v1/modems/slot-99/enable"): {Scope.MODEMS},
+    ("POST", "/api/v1/modems/slot-99/drain"): {Scope.MODEMS},
+    ("POST", "/api/v1/modems/slot-99/ussd"): {Scope.MODEMS},
+    ("GET", "/api/v1/sims"): {Scope.MODEMS},
+    ("GET", "/api/v1/sims/1"): {Scope.MODEMS},
+    ("PATCH", "/api/v1/sims/1"): {Scope.MODEMS},
+    ("GET", "/metrics"): {Scope.MODEMS},
+}
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+async def test_every_scope_against_every_operation(box: Box, scope: Scope) -> None:
+    key = await box.key(Role.ADMIN, scope)
+    async with box.client(key) as client:
+        for (method, path), needed in SCOPES.items():
+            answer = await client.request(method, path)
+            allowed = scope in needed or scope is Scope.ADMIN
+            assert (answer.status_code == 403) != allowed, (method, path, answer.text)
+            assert answer.status_code < 500, (method, path, answer.text)
+            if not allowed:
+                assert answer.json()["error_code"] == "FORBIDDEN"
+
+
+def test_the_matrix_names_every_operation_that_needs_a_key() -> None:
+    from modembank_web.factory import documented
+    from modembank_web.operation import Access
+    from modembank_web.readiness import Readiness
+
+    listed = documented(Readiness())[0]
+    named = {(method, len(path.split("/")), path.split("/")[-1]) for method, path in SCOPES}
+    for operation in listed:
+        if operation.access is not Access.OPEN:
+            parts = operation.path.split("/")
+            assert any(
+                (method, size) == (operation.method, len(parts)) and (parts[-1] in {last} or "{" in parts[-1])
+                for method, size, last in named
+            ), operation.id
+
+
+async def test_a_revoked_key_ends_with_the_next_request(box: Box) -> None:
+    key = await box.key()
+    async with box.client(key) as client:
+        assert (await client.get(LIST)).status_code == 200
+        await box.accounts.revoke_key(LOCAL_ADMIN, key.split("_")[1])
+        answer = await client.get(LIST)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "the API key was revoked")
+
+
+async def test_on_the_administrators_own_socket_no_key_is_asked(box: Box) -> None:
+    box.web = create_app(box, everyone=LOCAL_ADMIN)  # type: ignore[arg-type]
+    async with box.client() as client:
+        assert (await client.get(LIST)).status_code == 200
+        assert (await client.get("/api/v1/modems")).status_code == 200
+        assert (await client.get("/metrics")).status_code == 200
+
+
+@given(st.dictionaries(st.sampled_from([b"authorization", b"api-key"]), st.binary(max_size=40), min_size=1))
+def test_any_header_is_a_candidate_or_unauthorized(headers: dict[bytes, bytes]) -> None:
+    try:
+        assert isinstance(presented_key(headers), str)
+    except Unauthorized as refusal:
+        assert str(refusal)
+
+
+@given(st.binary(max_size=60))
+def test_any_query_is_free_of_keys_or_refused(query: bytes) -> None:
+    try:
+        refuse_key_in_query(query)
+    except KeyInAddress:
+        assert b"mb_" in query or b"key" in query.lower() or b"%" in query or b"token" in query.lower()

@@ -1,0 +1,68 @@
+"""Naming the program that holds a tty."""
+
+import os
+import struct
+import subprocess
+import sys
+
+from modembank.port import Holder, holder_of
+from modembank.port import holders as holders_module
+from modembank.port.holders import lock_file_holder, program_name
+
+
+def test_story_17_a_program_that_has_the_port_open_is_named(wire, tmp_path) -> None:
+    script = "import os,sys; os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print('open', flush=True); sys.stdin.read()"
+    link = tmp_path / "modem-07"
+    link.symlink_to(wire.path)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, wire.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert holder_of(wire.path) == [Holder(other.pid, program_name(other.pid))]
+        assert holder_of(str(link)) == holder_of(wire.path)
+        assert "python" in holder_of(wire.path)[0].name
+        other.communicate("")
+    assert holder_of(wire.path) == []
+
+
+def test_nothing_to_name(tmp_path) -> None:
+    assert holder_of(str(tmp_path / "nothing")) == []
+    assert holder_of(str(tmp_path)) == []
+    assert program_name(2**22 + 1) == "?"
+
+
+def test_lock_files_in_text_and_binary(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(holders_module, "_LOCK_FOLDERS", (tmp_path / "missing", tmp_path))
+    lock = tmp_path / "LCK..ttyUSB0"
+    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+        for content in (
+            f"{other.pid:>10}\n".encode(),
+            f"{other.pid} minicom root".encode(),
+            struct.pack("<i", other.pid),
+        ):
+            lock.write_bytes(content)
+            assert lock_file_holder("/dev/ttyUSB0") == Holder(other.pid, "sleep")
+        assert lock_file_holder("/dev/ttyUSB1") is None
+        other.kill()
+    assert lock_file_holder("/dev/ttyUSB0") is None, "the program has ended"
+
+
+def test_lock_files_that_say_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(holders_module, "_LOCK_FOLDERS", (tmp_path,))
+    lock = tmp_path / "LCK..ttyUSB0"
+    for content in (b"", b"   ", b"hello\n", b"-1\n", b"9" * 60, f"{os.getpid()}\n".encode()):
+        lock.write_bytes(content)
+        assert lock_file_holder("/dev/ttyUSB0") is None
+
+
+def test_a_lock_on_the_target_of_a_symlink_counts(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(holders_module, "_LOCK_FOLDERS", (tmp_path,))
+    target = tmp_path / "ttyUSB5"
+    target.touch()
+    link = tmp_path / "modem-01"
+    link.symlink_to(target)
+    (tmp_path / "LCK..ttyUSB5").write_text("1\n")
+    found = lock_file_holder(str(link))
+    assert found is not None
+    assert found.pid == 1

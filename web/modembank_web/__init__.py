@@ -1,0 +1,7 @@
+"""The web face: REST API, its documentation, and the server that carries them."""
+
+from modembank_web.factory import create_app
+from modembank_web.readiness import Readiness
+from modembank_web.server import CannotListen, WebServer, serve
+
+__all__ = ["CannotListen", "Readiness", "WebServer", "create_app", "serve"]

@@ -1,0 +1,119 @@
+"""The examples of the OpenAPI document; a test reads each back through the shape it illustrates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NEXT = "/api/v1/messages?status=sent&cursor=eyJpZCI6MX0&limit=50"
+
+SUBMIT: dict[str, Any] = {
+    "one": {"to": "+447900900123", "text": "Your parcel arrives today between 10 and 12."},
+    "many": {"to": ["+447900900123", "+447900900124"], "text": "The office is closed tomorrow.", "priority": 3},
+    "scheduled": {
+        "to": "+447900900123",
+        "text": "Your appointment is at 14:30.",
+        "reference": "appointment-2207",
+        "send_at": "2026-11-24T07:00:00Z",
+        "window": "08:00-20:00",
+        "valid_for_s": 14400,
+        "pool": "reminders",
+        "on_unknown": "hold",
+    },
+    "dry_run": {"to": "+447900900123", "text": "Does this fit?", "dry_run": True},
+}
+
+_ACCEPTED = {
+    "id": "msg_0000008000001",
+    "to": "+447900900123",
+    "status": "queued",
+    "segments": 1,
+    "encoding": "gsm7",
+}
+RECEIPT: dict[str, Any] = {"messages": [_ACCEPTED], **_ACCEPTED}
+DRY_RECEIPT: dict[str, Any] = {
+    "messages": [{**_ACCEPTED, "id": ""}],
+    "dry_run": True,
+    "to": "+447900900123",
+    "status": "queued",
+    "segments": 1,
+    "encoding": "gsm7",
+}
+
+PREVIEW_REQUEST: dict[str, Any] = {"text": {"text": "Grüße aus Köln – bis bald"}}
+PREVIEW: dict[str, Any] = {
+    "encoding": "ucs2",
+    "segments": 1,
+    "characters_left": 45,
+    "forced_by": ["–"],
+    "replacements": [{"character": "–", "replacement": "-"}],
+    "text_after": "Grüße aus Köln - bis bald",
+    "segments_after": 1,
+    "segments_saved": 0,
+}
+
+MESSAGE: dict[str, Any] = {
+    "id": "msg_0000008000001",
+    "direction": "outbound",
+    "to": "+447900900123",
+    "from": "+447900900001",
+    "text": "Your parcel arrives today between 10 and 12.",
+    "status": "delivered",
+    "reference": "order-4711",
+    "batch": None,
+    "segments": 1,
+    "encoding": "gsm7",
+    "sim": "8944110068256270054",
+    "priority": 5,
+    "delivery_report": True,
+    "flash": False,
+    "created_at": "2026-11-20T14:05:00.000Z",
+    "send_at": None,
+    "expires_at": "2026-11-22T14:05:00.000Z",
+    "window": None,
+    "sent_at": "2026-11-20T14:05:03.412Z",
+    "settled_at": "2026-11-20T14:05:09.000Z",
+    "cause": None,
+    "attempts": [
+        {
+            "segment": 1,
+            "n": 1,
+            "sim": "8944110068256270054",
+            "slot": "slot-03",
+            "started_at": "2026-11-20T14:05:00.530Z",
+            "finished_at": "2026-11-20T14:05:03.412Z",
+            "outcome": "accepted",
+            "tp_mr": 17,
+            "cause": None,
+            "report_status": 0,
+            "report_at": "2026-11-20T14:05:09.000Z",
+        }
+    ],
+    "report": {"status": "delivered", "reported": 1, "segments": 1, "at": "2026-11-20T14:05:09.000Z"},
+    "waiting_for": None,
+}
+MESSAGES_PAGE: dict[str, Any] = {"items": [MESSAGE], "next": NEXT}
+CANCELLED: dict[str, Any] = {
+    **MESSAGE,
+    "status": "cancelled",
+    "from": None,
+    "sim": None,
+    "sent_at": None,
+    "attempts": [],
+    "report": None,
+}
+
+INBOX_MESSAGE: dict[str, Any] = {
+    "id": "inb_0000008000002",
+    "direction": "inbound",
+    "from": "+447900900123",
+    "to": "+447900900001",
+    "kind": "text",
+    "text": "Thank you, see you then",
+    "octets": None,
+    "parts": 1,
+    "missing": [],
+    "sim": "8944110068256270054",
+    "sent_at": "2026-11-20T14:07:11.000Z",
+    "received_at": "2026-11-20T14:07:14.020Z",
+}
+INBOX_PAGE: dict[str, Any] = {"items": [INBOX_MESSAGE], "next": None}

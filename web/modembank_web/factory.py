@@ -1,0 +1,41 @@
+"""From the surface to a Litestar application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from litestar import Litestar
+
+from modembank.accounts import Actor
+from modembank_web import docs, status
+from modembank_web.api import v1
+from modembank_web.operation import Operation
+from modembank_web.readiness import Readiness
+from modembank_web.routing import AccessLog, FailureAnswers, handlers_for
+
+if TYPE_CHECKING:
+    from modembank.app import App
+
+
+def create_app(app: App, readiness: Readiness | None = None, *, everyone: Actor | None = None) -> Litestar:
+    """Return the web application over the services; logging must be configured by now.
+
+    ``readiness`` is what ``/readyz`` asks besides the store; without one the box counts as recovered.
+    ``everyone`` is who all callers are, for a socket that only the box's own administrator can open: no key is asked.
+    """
+    log = AccessLog()
+    operations, openapi = documented(readiness or Readiness())
+    openapi.describe(operations)
+    return Litestar(
+        route_handlers=handlers_for(app, (*operations, *docs.ASSETS), log, everyone),
+        exception_handlers={Exception: FailureAnswers(log)},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def documented(readiness: Readiness) -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:
+    """Return every operation that the OpenAPI document shows, and the document, still empty."""
+    openapi = docs.OpenApiDocument()
+    return (*v1.OPERATIONS, *status.operations(readiness), *docs.operations(openapi)), openapi

@@ -1,0 +1,191 @@
+"""The OpenAPI 3.1 document, made from the same declarations that the handlers run from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any
+
+import msgspec
+
+from modembank_web.operation import Access, Operation, Reply
+from modembank_web.problems import BY_KEY, PROBLEMS_PAGE, Problem, ProblemKind
+from modembank_web.wording import DESCRIPTION, FIELDS, TAGS
+
+_REF = "#/components/schemas/{name}"
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """Return the whole document as JSON-ready objects."""
+    listed = list(operations)
+    schemas = _schemas(listed)
+    responses: dict[str, Any] = {}
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in listed:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, responses)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Modembank",
+            "version": metadata.version("modembank"),
+            "summary": "Send and receive SMS through the modems of this box",
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": "/", "description": "This box"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": dict(sorted(responses.items())),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <API key>`"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "API-Key", "description": "`API-Key: <API key>`"},
+                "basic": {"type": "http", "scheme": "basic", "description": "Any user name, the API key as password"},
+            },
+        },
+    }
+
+
+def _schemas(operations: list[Operation]) -> dict[str, Any]:
+    shapes: dict[Any, None] = {Problem: None}
+    for operation in operations:
+        for shape in (operation.body and operation.body.shape, *(reply.shape for reply in operation.replies)):
+            if shape is not None:
+                shapes[shape] = None
+    _, components = msgspec.json.schema_components(list(shapes), ref_template=_REF)
+    for name, schema in components.items():
+        _describe(schema, FIELDS.get(name, {}))
+    codes = sorted({kind.code for kind in BY_KEY.values()})
+    components["Problem"]["properties"]["error_code"]["enum"] = codes
+    return dict(sorted(components.items()))
+
+
+def _describe(schema: dict[str, Any], fields: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add to a schema's properties what the types alone do not say."""
+    for name, more in fields.items():
+        schema["properties"][name].update(more)
+    if schema.get("description"):
+        schema["description"] = re.sub(r"``", "`", schema["description"])
+
+
+def _operation(operation: Operation, responses: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": _description(operation),
+        "security": {Access.KEY: _SECURITY, Access.OPEN: [], Access.LOCAL_OR_KEY: [{}, *_SECURITY]}[operation.access],
+    }
+    if parameters := _parameters(operation):
+        found["parameters"] = parameters
+    if operation.body is not None:
+        examples = {name: {"value": value} for name, value in operation.body.examples.items()}
+        schema = {"$ref": _REF.format(name=operation.body.shape.__name__)}
+        found["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "examples": examples}},
+        }
+    found["responses"] = {str(reply.status): _reply(reply) for reply in operation.replies}
+    by_status: dict[int, list[ProblemKind]] = {}
+    for key in operation.problems:
+        by_status.setdefault(BY_KEY[key].status, []).append(BY_KEY[key])
+    for status, kinds in sorted(by_status.items()):
+        name = "_or_".join(kind.key for kind in kinds)
+        responses[name] = _problem_response(kinds)
+        # A status may be both an answer of its own and a problem (readyz's 503): its own description comes first.
+        found["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{name}"})
+    return found
+
+
+def _description(operation: Operation) -> str:
+    if not operation.needs:
+        return operation.description
+    words = " or ".join(f"`{scope.value}`" for scope in operation.needs)
+    return f"{operation.description}\n\nNeeds a key with the scope {words}."
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, (description, example) in operation.parameters.items():
+        schema = {"type": "string"}
+        found.append(
+            {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+            | {"example": example}
+        )
+    for name, (description, example) in operation.headers.items():
+        schema = {"type": "string"}
+        found.append({"name": name, "in": "header", "description": description, "schema": schema, "example": example})
+    if operation.query is not None:
+        found += _query_parameters(operation.query)
+    return found
+
+
+def _query_parameters(shape: Any) -> list[dict[str, Any]]:
+    _, components = msgspec.json.schema_components([shape], ref_template=_REF)
+    found = []
+    for name, schema in components[shape.__name__]["properties"].items():
+        more = dict(FIELDS[shape.__name__][name])
+        parameter = {
+            "name": name,
+            "in": "query",
+            "description": more.pop("description"),
+            "example": more.pop("example"),
+        }
+        found.append(parameter | {"schema": _in_query(schema) | more})
+    return found
+
+
+def _in_query(schema: dict[str, Any]) -> dict[str, Any]:
+    """Null cannot be said in a query: leaving the parameter out is how it is written."""
+    kinds: list[dict[str, Any]] = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    return kinds[0] if kinds else schema
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if reply.shape is not None:
+        content["schema"] = {"$ref": _REF.format(name=reply.shape.__name__)}
+    else:
+        content["schema"] = {"type": "string"} if reply.media.startswith("text/") else {"type": "object"}
+    content["example"] = reply.example
+    found: dict[str, Any] = {"description": reply.description, "content": {reply.media: content}}
+    if reply.headers:
+        found["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in reply.headers.items()
+        }
+    return found
+
+
+def _problem_response(kinds: list[ProblemKind]) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(name="Problem")}
+    examples = {kind.key: {"summary": kind.title, "value": problem_example(kind)} for kind in kinds}
+    found: dict[str, Any] = {
+        "description": "; ".join(f"`{kind.code}`: {kind.when}" for kind in kinds),
+        "content": {"application/problem+json": {"schema": schema, "examples": examples}},
+    }
+    names = {name.decode() for kind in kinds for name, _ in kind.headers}
+    if names:
+        found["headers"] = {name.title(): {"schema": {"type": "string"}} for name in sorted(names)}
+    return found
+
+
+def problem_example(kind: ProblemKind) -> dict[str, Any]:
+    """Return how an error of a kind looks."""
+    errors = [{"pointer": "/priority", "detail": "must be 0 to 9"}] if kind.key == "invalid_payload" else []
+    return {
+        "type": f"{PROBLEMS_PAGE}#{kind.key}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.when,
+        "instance": "/api/v1/messages",
+        "error_code": kind.code,
+        "message": kind.when,
+        "details": {},
+        "tracking_id": "trk_5f0c1d2e3b4a5968",
+        "timestamp": "2026-11-20T14:05:00.000Z",
+        "errors": errors,
+    }

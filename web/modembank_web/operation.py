@@ -1,0 +1,135 @@
+"""One operation of the API, declared once: what runs, who may, what comes in and out, and how it is documented."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+from litestar.types import HTTPScope, Receive
+
+from modembank.accounts import Actor, Scope
+from modembank_web.answer import Answer
+from modembank_web.reading import JsonBody, check_json_media, read_body, read_query
+
+if TYPE_CHECKING:
+    from modembank.app import App
+
+T = TypeVar("T")
+
+
+class Access(enum.Enum):
+    """Who may call an operation at all."""
+
+    KEY = "key"
+    """Whoever presents a valid API key."""
+    OPEN = "open"
+    """Anybody who reaches the box."""
+    LOCAL_OR_KEY = "local_or_key"
+    """Programs on the box itself; from elsewhere with a key."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One request in the hands of an operation."""
+
+    app: App
+    scope: HTTPScope
+    receive: Receive
+    headers: Mapping[bytes, bytes]
+    actor: Actor | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def caller(self) -> Actor:
+        """The authenticated actor; only operations that need a key may ask."""
+        if self.actor is None:
+            message = "this operation is open and has no actor"
+            raise RuntimeError(message)
+        return self.actor
+
+    def path(self, name: str) -> str:
+        """Return a parameter of the path."""
+        value: str = self.scope["path_params"][name]
+        return value
+
+    def query(self, shape: type[T]) -> T:
+        """Return the query decoded; raises InvalidRequest."""
+        return read_query(self.scope["query_string"], shape)
+
+    async def body(self) -> bytes:
+        """Return the JSON body as it came; raises what ``read_body`` and ``check_json_media`` raise."""
+        check_json_media(self.headers)
+        return await read_body(self.receive, self.headers)
+
+    async def json(self, reader: JsonBody[T]) -> T:
+        """Return the body decoded; raises InvalidRequest too."""
+        return reader.read(await self.body())
+
+
+Run: TypeAlias = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer that is no error."""
+
+    status: int
+    description: str
+    shape: Any = None
+    """The msgspec Struct of a JSON body; None for another media type."""
+    example: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Name to description."""
+    media: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request's JSON body is."""
+
+    shape: Any
+    examples: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method on a path."""
+
+    id: str
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    tag: str
+    summary: str
+    description: str
+    run: Run
+    replies: tuple[Reply, ...]
+    access: Access = Access.KEY
+    needs: tuple[Scope, ...] = ()
+    """One of these scopes is needed."""
+    body: Body | None = None
+    query: Any = None
+    parameters: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    """Of the path: name to description and example."""
+    headers: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    """Optional request headers: name to description and example."""
+    raises: tuple[str, ...] = ()
+    """Keys of problems beyond those that follow from the rest."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The keys of all problems it can answer."""
+        keys = ["bad_request", "internal_error"]
+        if self.access is not Access.OPEN:
+            keys += ["key_in_address", "unauthorized", "forbidden", "unavailable"]
+        if self.body is not None:
+            keys += ["client_gone", "request_timeout", "payload_too_large", "unsupported_media_type", "invalid_payload"]
+        if self.query is not None:
+            keys.append("invalid_payload")
+        if self.parameters:
+            keys.append("not_found")
+        if self.method != "GET":
+            keys.append("store_full")
+        return tuple(dict.fromkeys([*keys, *self.raises]))

@@ -1,0 +1,176 @@
+"""From operations to Litestar's route handlers: authenticate, run, answer, log."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from litestar import Request, Response
+from litestar.enums import ScopeType
+from litestar.exceptions import MethodNotAllowedException
+from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
+from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Receive, Scope, Send
+
+from modembank.accounts import Actor
+from modembank.accounts import Scope as KeyScope
+from modembank.errors import Forbidden
+from modembank_web.answer import Answer
+from modembank_web.credentials import presented_key, refuse_key_in_query
+from modembank_web.operation import Access, Call, Operation
+from modembank_web.problems import log_internal, new_tracking_id, problem_answer, sort_failure
+
+if TYPE_CHECKING:
+    from modembank.app import App
+
+_CALL = "modembank_call"
+Endpoint = Callable[[HTTPScope, Receive], Awaitable[Answer]]
+
+
+class AccessLog:
+    """One event per request: method, path template, status, milliseconds, actor. Never a query, a body or a number.
+
+    What went well is logged at debug: a message accepted has its own durable record, and a line for each of
+    thousands in a second would cost more than accepting them. Refusals are at info, faults at error.
+    """
+
+    def __init__(self) -> None:
+        """Bind the logger once; logging must be configured by now."""
+        self._log = structlog.get_logger().bind()
+        enabled = getattr(self._log, "is_enabled_for", None)  # only filtering loggers have it
+        self._all = enabled is None or bool(enabled(logging.DEBUG))
+
+    def answered(self, call: Call, status: int) -> None:
+        """Log an operation's own answer."""
+        if self._all:
+            self._log.debug("http_request", **_facts(call.scope, call, status))
+
+    def failed(self, scope: HTTPScope, call: Call | None, status: int, code: str, tracking_id: str) -> None:
+        """Log a refusal or a fault."""
+        level = self._log.error if status >= 500 else self._log.info
+        level("http_request", **_facts(scope, call, status), error_code=code, tracking_id=tracking_id)
+
+
+def handlers_for(
+    app: App, operations: Iterable[Operation], log: AccessLog, everyone: Actor | None = None
+) -> list[ControllerRouterHandler]:
+    """Return the route handlers of all operations.
+
+    A path without parameters gets one ASGI route for all its methods, a third cheaper per request than Litestar's
+    HTTP routes, which is what accepting messages is made of; Litestar's ASGI routes know no parameters.
+    """
+    handlers: list[ControllerRouterHandler] = []
+    plain: dict[str, dict[str, Endpoint]] = {}
+    for operation in operations:
+        endpoint = _endpoint(app, operation, log, everyone)
+        if operation.parameters:
+            handlers.append(_with_parameters(operation, endpoint))
+        else:
+            plain.setdefault(operation.path, {})[operation.method] = endpoint
+    return [*(_plain(path, methods) for path, methods in plain.items()), *handlers]
+
+
+def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
+    run, needs, access = operation.run, operation.needs, operation.access
+
+    async def endpoint(scope: HTTPScope, receive: Receive) -> Answer:
+        call = Call(app, scope, receive, dict(scope["headers"]), everyone)
+        scope["state"][_CALL] = call
+        if access is not Access.OPEN and everyone is None and (access is Access.KEY or not is_local(call)):
+            await _admit(call, needs)
+        answer = await run(call)
+        log.answered(call, answer.status)
+        return answer
+
+    return endpoint
+
+
+def _plain(path: str, methods: Mapping[str, Endpoint]) -> ASGIRouteHandler:
+    allowed = ", ".join(sorted([*methods, "OPTIONS"]))
+
+    async def serve_path(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == ScopeType.HTTP
+        endpoint = methods.get(scope["method"])
+        if endpoint is not None:
+            answer = await endpoint(scope, receive)
+        elif scope["method"] == "OPTIONS":
+            answer = Answer(b"", 204, extra=((b"allow", allowed.encode()),))
+        else:
+            raise MethodNotAllowedException(headers={"allow": allowed})
+        await answer(scope, receive, send)
+
+    return ASGIRouteHandler(path, name=f"path:{path}", copy_scope=False)(serve_path)
+
+
+def _with_parameters(operation: Operation, endpoint: Endpoint) -> HTTPRouteHandler:
+    async def serve_operation(request: Request[Any, Any, Any]) -> ASGIApp:
+        return await endpoint(request.scope, request.receive)
+
+    path = operation.path.replace("}", ":str}")
+    return HTTPRouteHandler(path, http_method=operation.method, name=operation.id)(serve_operation)
+
+
+class FailureAnswers:
+    """The one place where what was raised becomes a problem; Litestar calls it for every exception."""
+
+    def __init__(self, log: AccessLog) -> None:
+        """Tell the access log of each."""
+        self._log = log
+
+    def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        """Return the problem for an exception, and log it under its tracking id."""
+        scope = request.scope
+        failure, tracking_id = sort_failure(error), new_tracking_id()
+        answer = problem_answer(failure, scope["path"], tracking_id)
+        call: Call | None = scope.get("state", {}).get(_CALL)
+        if failure.kind.key == "internal_error":
+            log_internal(error, tracking_id, method=scope["method"], path=scope.get("path_template"))
+        self._log.failed(scope, call, failure.kind.status, failure.kind.code, tracking_id)
+        return _Ready(answer)
+
+
+class _Ready(Response[bytes]):
+    """Lets an Answer pass where Litestar wants a Response."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(b"", status_code=answer.status)
+        self._answer = answer
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        return self._answer
+
+
+def is_local(call: Call) -> bool:
+    """Whether a program on the box itself asks, and not on behalf of another through a proxy."""
+    client = call.scope.get("client")
+    if client is None or b"x-forwarded-for" in call.headers or b"forwarded" in call.headers:
+        return False
+    try:
+        address = ipaddress.ip_address(client[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+async def _admit(call: Call, needs: tuple[KeyScope, ...]) -> None:
+    query = call.scope["query_string"]
+    if query:
+        refuse_key_in_query(query)
+    call.actor = actor = await call.app.accounts.authenticate(presented_key(call.headers))
+    if needs and not actor.is_admin and actor.scopes.isdisjoint(needs):
+        words = " or ".join(scope.value for scope in needs)
+        raise Forbidden(why=f"this needs a key with the scope {words}")
+
+
+def _facts(scope: HTTPScope, call: Call | None, status: int) -> dict[str, object]:
+    return {
+        "method": scope["method"],
+        "path": scope.get("path_template"),
+        "status": status,
+        "ms": None if call is None else round((time.perf_counter() - call.started) * 1000, 2),
+        "actor": None if call is None or call.actor is None else call.actor.name,
+    }

@@ -1,0 +1,140 @@
+"""The HTTP server inside the daemon's event loop: it starts and stops when told and leaves signals alone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+import uvicorn
+
+from modembank.config import WebConfig
+from modembank.errors import ModembankError
+
+_log = structlog.get_logger()
+
+KEEP_ALIVE_S = 75
+MOST_CONNECTIONS = 2_000
+"""Requests in hand at once; beyond it uvicorn answers 503."""
+
+
+class CannotListen(ModembankError):
+    """The configured address cannot be used."""
+
+    key = "cannot_listen"
+    template = "cannot listen on {listen}: {reason}"
+
+
+class WebServer:
+    """A running server."""
+
+    def __init__(self, server: uvicorn.Server, sockets: list[socket.socket], task: asyncio.Task[None]) -> None:
+        """Use ``serve()``."""
+        self._server = server
+        self._task = task
+        self.address = _address(sockets[0])
+        """The first address bound: host and the port really used; a Unix socket's path and 0."""
+
+    async def stop(self, within_s: float = 5.0) -> bool:
+        """Take no new connection, let requests in hand end, cut the rest; return whether all ended in time."""
+        self._server.config.timeout_graceful_shutdown = max(1, round(within_s * 0.6))
+        self._server.should_exit = True
+        done, _ = await asyncio.wait([self._task], timeout=within_s)
+        if not done:
+            self._server.force_exit = True
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1.0)
+        _log.info("web_stopped", in_time=bool(done))
+        return bool(done)
+
+    async def wait(self) -> None:
+        """Return when the server ended, raising what ended it."""
+        await asyncio.shield(self._task)
+
+
+async def serve(app: Any, config: WebConfig, *, sockets: Sequence[socket.socket] = ()) -> WebServer:
+    """Serve an ASGI application on ``config.listen`` (port 0: any), or on listening sockets passed in (systemd).
+
+    A Unix socket passed in is served without TLS. Returns when connections are taken. Raises CannotListen when the
+    address or the TLS files cannot be used.
+    """
+    bound = list(sockets) or [_bind(config.listen)]
+    tls = bool(config.tls_cert) and any(one.family != socket.AF_UNIX for one in bound)
+    settings = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        http="httptools",
+        interface="asgi3",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=64 * 1024,
+        ssl_certfile=config.tls_cert if tls else None,
+        ssl_keyfile=config.tls_key if tls else None,
+    )
+    try:
+        settings.load()
+    except OSError as error:  # ssl.SSLError is one
+        _close(bound)
+        raise CannotListen(listen=config.listen, reason=f"TLS: {error.strerror or error}") from error
+    server = _Embedded(settings)
+    task = asyncio.create_task(server.serve(sockets=bound), name="web.server")
+    await server.up_or(task)
+    if task.done():
+        _close(bound)
+        await task
+    running = WebServer(server, bound, task)
+    host, port = running.address
+    _log.info("web_listening", host=host, port=port, tls=tls)
+    return running
+
+
+class _Embedded(uvicorn.Server):
+    """Serves without installing signal handlers, and tells when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._up = asyncio.Event()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._up.set()
+
+    async def up_or(self, task: asyncio.Task[None]) -> None:
+        """Return when connections are taken or the task has ended."""
+        up = asyncio.create_task(self._up.wait(), name="web.up")
+        try:
+            await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            up.cancel()
+
+
+def _bind(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        found = socket.getaddrinfo(host, int(port), family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return socket.create_server(found[0][4][:2], family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CannotListen(listen=listen, reason=reason) from error
+
+
+def _address(bound: socket.socket) -> tuple[str, int]:
+    name = bound.getsockname()
+    return (str(name), 0) if bound.family == socket.AF_UNIX else (name[0], name[1])
+
+
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for one in sockets:
+        one.close()

@@ -1,0 +1,102 @@
+"""Words of the OpenAPI document that belong to no single operation: the introduction, the tags, and the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DESCRIPTION = """\
+Send and receive SMS through the modems of this box.
+
+**Authentication.** An API key in `Authorization: Bearer <key>`, in `API-Key: <key>`, or as the password of HTTP Basic.
+Never in the address: such a request is refused with 400. A key carries scopes; an admin's key with `admin` may all.
+
+**Durable.** A 202 is answered after the message is on the disk. Repeat a request whose answer was lost with the same
+`Idempotency-Key` and nothing is sent twice.
+
+**States** of a message: `accepted scheduled queued sending sent delivered undelivered expired failed cancelled
+unknown`. They never go backwards. `unknown` means that a part may or may not have been sent; it is neither a failure
+nor a success and is never sent again unless the message says `on_unknown: resend`.
+
+**Times** are RFC 3339 in UTC, **numbers** E.164 (national input is completed with the box's region), **lists** have
+`items` and `next`, the address of the next page or null.
+
+**Errors** are `application/problem+json` (RFC 9457) with an `error_code` for programs; unknown fields and parameters
+are refused by name.
+"""
+
+TAGS: Mapping[str, str] = {
+    "Messages": "Outbound messages, one per recipient.",
+    "Inbox": "What came in.",
+    "Modems": "The modems in their slots.",
+    "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
+    "Status": "For load balancers, watchdogs and Prometheus.",
+    "Documentation": "This document and its pages.",
+}
+
+_CURSOR = {"description": "Where to go on, from `next` of the page before", "example": "eyJpZCI6MX0"}
+_LIMIT = {"description": "How many items at most", "example": 50}
+
+FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "SubmitRequest": {
+        "to": {"description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code"},
+        "text": {"description": "The text, without the placeholders of a template", "minLength": 1},
+        "reference": {"description": "Your own name for it, 1 to 255 characters; need not be unique"},
+        "sim": {"description": "Only through this SIM: its ICCID, its slot, or a label that only it has"},
+        "pool": {"description": "Only through the SIMs with this label"},
+        "providers": {"description": "Only through these: SIMs or pools"},
+        "priority": {"description": "9 goes first", "minimum": 0, "maximum": 9},
+        "valid_for_s": {"description": "Seconds, from `send_at` or now, after which it is not worth sending any more"},
+        "send_at": {"description": "Not before this time; up to a year ahead"},
+        "window": {"description": "`HH:MM-HH:MM` in the box's time, outside of which it waits"},
+        "delivery_report": {"description": "Ask the network for a report"},
+        "encoding": {"description": "`auto` takes the cheapest that loses nothing"},
+        "flash": {"description": "Shown at once and not stored (class 0)"},
+        "max_segments": {"description": "Refuse a text that needs more, 1 to 255; the box has a default"},
+        "on_unknown": {"description": "When a part may have been sent: `hold` (never twice) or `resend` (never lost)"},
+        "dry_run": {"description": "Check all and store nothing"},
+    },
+    "Receipt": {
+        "messages": {"description": "One per recipient, in the order given; the same number twice gets one message"},
+        "batch": {"description": "Names them together; only with several recipients"},
+        "notes": {"description": "What is no error but worth knowing"},
+        "dry_run": {"description": "Nothing was stored"},
+        "id": {"description": "Of the only message, when `to` was one number; likewise the next four"},
+    },
+    "PreviewRequest": {
+        "text": {"description": "The text to look at"},
+        "encoding": {"description": "As in sending"},
+    },
+    "MessagesQuery": {
+        "status": {"description": "States, separated by commas", "example": "sent,delivered"},
+        "to": {"description": "The recipient's number", "example": "+447900900123"},
+        "since": {"description": "Created at or after this time", "example": "2026-11-20T00:00:00Z"},
+        "batch": {"description": "The batch's id", "example": "bat_0000008000001"},
+        "reference": {"description": "Your own name for it", "example": "order-4711"},
+        "cursor": _CURSOR,
+        "limit": _LIMIT,
+    },
+    "InboxQuery": {
+        "from": {"description": "The sender's number or name", "example": "+447900900123"},
+        "cursor": _CURSOR,
+        "limit": _LIMIT,
+    },
+    "UssdRequest": {
+        "code": {"description": "What one would dial, such as `*100#`"},
+    },
+    "SimPatch": {
+        "label": {"description": "For people, and the name of the pool it belongs to"},
+        "limits": {"description": "Only the limits to change; null goes back to the box's default, 0 means none"},
+        "paused": {"description": "true: sends nothing until false"},
+        "paused_reason": {"description": "Shown while it is paused"},
+    },
+    "Problem": {
+        "type": {"description": "Where this kind of error is described"},
+        "error_code": {"description": "What programs switch on"},
+        "message": {"description": "The same as `detail`"},
+        "details": {"description": "The facts of the sentence, by name"},
+        "tracking_id": {"description": "Finds the request in the box's log"},
+        "errors": {"description": "Each field that is wrong"},
+    },
+}
+"""By schema and field: what is added to the schema that the types give; a query parameter also has its example here."""
