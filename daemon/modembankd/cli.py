@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from modembank.config import Config, load_config
+from modembank.config import Config, LogConfig, load_config
 from modembank.errors import ModembankError
 from modembankd.accounts_cli import apikey, user
+from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
 from modembankd.talk_cli import doctor, send
 
@@ -29,6 +30,7 @@ class _Group(click.Group):
 @click.version_option(package_name="modembank")
 def main() -> None:
     """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits."""
+    configure_logs(LogConfig(level="warning"))
 
 
 @main.command()
@@ -36,7 +38,6 @@ def main() -> None:
 def run(config_path: Path) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
     from modembankd.daemon import run_daemon
-    from modembankd.logs import configure_logs
 
     config = load_config(config_path)
     configure_logs(config.log)

@@ -52,8 +52,10 @@ _COMMANDS = [
     AtCommand("AT+CMGS=22", prefix=("+CMGS:",), payload=PDU),
 ]
 _PIECES = [
-    b"\r\n", b"\r", b"\n", b"> ", b">", b"OK", b"ERROR", b"+CMS ERROR: 500", b"+CREG: 2,1", b"+CREG: 1", b"+CMGL: 1,1,,28",
-    b"+CDS: 25", b"+CMT: ,28", b"0", b"4", b"\0", b"\x1a", b'+CUSD: 1,"', b'",15', b"00", PDU.encode(), b"AT+CGMI", b"RING",
+    b"\r\n", b"\r", b"\n", b"> ", b">", b"OK", b"ERROR", b"+CMS ERROR: 500", b"+CREG: 2,1", b"+CREG: 1",
+    b"+CMGL: 1,1,,28",
+    b"+CDS: 25", b"+CMT: ,28", b"0", b"4", b"\0", b"\x1a", b'+CUSD: 1,"', b'",15', b"00", PDU.encode(),
+    b"AT+CGMI", b"RING",
     b"0791447758100650062A0B914421436587F9113082516195001130825161950000", b"\xff\xfe", b"+", b'"',
 ]  # fmt: skip
 _stream = st.lists(st.one_of(st.sampled_from(_PIECES), st.binary(max_size=6)), max_size=40).map(b"".join)

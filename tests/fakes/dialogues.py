@@ -1,7 +1,7 @@
 """Recorded dialogues as plain text, one file per kind of modem, and a player that feeds them to the engine.
 
-A file holds ``> sent``, ``< received`` and ``= expected`` lines; ``#`` starts a comment. ``\\r``, ``\\n``, ``\\x1a`` and the
-like are escapes. A received line is one stretch of octets; what is expected follows it.
+A file holds ``> sent``, ``< received``, ``= expected`` and ``#`` comment lines; ``\\r``, ``\\n``, ``\\x1a`` and
+the like are escapes. A received line is one stretch of octets; what is expected follows it.
 """
 
 import codecs

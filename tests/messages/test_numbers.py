@@ -84,14 +84,17 @@ def test_all_ways_to_write_a_number_are_one(subscriber, data):
 @given(st.text(max_size=80), st.sampled_from(["", "GB", "DE", "IT", "US", "AD", "CN", "ZZ"]))
 def test_any_text_is_a_clean_number_or_refused(written, region):
     try:
-        number = normalise_recipient(written, region)
+        number, why = normalise_recipient(written, region), ""
     except BadNumber as error:
-        assert str(error).isprintable()
-        assert len(str(error)) < 300
-    else:
-        assert number.removeprefix("+").isascii()
-        assert number.removeprefix("+").isdigit()
-        assert 3 <= len(number.removeprefix("+")) <= 20
+        number, why = "", str(error)
+    assert len(why) < 300
+    assert bool(number) is not bool(why)
+    assert (number + why).isprintable()
+    if number:
+        digits = number.removeprefix("+")
+        assert digits.isascii()
+        assert digits.isdigit()
+        assert 3 <= len(digits) <= 20
 
 
 @given(st.text("0123456789+ -()", max_size=30), st.sampled_from(["", "GB", "DE", "IT", "US"]))

@@ -61,10 +61,12 @@ def test_every_wrong_field_is_named(body, where):
 def test_any_value_anywhere_is_read_or_refused(value):
     for field in SubmitRequest.__struct_fields__:
         body = msgspec.json.encode({"to": "1", "text": "x", field: value})
+        problems = ()
         try:
             read_request(body)
         except InvalidRequest as error:
-            assert all(problem.pointer.startswith(f"/{field}") for problem in error.problems)
+            problems = error.problems
+        assert all(problem.pointer.startswith(f"/{field}") for problem in problems)
 
 
 def test_keys_carry_the_bodys_digest():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 
 import pytest
-from fakes.web_boxes import Box
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role, Scope, Unauthorized
 from modembank_web import create_app
 from modembank_web.credentials import KeyInAddress, presented_key, refuse_key_in_query
@@ -114,7 +115,7 @@ def test_the_matrix_names_every_operation_that_needs_a_key() -> None:
         if operation.access is not Access.OPEN:
             parts = operation.path.split("/")
             assert any(
-                (method, size) == (operation.method, len(parts)) and (parts[-1] in {last} or "{" in parts[-1])
+                (method, size) == (operation.method, len(parts)) and (parts[-1] == last or "{" in parts[-1])
                 for method, size, last in named
             ), operation.id
 
@@ -139,9 +140,10 @@ async def test_on_the_administrators_own_socket_no_key_is_asked(box: Box) -> Non
 @given(st.dictionaries(st.sampled_from([b"authorization", b"api-key"]), st.binary(max_size=40), min_size=1))
 def test_any_header_is_a_candidate_or_unauthorized(headers: dict[bytes, bytes]) -> None:
     try:
-        assert isinstance(presented_key(headers), str)
-    except Unauthorized as refusal:
-        assert str(refusal)
+        key = presented_key(headers)
+    except Unauthorized:
+        return
+    assert isinstance(key, str)
 
 
 @given(st.binary(max_size=60))

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import Role
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+
 from modembank.accounts import Unauthorized
 from modembank.errors import Conflict, FieldProblem, Forbidden, InvalidRequest, ModembankError, NotFound
 from modembank.messages import IdempotencyMismatch, UnknownProvider

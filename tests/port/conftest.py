@@ -1,15 +1,17 @@
 """Real ptys and both event loops."""
 
 import asyncio
+import contextlib
 import os
+import subprocess
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 import uvloop
 
-from modembank.port import PortConfig, PortError
+from modembank.port import Port, PortConfig, PortError, PortFailure
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -83,6 +85,44 @@ class Ear:
                 await self.changed.wait()
 
 
+@contextlib.contextmanager
+def bystander() -> Iterator[int]:
+    """Another live program, called "cat", by its pid. It has answered once, so that its name is its own already."""
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        try:
+            other.stdin.write(b"!")
+            assert other.stdout.read(1) == b"!"
+            yield other.pid
+        finally:
+            other.kill()
+
+
+async def jam(port: Port) -> int:
+    """Write until the peer's buffers are full for good; returns how many octets the port took."""
+    taken = 0
+    while True:
+        taken += _fill(port)
+        # The kernel moves octets to the other end a moment later: only if none move is it jammed.
+        try:
+            await port.drain(0.2)
+        except PortError:
+            return taken
+
+
+def _fill(port: Port) -> int:
+    taken = 0
+    while True:
+        try:
+            port.write(b"0123456789abcdef" * 64)
+        except PortError as error:
+            if error.failure is not PortFailure.STUCK:
+                raise
+            return taken
+        taken += 1024
+
+
 @pytest.fixture
 def wire() -> Iterator[Wire]:
     master, slave = os.openpty()
@@ -97,3 +137,13 @@ def wire() -> Iterator[Wire]:
 @pytest.fixture
 def ear() -> Ear:
     return Ear()
+
+
+@pytest.fixture(name="jam")
+def jam_fixture() -> Callable[[Port], Awaitable[int]]:
+    return jam
+
+
+@pytest.fixture(name="bystander")
+def bystander_fixture() -> Callable[[], contextlib.AbstractContextManager[int]]:
+    return bystander

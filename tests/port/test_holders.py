@@ -32,19 +32,14 @@ def test_nothing_to_name(tmp_path) -> None:
     assert program_name(2**22 + 1) == "?"
 
 
-def test_lock_files_in_text_and_binary(tmp_path, monkeypatch) -> None:
+def test_lock_files_in_text_and_binary(bystander, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(holders_module, "_LOCK_FOLDERS", (tmp_path / "missing", tmp_path))
     lock = tmp_path / "LCK..ttyUSB0"
-    with subprocess.Popen(["/bin/sleep", "60"]) as other:
-        for content in (
-            f"{other.pid:>10}\n".encode(),
-            f"{other.pid} minicom root".encode(),
-            struct.pack("<i", other.pid),
-        ):
+    with bystander() as pid:
+        for content in (f"{pid:>10}\n".encode(), f"{pid} minicom root".encode(), struct.pack("<i", pid)):
             lock.write_bytes(content)
-            assert lock_file_holder("/dev/ttyUSB0") == Holder(other.pid, "sleep")
+            assert lock_file_holder("/dev/ttyUSB0") == Holder(pid, "cat")
         assert lock_file_holder("/dev/ttyUSB1") is None
-        other.kill()
     assert lock_file_holder("/dev/ttyUSB0") is None, "the program has ended"
 
 

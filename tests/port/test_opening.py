@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,10 @@ async def test_story_17_the_second_opener_is_told_who_holds_the_port(wire, ear) 
 
 
 async def test_a_port_locked_by_another_program(wire, ear) -> None:
-    script = "import fcntl,sys;f=open(sys.argv[1],'rb+',0);fcntl.flock(f,fcntl.LOCK_EX);print('held',flush=True);sys.stdin.read()"
+    script = (
+        "import fcntl,sys;f=open(sys.argv[1],'rb+',0);fcntl.flock(f,fcntl.LOCK_EX);"
+        "print('held',flush=True);sys.stdin.read()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", script, wire.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
@@ -64,7 +68,7 @@ async def test_a_port_locked_by_another_program(wire, ear) -> None:
 
 async def test_others_are_kept_out_while_open_and_let_in_after(wire, ear) -> None:
     """TIOCEXCL holds for all but root, so the other program is nobody."""
-    os.chmod(wire.path, 0o666)
+    Path(wire.path).chmod(0o666)
     port = await open_port(wire.config, on_data=ear.on_data, on_lost=ear.on_lost)
     assert await _open_as_nobody(wire.path) == errno.EBUSY
     port.close()
@@ -73,22 +77,26 @@ async def test_others_are_kept_out_while_open_and_let_in_after(wire, ear) -> Non
 
 
 async def _open_as_nobody(path: str) -> int:
-    script = "import os,sys\ntry: os.close(os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY))\nexcept OSError as e: sys.exit(e.errno)"
+    script = (
+        "import os,sys\ntry: os.close(os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY))\n"
+        "except OSError as e: sys.exit(e.errno)"
+    )
     user = NOBODY if os.geteuid() == 0 else None
     arguments = ["/usr/bin/python3", "-c", script, path]
     done = await asyncio.to_thread(subprocess.run, arguments, user=user, cwd="/", check=False)
     return done.returncode
 
 
-async def test_a_live_lock_file_is_respected_and_a_stale_one_is_not(wire, ear, tmp_path, monkeypatch) -> None:
+async def test_a_live_lock_file_is_respected_and_a_stale_one_is_not(
+    wire, ear, bystander, tmp_path, monkeypatch
+) -> None:
     monkeypatch.setattr(holders_module, "_LOCK_FOLDERS", (tmp_path,))
-    lock = tmp_path / f"LCK..{os.path.basename(wire.path)}"
-    with subprocess.Popen(["/bin/sleep", "60"]) as other:
-        lock.write_text(f"{other.pid:>10}\n")
+    lock = tmp_path / f"LCK..{Path(wire.path).name}"
+    with bystander() as pid:
+        lock.write_text(f"{pid:>10}\n")
         error = await refusal(wire.path, ear)
         assert error.failure is PortFailure.BUSY
-        assert error.detail == f"lock file of sleep ({other.pid})"
-        other.kill()
+        assert error.detail == f"lock file of cat ({pid})"
     port = await open_port(wire.config, on_data=ear.on_data, on_lost=ear.on_lost)
     port.close()
     await port.wait_closed()
@@ -143,5 +151,5 @@ def test_what_the_system_says_has_a_name(number: int, failure: PortFailure) -> N
 
 
 async def test_no_permission_for_the_node(wire) -> None:
-    os.chmod(wire.path, 0o000)
+    Path(wire.path).chmod(0o000)
     assert await _open_as_nobody(wire.path) == errno.EACCES

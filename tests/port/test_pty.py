@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import os
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from modembank.port import PortConfig, PortError, PortFailure, open_port
-from modembank.port.serial import MAX_UNSENT
 
 
 async def test_every_octet_passes_both_ways(wire, ear) -> None:
@@ -59,15 +58,13 @@ async def test_a_flood_passes_and_nothing_is_kept(wire, ear) -> None:
     await port.wait_closed()
 
 
-async def test_a_peer_that_stops_reading_is_reported_and_not_waited_on(wire, ear) -> None:
+async def test_a_peer_that_stops_reading_is_reported_and_not_waited_on(wire, ear, jam) -> None:
     port = await open_port(wire.config, on_data=ear.on_data, on_lost=ear.on_lost)
-    written = 0
-    with pytest.raises(PortError) as stuck:
-        for _ in range(1000):
-            port.write(b"0123456789abcdef" * 64)
-            written += 1024
-    assert stuck.value.failure is PortFailure.STUCK
+    written = await jam(port)
     assert written < 1000 * 1024
+    with pytest.raises(PortError) as stuck:
+        port.write(b"0123456789abcdef" * 64)
+    assert stuck.value.failure is PortFailure.STUCK
     assert port.write_stuck
     with pytest.raises(PortError) as late:
         await port.drain(0.05)
@@ -82,10 +79,9 @@ async def test_a_peer_that_stops_reading_is_reported_and_not_waited_on(wire, ear
     await port.wait_closed()
 
 
-async def test_closing_a_stuck_port_takes_no_time(wire, ear) -> None:
+async def test_closing_a_stuck_port_takes_no_time(wire, ear, jam) -> None:
     port = await open_port(wire.config, on_data=ear.on_data, on_lost=ear.on_lost)
-    while not port.write_stuck:
-        port.write(b"x" * (MAX_UNSENT // 4))
+    await jam(port)
     waiting = asyncio.create_task(port.drain(60))
     await asyncio.sleep(0)
     port.close()
@@ -115,10 +111,9 @@ async def test_unplugging_is_told_once_with_its_cause(wire, ear) -> None:
     assert ear.losses == [loss]
 
 
-async def test_unplugging_wakes_one_who_drains(wire, ear) -> None:
+async def test_unplugging_wakes_one_who_drains(wire, ear, jam) -> None:
     port = await open_port(wire.config, on_data=ear.on_data, on_lost=ear.on_lost)
-    while not port.write_stuck:
-        port.write(b"x" * (MAX_UNSENT // 4))
+    await jam(port)
     waiting = asyncio.create_task(port.drain(60))
     await asyncio.sleep(0)
     wire.unplug()
@@ -147,7 +142,7 @@ async def test_a_closed_path_can_be_opened_again_at_once_and_leaks_nothing(wire,
         port = await open_port(wire.config, on_data=ear.on_data, on_lost=ear.on_lost)
         port.close()
         await port.wait_closed()
-        count = len(os.listdir("/proc/self/fd"))
+        count = sum(1 for _ in Path("/proc/self/fd").iterdir())
         assert descriptors in (None, count)
         descriptors = count
     assert ear.losses == [None] * 10

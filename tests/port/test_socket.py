@@ -53,13 +53,9 @@ async def test_a_host_that_hangs_up(ear) -> None:
     server.close()
 
 
-async def test_a_host_that_stops_reading(ear) -> None:
+async def test_a_host_that_stops_reading(ear, jam) -> None:
     host, server, port = await connected(ear)
-    with pytest.raises(PortError) as stuck:
-        for _ in range(4000):
-            port.write(b"x" * 8192)
-            await asyncio.sleep(0)
-    assert stuck.value.failure is PortFailure.STUCK
+    await jam(port)
     with pytest.raises(PortError):
         await port.drain(0.05)
     port.close()

@@ -167,7 +167,7 @@ def _problem_response(kinds: list[ProblemKind]) -> dict[str, Any]:
         "description": "; ".join(f"`{kind.code}`: {kind.when}" for kind in kinds),
         "content": {"application/problem+json": {"schema": schema, "examples": examples}},
     }
-    names = {name.decode() for kind in kinds for name, _ in kind.headers}
+    names = {name.decode() for kind in kinds for name, _ in kind.headers if name != b"connection"}
     if names:
         found["headers"] = {name.title(): {"schema": {"type": "string"}} for name in sorted(names)}
     return found

@@ -38,6 +38,8 @@ _CHALLENGE = (
     (b"www-authenticate", b'Basic realm="modembank", charset="UTF-8"'),
 )
 _LATER = ((b"retry-after", b"5"),)
+# The rest of the body is not wanted: a client that goes on sending it meets a closed connection.
+_HANG_UP = ((b"connection", b"close"),)
 _A_MINUTE = ((b"retry-after", b"60"),)
 
 KINDS: tuple[ProblemKind, ...] = (
@@ -56,7 +58,9 @@ KINDS: tuple[ProblemKind, ...] = (
     ProblemKind("forbidden", 403, "FORBIDDEN", "Not allowed", "the key's scopes or the user's role do not allow it"),
     ProblemKind("not_found", 404, "NOT_FOUND", "Not found", "there is no such thing, or none that this key may see"),
     ProblemKind("method_not_allowed", 405, "METHOD_NOT_ALLOWED", "Method not allowed", "see the header Allow"),
-    ProblemKind("request_timeout", 408, "REQUEST_TIMEOUT", "Request timeout", "the body did not arrive in time"),
+    ProblemKind(
+        "request_timeout", 408, "REQUEST_TIMEOUT", "Request timeout", "the body did not arrive in time", _HANG_UP
+    ),
     ProblemKind("client_gone", 400, "BAD_REQUEST", "Incomplete request", "the connection closed before the body ended"),
     ProblemKind("conflict", 409, "CONFLICT", "Conflict", "the thing is in a state in which this cannot be done"),
     ProblemKind(
@@ -74,7 +78,12 @@ KINDS: tuple[ProblemKind, ...] = (
         "all providers, pools or SIMs named are disabled or not operational",
     ),
     ProblemKind(
-        "payload_too_large", 413, "PAYLOAD_TOO_LARGE", "Body too large", "the body exceeds what the operation takes"
+        "payload_too_large",
+        413,
+        "PAYLOAD_TOO_LARGE",
+        "Body too large",
+        "the body exceeds what the operation takes",
+        _HANG_UP,
     ),
     ProblemKind(
         "unsupported_media_type",

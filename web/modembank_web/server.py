@@ -66,6 +66,7 @@ async def serve(app: Any, config: WebConfig, *, sockets: Sequence[socket.socket]
         app,
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,

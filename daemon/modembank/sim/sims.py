@@ -152,7 +152,7 @@ class Sims:
 
     async def _identify(self, told: Told) -> Sim:
         now = self._now()
-        found = await self._store.write(lambda connection: rows.find_or_add(connection, told, now), Urgency.SOON)
+        found = await self._store.write(lambda connection: rows.find_or_add(connection, told, now))
         ledger = self._ledgers.setdefault(found.row.id, Ledger(RateLimits()))
         if found.absorbed is not None:
             self._merged[found.absorbed] = found.row.id

@@ -394,7 +394,7 @@ async def test_old_ledger_rows_are_forgotten_but_not_what_the_modem_still_has(bo
     stuck_id = await box.receiving.store(stuck)
     box.clock.turn(inbound_ledger.RESEND_MS + 1)
     await box.receiving.sweep()  # the direct one is settled now
-    box.clock.turn(inbound_ledger.KEEP_MS)
+    box.clock.turn(inbound_ledger.KEEP_MS + 1)
     await box.receive(deliver("new"))
     await box.receiving.sweep()
     left = await box.real_store.fetch_all("SELECT id FROM inbound_pdus ORDER BY id")

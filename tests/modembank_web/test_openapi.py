@@ -1,0 +1,214 @@
+"""The document says all, and says what the box does: walked against the routes, the shapes, and real answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.handlers import ASGIRouteHandler
+
+from fakes.web_boxes import ICCID, Box
+from modembank_web.docs import ASSETS
+from modembank_web.factory import documented
+from modembank_web.openapi import document
+from modembank_web.operation import Access, Operation
+from modembank_web.problems import BY_KEY
+from modembank_web.readiness import Readiness
+
+OPERATIONS = documented(Readiness())[0]
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(OPERATIONS)))
+EACH = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+
+
+def entry(operation: Operation) -> dict[str, Any]:
+    found: dict[str, Any] = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    return found
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        target: Any = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def test_every_route_is_documented_and_nothing_else(box: Box) -> None:
+    routes = set()
+    for route in box.web.routes:
+        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
+            if isinstance(handler, ASGIRouteHandler):
+                routes.add((None, route.path))
+            elif handler is not None:
+                routes |= {(method, route.path) for method in handler.http_methods if method != "OPTIONS"}
+    assets = {(None, asset.path) for asset in ASSETS}
+    expected = {
+        (operation.method, re.sub(r"\{(\w+)\}", r"{\1:str}", operation.path))
+        if operation.parameters
+        else (None, operation.path)
+        for operation in OPERATIONS
+    }
+    assert routes - assets == expected
+
+
+def test_the_frame() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {"bearer", "apiKey", "basic"}
+    assert {tag["name"] for tag in DOCUMENT["tags"]} == {operation.tag for operation in OPERATIONS}
+    names = [operation.id for operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+
+
+@EACH
+def test_every_operation_tells_everything(operation: Operation) -> None:
+    found = entry(operation)
+    assert found["operationId"] == operation.id
+    assert found["tags"] == [operation.tag]
+    assert 3 < len(found["summary"]) < 60
+    assert found["description"].endswith(".")
+    statuses = set(found["responses"])
+    needed = {"400", "500"}
+    if operation.access is not Access.OPEN:
+        needed |= {"401", "403", "503"}
+    if operation.body is not None:
+        needed |= {"413", "415", "422", "408", "507"}
+    if operation.query is not None:
+        needed |= {"422"}
+    if "{" in operation.path:
+        needed |= {"404"}
+    assert needed <= statuses
+    assert any(status.startswith("2") for status in statuses)
+    assert re.findall(r"\{(\w+)\}", operation.path) == list(operation.parameters)
+    for parameter in found.get("parameters", []):
+        assert parameter["description"]
+        assert "example" in parameter
+        assert parameter["schema"]
+
+
+@EACH
+def test_every_error_is_a_problem_with_examples(operation: Operation) -> None:
+    own = {str(reply.status) for reply in operation.replies}
+    for status, response in entry(operation)["responses"].items():
+        if status in own:
+            continue
+        whole = resolve(response)
+        content = whole["content"]["application/problem+json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert content["examples"]
+        for key, example in content["examples"].items():
+            assert example["value"]["status"] == int(status) == BY_KEY[key].status
+            assert set(example["value"]) == set(resolve(content["schema"])["properties"])
+        if status == "401":
+            assert "Www-Authenticate" in whole["headers"]
+
+
+@EACH
+def test_every_example_is_read_back_through_its_shape(operation: Operation) -> None:
+    if operation.body is not None:
+        assert operation.body.examples
+        for value in operation.body.examples.values():
+            msgspec.convert(value, operation.body.shape, strict=False)
+    for reply in operation.replies:
+        assert reply.example is not None
+        if reply.shape is not None:
+            read = msgspec.convert(reply.example, reply.shape, strict=False)
+            assert msgspec.to_builtins(read) == reply.example
+
+
+def test_requests_refuse_unknown_fields_in_the_document_too() -> None:
+    for operation in OPERATIONS:
+        if operation.body is not None:
+            schema = resolve(entry(operation)["requestBody"]["content"]["application/json"]["schema"])
+            assert schema["additionalProperties"] is False
+            for name, field in schema["properties"].items():
+                assert field.get("description"), (schema["title"], name)
+
+
+def test_no_reference_leads_nowhere() -> None:
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(DOCUMENT)))
+    assert references
+    for reference in references:
+        assert resolve({"$ref": reference})
+    used = {reference.rpartition("/")[2] for reference in references}
+    assert set(DOCUMENT["components"]["responses"]) <= used
+
+
+def matches(value: Any, schema: dict[str, Any]) -> bool:
+    """Whether a JSON value fits a schema, as far as our schemas go."""
+    schema = resolve(schema)
+    if "anyOf" in schema:
+        return any(matches(value, one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return value in schema["enum"]
+    kinds = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "null": type(None),
+    }
+    if "type" not in schema:
+        return True
+    if not isinstance(value, kinds[schema["type"]]):
+        return False
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        more = schema.get("additionalProperties", True)
+        return set(schema.get("required", [])) <= set(value) and all(
+            matches(inner, properties[name]) if name in properties else more is True or (more and matches(inner, more))
+            for name, inner in value.items()
+        )
+    if isinstance(value, list) and "items" in schema:
+        return all(matches(inner, schema["items"]) for inner in value)
+    return True
+
+
+async def test_real_answers_fit_their_schemas(box: Box) -> None:
+    message = {"to": "+447900900123", "text": "x"}
+    async with box.client(await box.key()) as client:
+        sent = (await client.post("/api/v1/messages", json=message)).json()["id"]
+        for method, path, body in [
+            ("POST", "/api/v1/messages", message),
+            ("POST", "/api/v1/messages", {**message, "dry_run": True}),
+            ("POST", "/api/v1/messages", {"to": 5}),
+            ("POST", "/api/v1/messages/preview", {"text": "x – y"}),
+            ("GET", "/api/v1/messages", None),
+            ("GET", "/api/v1/messages?limit=0", None),
+            ("GET", f"/api/v1/messages/{sent}", None),
+            ("GET", "/api/v1/messages/nothing", None),
+            ("POST", f"/api/v1/messages/{sent}/cancel", None),
+            ("GET", "/api/v1/inbox", None),
+            ("GET", "/api/v1/modems", None),
+            ("GET", "/api/v1/modems/slot-03", None),
+            ("POST", "/api/v1/modems/slot-03/drain", None),
+            ("GET", "/api/v1/sims", None),
+            ("GET", f"/api/v1/sims/{ICCID}", None),
+            ("PATCH", f"/api/v1/sims/{ICCID}", {"label": "x"}),
+            ("PATCH", f"/api/v1/sims/{ICCID}", {"labels": "x"}),
+            ("GET", "/healthz", None),
+            ("GET", "/readyz", None),
+            ("GET", "/openapi.json", None),
+        ]:
+            answer = await client.request(method, path, json=body)
+            template = next(
+                template
+                for template in sorted(DOCUMENT["paths"], key=lambda one: one.count("{"))
+                if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path.partition("?")[0])
+                and method.lower() in DOCUMENT["paths"][template]
+            )
+            response = resolve(DOCUMENT["paths"][template][method.lower()]["responses"][str(answer.status_code)])
+            content = response["content"][answer.headers["content-type"]]
+            assert matches(answer.json(), content["schema"]), (method, path, answer.text)
+
+
+async def test_the_document_is_served_to_anybody_and_is_this_one(box: Box) -> None:
+    async with box.client() as client:
+        answer = await client.get("/openapi.json")
+    assert answer.json() == DOCUMENT
+    assert answer.headers["cache-control"] == "no-cache"

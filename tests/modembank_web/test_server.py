@@ -1,0 +1,190 @@
+"""The embedded server over real sockets: start, stop, hostile bytes, TLS, sockets passed in."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar, get
+
+from fakes.web_boxes import Box
+from modembank.config import WebConfig
+from modembank_web import CannotListen, WebServer, serve
+
+ANY = WebConfig(listen="127.0.0.1:0")
+
+
+def url(server: WebServer, scheme: str = "http") -> str:
+    host, port = server.address
+    return f"{scheme}://{host}:{port}"
+
+
+async def raw(server: WebServer, octets: bytes) -> bytes:
+    """Send octets and return everything that comes back until the server hangs up."""
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(octets)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_it_serves_the_box_and_leaves_signals_alone(box: Box) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    server = await serve(box.web, ANY)
+    assert server.address[1] > 0
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    key = await box.key()
+    async with httpx.AsyncClient(base_url=url(server), headers={"API-Key": key}) as client:
+        answers = await asyncio.gather(
+            *(client.post("/api/v1/messages", json={"to": "+447900900123", "text": str(n)}) for n in range(100))
+        )
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.json()["id"] for answer in answers}) == 100
+        assert "server" not in answers[0].headers
+        assert (await client.get("/metrics")).status_code == 200
+    assert await server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*server.address)
+
+
+async def test_an_address_in_use_is_told_and_nothing_is_left(box: Box) -> None:
+    first = await serve(box.web, ANY)
+    taken = WebConfig(listen=f"127.0.0.1:{first.address[1]}")
+    with pytest.raises(CannotListen, match="in use"):
+        await serve(box.web, taken)
+    for listen in ("192.0.2.1:0", "no.such.host.invalid:0", "127.0.0.1:99999"):
+        with pytest.raises(CannotListen, match="cannot listen on"):
+            await serve(box.web, WebConfig(listen=listen))
+    assert await first.stop()
+
+
+async def test_stopping_is_bounded_even_with_a_request_that_never_ends() -> None:
+    entered, ended = asyncio.Event(), asyncio.Event()
+
+    @get("/slow")
+    async def slow() -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    server = await serve(Litestar([slow], openapi_config=None), ANY)
+    request = asyncio.create_task(raw(server, b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    await entered.wait()
+    async with asyncio.timeout(8):
+        await server.stop(within_s=3)
+        await ended.wait()
+    await request
+
+
+async def test_idle_connections_do_not_hold_it_up(box: Box) -> None:
+    server = await serve(box.web, ANY)
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        await client.get("/healthz")
+        assert await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"200"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n", b"200"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", b"400"),
+        (b"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"GET /%ff%00%c0%af HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"404"),
+        (b"GET /healthz HTTP/1.1\r\nHost: bad host\r\nConnection: close\r\n\r\n", b"400"),
+        (b"BREW /api/v1/messages HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+    ],
+)
+async def test_hostile_http(box: Box, octets: bytes, status: bytes) -> None:
+    server = await serve(box.web, ANY)
+    answer = await raw(server, octets)
+    assert answer.split(b" ")[1] == status, answer
+    assert b"Traceback" not in answer
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        assert (await client.get("/healthz")).status_code == 200
+    await server.stop()
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_sent(box: Box) -> None:
+    key = await box.key()
+    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAPI-Key: {key}\r\nContent-Length: 99999999\r\n\r\n"
+    server = await serve(box.web, ANY)
+    answer = await raw(server, head.encode())
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert b"PAYLOAD_TOO_LARGE" in answer
+    await server.stop()
+
+
+async def test_a_client_that_leaves_in_the_middle_hurts_nobody(box: Box) -> None:
+    key = await box.key()
+    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAPI-Key: {key}\r\nContent-Length: 100\r\n\r\n"
+    server = await serve(box.web, ANY)
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(*server.address)
+        writer.write(head.encode() + b'{"to"')
+        await writer.drain()
+        writer.transport.abort()
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        assert (await client.get("/readyz")).status_code == 200
+    assert await server.stop()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command = ["openssl", "req", "-x509", *algorithm, "-keyout", key, "-out", cert, "-days", "2", *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+async def test_tls_when_configured_and_a_clear_word_when_its_files_are_wrong(box: Box, tmp_path: Path) -> None:
+    cert, key = await asyncio.to_thread(certificate, tmp_path)
+    config = WebConfig(listen="127.0.0.1:0", tls_cert=str(cert), tls_key=str(key))
+    server = await serve(box.web, config)
+    trust = ssl.create_default_context(cafile=str(cert))
+    async with httpx.AsyncClient(base_url=url(server, "https"), verify=trust) as client:
+        assert (await client.get("/healthz")).status_code == 200
+    await server.stop()
+    for wrong in (str(tmp_path / "absent.pem"), str(key)):
+        with pytest.raises(CannotListen, match="TLS"):
+            await serve(box.web, WebConfig(listen="127.0.0.1:0", tls_cert=wrong, tls_key=str(key)))
+
+
+async def test_a_listening_socket_passed_in_is_used(box: Box) -> None:
+    passed = socket.create_server(("127.0.0.1", 0))
+    address = passed.getsockname()
+    server = await serve(box.web, WebConfig(listen="127.0.0.1:1"), sockets=[passed])
+    assert server.address == address
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        assert (await client.get("/healthz")).status_code == 200
+    await server.stop()
+
+
+async def test_a_unix_socket_is_served_plainly_even_when_tls_is_configured(box: Box, tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(str(path))
+    listening.listen()
+    listening.setblocking(False)
+    config = WebConfig(tls_cert="/absent", tls_key="/absent")
+    server = await serve(box.web, config, sockets=[listening])
+    assert server.address == (str(path), 0)
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        local: Any = await client.get("/metrics")
+        assert local.status_code == 401  # a peer without an address is nobody known
+    await server.stop()
