@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,15 +42,14 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
     """
     data_dir = Path(config.box.data_dir)
     bus, metrics = Bus(), Metrics()
-    store = await Store.open(data_dir / DATABASE, metrics=metrics, soon_s=SOON_S, lazy_s=LAZY_S)
-    try:
+    async with AsyncExitStack() as undo:
+        store = await Store.open(data_dir / DATABASE, metrics=metrics, soon_s=SOON_S, lazy_s=LAZY_S)
+        undo.push_async_callback(store.close)
         outbox = Outbox(store, bus, clock, metrics)
         await outbox.recover()
         sims = Sims(store, bus, clock, config.limits, config.sim)
         await sims.load()
-    except BaseException:
-        await store.close()
-        raise
+        undo.pop_all()
     dispatcher = Dispatcher(outbox, sims, bus, clock)
     admission = Admission(sims, config.sending, config.box.region)
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import structlog
@@ -53,14 +54,13 @@ class Daemon:
         """Recover, open the bank, begin to send, and answer; raises ModembankError with nothing left running."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
         self._box = box = await assemble(self._config, SystemClock(), self._options)
-        try:
-            await self._serve()
-        except BaseException:
-            await self.stop()
-            raise
-        await box.app.dispatcher.start()
-        await box.app.bank.start()
         app = box.app
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop)
+            await self._serve()
+            await app.dispatcher.start()
+            await app.bank.start()
+            undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
         notify("READY=1")

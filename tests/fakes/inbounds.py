@@ -133,7 +133,7 @@ def stamp(ms: int = START) -> Timestamp:
 
 
 def deliver(
-    text: str | bytes = "hello",
+    text: str | bytes | UserData = "hello",
     *,
     sender: str = SENDER,
     concat: Concat | None = None,
@@ -144,7 +144,10 @@ def deliver(
 ) -> str:
     """A DELIVER in hex; octets instead of a text make it binary."""
     header = udh if udh is not None else Udh.build(concat=concat)
-    user_data = UserData.of_octets(text, header) if isinstance(text, bytes) else UserData.of_text(text, header)
+    if isinstance(text, UserData):
+        user_data = text
+    else:
+        user_data = UserData.of_octets(text, header) if isinstance(text, bytes) else UserData.of_text(text, header)
     tpdu = DeliverTpdu(
         originator=Address.from_number(sender),
         timestamp=at if isinstance(at, Timestamp) else stamp(at),

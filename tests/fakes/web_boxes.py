@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 from litestar import Litestar
-from modembank.messages.inbox import Inbox
 
 from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
@@ -17,6 +16,7 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import BankConfig, Config, PortEntry, SendingConfig
 from modembank.messages.admission import Admission
+from modembank.messages.inbox import Inbox
 from modembank.messages.service import Messages
 from modembank.metrics import Metrics
 from modembank.sim import SimIdentity, Sims

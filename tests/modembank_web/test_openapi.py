@@ -116,7 +116,7 @@ def test_every_example_is_read_back_through_its_shape(operation: Operation) -> N
         assert reply.example is not None
         if reply.shape is not None:
             read = msgspec.convert(reply.example, reply.shape, strict=False)
-            assert msgspec.to_builtins(read) == reply.example
+            assert json.loads(msgspec.json.encode(read)) == reply.example
 
 
 def test_requests_refuse_unknown_fields_in_the_document_too() -> None:

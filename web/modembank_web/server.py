@@ -122,13 +122,14 @@ class _Embedded(uvicorn.Server):
 def _bind(listen: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
+    if int(port) > 65_535:
+        raise CannotListen(listen=listen, reason="a port is at most 65535")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         found = socket.getaddrinfo(host, int(port), family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return socket.create_server(found[0][4][:2], family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CannotListen(listen=listen, reason=reason) from error
+    except OSError as error:
+        raise CannotListen(listen=listen, reason=error.strerror or str(error)) from error
 
 
 def _address(bound: socket.socket) -> tuple[str, int]:

@@ -140,21 +140,25 @@ class Accounts:
         stale = self._known.get(public_id)
         if stale is not None:
             stale.looked_up = now  # the other callers of this moment use it while one asks the store
+        fresh: _Known | None = None
         try:
-            found = await self._store.read(lambda conn: repository.credential(conn, public_id))
-            actor = self._judge(found, digest_of(key))
-        except BaseException:
-            # A wrong secret must not end the good key's entry for longer than one look-up.
-            self._known.pop(public_id, None)
-            raise
-        assert found is not None
+            fresh = await self._asked(public_id, key, now)
+        finally:
+            if fresh is None:  # refused, failed or cancelled: nobody goes on with what was believed before
+                self._known.pop(public_id, None)
         if len(self._known) >= _MOST_CACHED:
             self._known.clear()
-        self._known[public_id] = _Known(found.digest, actor, found.expires_at, now)
-        return actor
+        self._known[public_id] = fresh
+        return fresh.actor
 
-    def _judge(self, found: Credential | None, digest: bytes) -> Actor:
-        if found is None or not hmac.compare_digest(found.digest, digest):
+    async def _asked(self, public_id: str, key: str, now: float) -> _Known:
+        found = await self._store.read(lambda conn: repository.credential(conn, public_id))
+        if found is None:
+            raise Unauthorized(why=_INVALID)
+        return _Known(found.digest, self._judge(found, digest_of(key)), found.expires_at, now)
+
+    def _judge(self, found: Credential, digest: bytes) -> Actor:
+        if not hmac.compare_digest(found.digest, digest):
             raise Unauthorized(why=_INVALID)
         if found.revoked_at is not None:
             raise Unauthorized(why="the API key was revoked")

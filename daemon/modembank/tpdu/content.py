@@ -9,6 +9,8 @@ from modembank.tpdu.user_data import UserData
 
 
 class ContentKind(StrEnum):
+    """What a message is to its reader, beyond its text."""
+
     TEXT = "text"
     FLASH = "flash"
     BINARY = "binary"

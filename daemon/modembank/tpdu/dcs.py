@@ -6,6 +6,8 @@ from typing import Final, Self
 
 
 class Alphabet(StrEnum):
+    """How user data is coded (3GPP TS 23.038 4)."""
+
     GSM7 = "gsm7"
     OCTET = "octet"
     UCS2 = "ucs2"
@@ -21,6 +23,8 @@ class MessageClass(IntEnum):
 
 
 class WaitingKind(IntEnum):
+    """What waits, as a message-waiting indication says (3GPP TS 23.038 4)."""
+
     VOICEMAIL = 0
     FAX = 1
     EMAIL = 2

@@ -6,6 +6,8 @@ from typing import Final
 
 
 class ReportClass(StrEnum):
+    """What a delivery report means for the message (3GPP TS 23.040 9.2.3.15)."""
+
     DELIVERED = "delivered"
     PENDING = "pending"
     FAILED = "failed"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.inbounds import InboundBox, deliver, long_message, report, sent
+from modembank.accounts.model import LOCAL_ADMIN
 from modembank.messages.inbound_content import Unreadable, read_pdu
 from modembank.messages.reassembly import SHOW_AFTER_MS
 from modembank.modem.inbound import RawInbound, Via
@@ -147,8 +148,6 @@ def test_after_all_that_the_sweep_works_and_the_inbox_can_be_read(shared):
     box.clock.turn(SHOW_AFTER_MS)
     while runner.run(box.receiving.sweep()):
         pass
-    from modembank.accounts.model import LOCAL_ADMIN
-
     cursor, seen = None, 0
     while True:
         page = runner.run(box.inbox.list(LOCAL_ADMIN, cursor=cursor, limit=200))

@@ -8,7 +8,7 @@ import pytest
 from fakes.inbounds import SENDER, START, deliver, long_message, split
 from fakes.outboxes import HOUR
 from modembank.messages.reassembly import KEEP_MS, MOST_GROUPS, NEAR_MS, SHOW_AFTER_MS, TOGETHER_MS
-from modembank.tpdu import Concat, Dcs, Ports, Timestamp, Udh
+from modembank.tpdu import Alphabet, Concat, Ports, Timestamp, Udh, UserData
 
 TEXT = "0123456789abcdefghijABCDEFGHIJ"
 OTHER = "zyxwvutsrqponmlkjihgfedcba9876"
@@ -72,7 +72,7 @@ async def test_interleaved_messages_that_differ_in_one_word_of_the_key(box, diff
         "sim": lambda: long_message(OTHER, 5),
         "total": lambda: long_message(OTHER + "5432", 5),
     }[differs]()
-    for one, other in itertools.zip_longest(ours, theirs):
+    for one, other in itertools.zip_longest(ours, reversed(theirs)):
         await box.receive(other, sim=2 if differs == "sim" else 1)
         if one is not None:
             await box.receive(one)
@@ -154,8 +154,7 @@ async def test_pairs_that_the_sender_cut_are_whole_again(box):
     assert await box.texts() == [text]
     units = "a🎉b".encode("utf-16-be")
     for number, piece in enumerate((units[:4], units[4:]), 1):
-        udh = Udh.build(concat=Concat(9, 2, number))
-        await box.receive(deliver(piece, udh=udh, dcs=Dcs(0x04)).replace("0004", "0008", 1))
+        await box.receive(deliver(UserData(Alphabet.UCS2, piece, Udh.build(concat=Concat(9, 2, number)))))
     assert (await box.texts())[1] == "a🎉b"
 
 

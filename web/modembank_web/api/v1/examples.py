@@ -86,6 +86,13 @@ MESSAGE: dict[str, Any] = {
             "cause": None,
             "report_status": 0,
             "report_at": "2026-11-20T14:05:09.000Z",
+            "evidence": {
+                "prompt_s": 0.031,
+                "ctrl_z_s": 0.034,
+                "final_s": 2.88,
+                "octets_written": 84,
+                "final": "+CMGS: 17",
+            },
         }
     ],
     "report": {"status": "delivered", "reported": 1, "segments": 1, "at": "2026-11-20T14:05:09.000Z"},

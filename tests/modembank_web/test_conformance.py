@@ -1,0 +1,203 @@
+"""Whatever is sent to whichever operation, the answer is one that the document names, in the shape it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fakes.web_boxes import ICCID, Box, make_box
+from modembank.accounts import Role
+from modembank_web.api import v1
+from modembank_web.operation import Operation
+from modembank_web.problems import Problem
+
+SENT = "+447900900123"
+OPERATIONS = [operation for operation in v1.OPERATIONS if operation.id not in {"enableModem", "disableModem"}]
+"""Enabling would start a worker that outlives the example."""
+
+REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID}
+
+LEAF = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 12)
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from([SENT, "*100#", "auto", "hold", "08:00-20:00", "2030-01-01T00:00:00Z", ICCID, "slot-03", "\x00"])
+)
+VALUE = st.recursive(
+    LEAF,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def bodies(operation: Operation) -> st.SearchStrategy[bytes]:
+    """Bodies near what the operation takes: examples with fields changed, added and taken away; and noise."""
+    if operation.body is None:
+        return st.sampled_from([b"", b"{}", b"\xff", b'{"unwanted": 1}'])
+    names = [field.encode_name for field in msgspec.structs.fields(operation.body.shape)]
+    base = st.sampled_from(list(operation.body.examples.values()))
+    changes = st.dictionaries(st.sampled_from(names) | st.text(max_size=6), VALUE, max_size=3)
+    missing = st.sets(st.sampled_from(names), max_size=2)
+
+    def mixed(start: dict[str, Any], changed: dict[str, Any], without: set[str]) -> bytes:
+        given_object = {name: value for name, value in {**start, **changed}.items() if name not in without}
+        return json.dumps(given_object).encode()
+
+    return (
+        st.builds(mixed, base, changes, missing)
+        | VALUE.map(lambda value: json.dumps(value).encode())
+        | st.binary(max_size=40)
+    )
+
+
+def addresses(operation: Operation) -> st.SearchStrategy[str]:
+    """The path with real and unreal parameters, with and without a query."""
+    words = st.text(min_size=1, max_size=20).filter(
+        lambda text: "/" not in text and text.strip(".")
+    )  # stays on this path
+    part = words | st.sampled_from(["%", "msg_", "inb_zzzzzzzzzzzzz", "imsi:1", "\x00", "é"])
+    names = list(operation.parameters)
+    filled = st.fixed_dictionaries({name: st.just(REAL[name]) | part for name in names})
+    queries = st.just("")
+    if operation.query is not None:
+        known = [field.encode_name for field in msgspec.structs.fields(operation.query)]
+        pair = st.tuples(
+            st.sampled_from(known) | st.text(max_size=5), st.text(max_size=10) | st.sampled_from(["1", SENT, "sent"])
+        )
+        queries |= st.lists(pair, max_size=3).map(lambda pairs: "&".join(f"{quote(a)}={quote(b)}" for a, b in pairs))
+
+    def address(values: dict[str, str], query: str) -> str:
+        path = re.sub(r"\{(\w+)\}", lambda found: quote(values[found[1]], safe=""), operation.path)
+        return f"{path}?{query}" if query else path
+
+    return st.builds(address, filled, queries)
+
+
+def judge(operation: Operation, answer: httpx.Response) -> None:
+    """Fail unless the answer is one of the operation's own or one of its problems, whole and bounded."""
+    own = {reply.status: reply for reply in operation.replies}
+    assert answer.status_code != 500, answer.text
+    assert len(answer.content) < 300_000
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = msgspec.json.decode(answer.content, type=Problem)
+        assert problem.status == answer.status_code
+        assert problem.tracking_id.startswith("trk_")
+        assert all(
+            error.pointer == "" or error.pointer[0] == "/" or error.pointer == "Idempotency-Key"
+            for error in problem.errors
+        )
+        assert "Traceback" not in answer.text
+    elif answer.status_code in own:
+        msgspec.json.decode(answer.content, type=own[answer.status_code].shape)
+
+
+class Running:
+    """A box on a loop of its own, for examples that a synchronous test draws."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runner = asyncio.Runner()
+        self.box: Box = self.runner.run(make_box(folder))
+        self.key: str = self.runner.run(self.box.key(Role.ADMIN))
+
+    def ask(self, method: str, address: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        async def once() -> httpx.Response:
+            async with self.box.client(self.key) as client:
+                return await client.request(method, address, content=body, headers=headers)
+
+        return self.runner.run(once())
+
+    def close(self) -> None:
+        self.runner.run(self.box.store.close())
+        self.runner.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(drawn=st.data())
+def test_no_answer_is_undocumented(running: Running, operation: Operation, drawn: st.DataObject) -> None:
+    body = drawn.draw(bodies(operation), label="body")
+    address = drawn.draw(addresses(operation), label="address")
+    headers = {"Content-Type": "application/json"}
+    if operation.headers and drawn.draw(st.booleans(), label="with a key"):
+        headers["Idempotency-Key"] = drawn.draw(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=9))
+    judge(operation, running.ask(operation.method, address, body, headers))
+
+
+async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
+    box_key = await box.key()
+    async with box.client(box_key) as client:
+        await client.patch(f"/api/v1/sims/{ICCID}", json={"label": "reminders"})
+        for operation in v1.OPERATIONS:
+            if operation.body is None or operation.id == "ussdModem":  # that one needs a network
+                continue
+            address = operation.path.format(**REAL)
+            own = {reply.status for reply in operation.replies}
+            for name, example in operation.body.examples.items():
+                answer = await client.request(operation.method, address, json=example)
+                # The scheduled one names a day of its own; once that has passed, it is refused for it.
+                late = "send_at" in example and [error["pointer"] for error in answer.json().get("errors", [])] == [
+                    "/send_at"
+                ]
+                assert answer.status_code in own or late, (name, answer.text)
+
+
+async def test_a_scheduled_message_waits(box: Box) -> None:
+    soon = box.clock.now() + 3600
+    example = {"to": SENT, "text": "x", "window": "08:00-20:00"}
+    async with box.client(await box.key()) as client:
+        refused = await client.post("/api/v1/messages", json={**example, "send_at": soon})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/send_at")
+        moment = datetime.fromtimestamp(soon, UTC).isoformat()
+        answer = await client.post("/api/v1/messages", json={**example, "send_at": moment})
+        assert (answer.status_code, answer.json()["status"]) == (202, "scheduled")
+        listed = (await client.get("/api/v1/messages?status=scheduled")).json()["items"]
+        assert [item["id"] for item in listed] == [answer.json()["id"]]
+        assert (await client.get("/api/v1/messages?status=queued")).json()["items"] == []
+        assert (await client.get("/api/v1/messages?status=vanished")).status_code == 422
+
+
+async def test_filters_of_the_list(box: Box) -> None:
+    async with box.client(await box.key()) as client:
+        first = (await client.post("/api/v1/messages", json={"to": SENT, "text": "a", "reference": "r1"})).json()
+        other = (
+            await client.post("/api/v1/messages", json={"to": "+447900900124", "text": "b", "reference": "r2"})
+        ).json()
+
+        async def ids(query: str) -> list[str]:
+            answer = await client.get(f"/api/v1/messages?{query}")
+            assert answer.status_code == 200, answer.text
+            return [item["id"] for item in answer.json()["items"]]
+
+        assert await ids(f"to={quote(SENT)}") == [first["id"]]
+        assert await ids("reference=r2") == [other["id"]]
+        assert await ids("since=2020-01-01T00:00:00Z") == [other["id"], first["id"]]
+        assert await ids("since=2099-01-01T00:00:00Z") == []
+        assert await ids("status=queued,sent") == [other["id"], first["id"]]
+        for wrong in ("cursor=abc", "cursor=%00", "to=nonsense", "batch=msg_1", "status="):
+            answer = await client.get(f"/api/v1/messages?{wrong}")
+            assert answer.status_code in {200, 404, 422}, (wrong, answer.text)
