@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from modembank.accounts import Accounts
 from modembank.bank import Bank
 from modembank.bus import Bus
-from modembank.clock import Clock
+from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
 from modembank.messages import Inbox, Messages
@@ -31,3 +31,13 @@ class App:
     sims: Sims
     bank: Bank
     dispatcher: Dispatcher
+
+    async def observe(self) -> None:
+        """Bring every gauge up to date; called when metrics are read."""
+        self.bank.observe()
+        for state, count in (await self.messages.counts()).items():
+            self.metrics.messages.labels(state).set(count)
+        now_ms = to_ms(self.clock.now())
+        for sim in self.sims.all():
+            for window, used in self.sims.ledger(sim.id).usage(now_ms).items():
+                self.metrics.sim_segments.labels(sim.iccid, window.value).set(used)

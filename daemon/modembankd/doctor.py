@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from modembank.bank import Bank, Line
+from modembank.bank import Bank, Line, ModemView
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import Config
@@ -43,15 +43,15 @@ class Finding:
 
 
 class SlotReport(msgspec.Struct, frozen=True):
-    """What doctor needs of a slot, whoever tells it."""
+    """What doctor needs of a slot: the API's modem, or as much of it."""
 
     slot: str
-    path: str
+    port: str
     state: str
     detail: str
-    manufacturer: str
-    model: str
-    operator: str
+    manufacturer: str | None
+    model: str | None
+    operator: str | None
     signal_dbm: int | None
     lacks: Mapping[str, str]
     last_error: str | None
@@ -76,7 +76,7 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
 def judge(report: SlotReport) -> Finding:
     """Turn a slot's report into a finding."""
     who = " ".join(part for part in (report.manufacturer, report.model) if part)
-    what = f"slot {report.slot} ({report.path})"
+    what = f"slot {report.slot} ({report.port})"
     lacks = tuple(f"lacks {name}: {sentence}" for name, sentence in report.lacks.items())
     if report.state == "registered":
         signal = "" if report.signal_dbm is None else f", {report.signal_dbm} dBm"
@@ -121,12 +121,25 @@ async def _settled(bank: Bank) -> list[SlotReport]:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOOK_S
     while True:
-        reports: Sequence[SlotReport] = [
-            msgspec.convert(view, SlotReport, from_attributes=True, strict=False) for view in bank.modems()
-        ]
+        reports = [_report(view) for view in bank.modems()]
         if loop.time() >= deadline or not any(report.state in _BUSY_STATES for report in reports):
-            return list(reports)
+            return reports
         await asyncio.sleep(0.25)
+
+
+def _report(view: ModemView) -> SlotReport:
+    return SlotReport(
+        slot=view.slot,
+        port=view.path,
+        state=view.state.value,
+        detail=view.detail,
+        manufacturer=view.manufacturer,
+        model=view.model,
+        operator=view.operator,
+        signal_dbm=view.signal_dbm,
+        lacks=view.lacks,
+        last_error=view.last_error,
+    )
 
 
 class _Untouched:

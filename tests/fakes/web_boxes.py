@@ -11,6 +11,7 @@ from litestar import Litestar
 
 from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
+from modembank.app import App
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
@@ -62,6 +63,8 @@ class Box:
     bank: Any
     readiness: Readiness = field(default_factory=Readiness)
     web: Litestar = field(init=False)
+
+    observe = App.observe
 
     def __post_init__(self) -> None:
         self.web = create_app(self, self.readiness)  # type: ignore[arg-type]  # the parts that faces use

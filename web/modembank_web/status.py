@@ -64,7 +64,7 @@ class ReadyCheck:
 
 async def metrics(call: Call) -> Answer:
     """Return all metrics in Prometheus' text format."""
-    call.app.bank.observe()
+    await call.app.observe()
     return Answer(generate_latest(call.app.metrics.registry), 200, METRICS_MEDIA.encode())
 
 

@@ -41,7 +41,7 @@ class FoldResult:
     held: int = 0
     resending: int = 0
     events: list[MessageStateChanged] = field(default_factory=list)
-    settled: list[tuple[int, AttemptOutcome]] = field(default_factory=list)
+    settled: list[AttemptOutcome] = field(default_factory=list)
     """(SIM, outcome) of each attempt that ended, for the metrics."""
 
 
@@ -110,7 +110,7 @@ class Fold:
         """Note an attempt's end: whether a report is awaited, and the report that came before it."""
         message = self._message(message_id)
         if attempt.outcome is not None:
-            self._result.settled.append((attempt.sim_id, attempt.outcome))
+            self._result.settled.append(attempt.outcome)
         if message is None or attempt.outcome not in MAY_BE_SENT or not message.flags & MessageFlags.DELIVERY_REPORT:
             return attempt
         early = reports.take_orphan(self._conn, attempt.sim_id, attempt.tp_mr, message.recipient, attempt.started_at)

@@ -225,8 +225,8 @@ class Outbox:
         return told
 
     def _folded(self, result: FoldResult) -> None:
-        for sim_id, outcome in result.settled:
-            self._metrics.attempts.labels(str(sim_id), outcome.name.lower()).inc()
+        for outcome in result.settled:
+            self._metrics.attempts.labels(outcome.name.lower()).inc()
         self._publish(result.events)
 
     def _publish(self, events: Iterable[Event]) -> None:
