@@ -101,7 +101,6 @@ class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
-    show_numbers: bool = False
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -11,9 +11,11 @@ from modembank.modem.channel import AtChannel
 from modembank.modem.timings import Timings
 from modembank.modem.troubles import NoReply
 
-NOT_YET_CMS = frozenset({302, 314, 515})
-"""While the SIM loads: operation not allowed, SIM busy, initialisation in progress."""
+NOT_YET_CMS = frozenset({314, 515})
+"""While the SIM loads: SIM busy, initialisation in progress."""
 NOT_YET_CME = frozenset({14, 515})
+NOT_ALLOWED_CMS = 302
+"""Operation not allowed: "not yet" of a message service that starts, "never" of one that has shown itself ready."""
 NO_SIM_CME = frozenset({10})
 SIM_FAILURE_CME = frozenset({13, 15})
 
@@ -27,6 +29,8 @@ class Dialogue:
         self.timings = timings
         self.sms_ready = sms_ready
         self.findings: dict[Feature, Finding] = {}
+        self.settled = False
+        """Whether the message service is ready, or has been waited for long enough: what is refused now is lacking."""
 
     async def ask(self, command: AtCommand) -> AtResult | None:
         """Return the answer, or None when there was none though the modem lives. Raises NoReply only in trouble."""
@@ -41,7 +45,7 @@ class Dialogue:
         """As ``ask``, again and again while the modem says "not yet"."""
         result = await self.ask(command)
         for _ in range(self.timings.not_ready_tries):
-            if result is None or not not_yet(result):
+            if result is None or not not_yet(result, settled=self.settled):
                 return result
             await self.wait_for_sms()
             result = await self.ask(command)
@@ -72,10 +76,10 @@ class Dialogue:
         self.findings[feature] = Finding(state, evidence[:120])
 
 
-def not_yet(result: AtResult) -> bool:
-    """Whether the answer means that the SIM or the message service still loads."""
+def not_yet(result: AtResult, *, settled: bool = False) -> bool:
+    """Whether the answer means that the SIM or the message service still loads; a plain ERROR never does."""
     if result.status is FinalStatus.CMS_ERROR:
-        return result.code in NOT_YET_CMS
+        return result.code in NOT_YET_CMS or (result.code == NOT_ALLOWED_CMS and not settled)
     return result.status is FinalStatus.CME_ERROR and result.code in NOT_YET_CME
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modembank.at import arguments, parse_csca, split_fields
+from modembank.at import AtResult, arguments, parse_csca, split_fields
 from modembank.modem.capabilities import Capabilities, Feature, Routing, SimSeen
 from modembank.modem.dialogue import Dialogue
 from modembank.modem.identity import ModemIdentity, identify_modem, read_iccid, read_sim
 from modembank.modem.ladder import BASICS, EXTRAS, RADIO, RADIO_ON, REGISTRATIONS, SERVICE, Need, Step
-from modembank.modem.memories import choose
+from modembank.modem.memories import USE, choose
 from modembank.modem.pin import PinRecord, unlock
 from modembank.modem.quirks import Quirks, quirks_for
 from modembank.modem.routing import set_routing, set_service
@@ -66,8 +66,10 @@ async def initialize(dialogue: Dialogue, access: SimAccess, learnt: Learnt) -> I
     sim = await read_sim(dialogue, iccid)
     if sim.iccid is None and sim.imsi is None:
         raise Hung(Trouble.NOT_READY, "the SIM tells neither ICCID nor IMSI")
-    service = await set_service(dialogue, quirks)
     await _climb(dialogue, SERVICE)
+    await dialogue.ask_patiently(USE)  # the first that touches the memories: when it answers, the service is ready
+    dialogue.settled = True
+    service = await set_service(dialogue, quirks)
     memories = await choose(dialogue)
     routing = await set_routing(dialogue, quirks, learnt.routing(who))
     learnt.took(who, routing)
@@ -85,13 +87,21 @@ async def initialize(dialogue: Dialogue, access: SimAccess, learnt: Learnt) -> I
 async def _climb(dialogue: Dialogue, steps: tuple[Step, ...]) -> None:
     for step in steps:
         result, evidence = await dialogue.first_ok(step.ways, patiently=step.patient)
-        has = result is not None
-        if result is not None and step.feature is Feature.SERVICE_CENTRE:
-            has = any(parse_csca(line) is not None for line in result.lines)
-            evidence = "AT+CSCA?: a number is set" if has else "AT+CSCA?: no number"
+        has: bool | None = result is not None
+        if step.feature is Feature.SERVICE_CENTRE:
+            has, evidence = _centre(result, evidence)
         dialogue.note(step.feature, has=has, evidence=evidence)
         if not has and step.need is Need.MANDATORY:
             raise Hung(Trouble.INIT_REFUSED, evidence)
+
+
+def _centre(result: AtResult | None, evidence: str) -> tuple[bool | None, str]:
+    """Whether a service centre is set; a modem that does not tell may well have one."""
+    if result is None:
+        return None, evidence
+    if any(parse_csca(line) is not None for line in result.lines):
+        return True, "AT+CSCA?: a number is set"
+    return False, "AT+CSCA?: no number"
 
 
 async def _radio_on(dialogue: Dialogue) -> None:

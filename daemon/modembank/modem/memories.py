@@ -47,13 +47,17 @@ async def choose(dialogue: Dialogue) -> Memories:
     offered = await dialogue.ask_patiently(CHOICE)
     choice = _parsed_choice(offered)
     candidates = _candidates(choice)
-    sizes = await _sizes(dialogue, candidates)
+    sizes, refusal = await _sizes(dialogue, candidates)
     best = sorted(sizes, key=lambda name: (-sizes[name], candidates.index(name)))
     for memory in best:
-        if await _receive_into(dialogue, memory) and await _readable(dialogue):
+        refusal = await _receive_into(dialogue, memory)
+        if refusal:
+            continue
+        if await _readable(dialogue):
             dialogue.note(Feature.MEMORY, has=True, evidence=f"{memory} holds {sizes[memory]}")
             return Memories(memory, _readable_names(choice, memory))
-    dialogue.note(Feature.MEMORY, has=False, evidence=said(CHOICE, offered))
+        refusal = f"{memory} cannot be read: {dialogue.findings[Feature.LIST_PDUS].evidence}"
+    dialogue.note(Feature.MEMORY, has=False, evidence=refusal or said(CHOICE, offered))
     return Memories(None, _readable_names(choice, None))
 
 
@@ -70,22 +74,26 @@ def _candidates(choice: MemoryChoice | None) -> tuple[str, ...]:
     return tuple(name for name in ("ME", "SM") if name in choice.read and name in receive) or receive[:1]
 
 
-async def _sizes(dialogue: Dialogue, candidates: tuple[str, ...]) -> dict[str, int]:
-    sizes = {}
+async def _sizes(dialogue: Dialogue, candidates: tuple[str, ...]) -> tuple[dict[str, int], str]:
+    """Return what each memory holds, of those that can be selected, and what the modem said to the last that cannot."""
+    sizes, refusal = {}, ""
     for memory in candidates:
-        result = await dialogue.ask_patiently(select(memory))
-        if result is not None and result.ok and result.lines:
-            uses = parse_cpms(result.lines[0])
-            if uses and uses[0].total > 0:
-                sizes[memory] = uses[0].total
-    return sizes
+        order = select(memory)
+        result = await dialogue.ask_patiently(order)
+        if result is None or not result.ok:
+            refusal = said(order, result)
+            continue
+        uses = parse_cpms(result.lines[0]) if result.lines else ()
+        if uses and uses[0].total > 0:
+            sizes[memory] = uses[0].total
+    return sizes, refusal
 
 
-async def _receive_into(dialogue: Dialogue, memory: str) -> bool:
-    """Set as many of the three memories as the modem takes; some take only one."""
+async def _receive_into(dialogue: Dialogue, memory: str) -> str:
+    """Set as many of the three memories as the modem takes (some take only one); return its refusal, or nothing."""
     ways = (select(memory, all_three=True), command("+CPMS", Str(memory), Str(memory)), select(memory))
-    result, _ = await dialogue.first_ok(ways, patiently=True)
-    return result is not None
+    result, evidence = await dialogue.first_ok(ways, patiently=True)
+    return evidence if result is None else ""
 
 
 async def _readable(dialogue: Dialogue) -> bool:

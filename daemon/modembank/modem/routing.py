@@ -49,9 +49,10 @@ async def set_routing(dialogue: Dialogue, quirks: Quirks, learnt: Routing | None
         if await _take(dialogue, routing):
             _note(dialogue, routing)
             return routing
-    evidence = said(RANGES, offered)
-    for feature in (Feature.ROUTING, Feature.STORED_MESSAGES, Feature.DIRECT_REPORTS, Feature.STORED_REPORTS):
+    evidence = said(RANGES, offered) if ranges is None else f"{said(RANGES, offered)}, yet every setting is refused"
+    for feature in (Feature.ROUTING, Feature.DIRECT_REPORTS, Feature.STORED_REPORTS):
         dialogue.note(feature, has=False, evidence=evidence)
+    dialogue.note(Feature.STORED_MESSAGES, has=None, evidence=evidence)  # most store what they cannot announce
     return None
 
 

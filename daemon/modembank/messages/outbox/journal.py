@@ -21,6 +21,7 @@ from modembank.messages.outbox.aggregate import AttemptRow, Fate, fate_of
 from modembank.modem.outcome import AttemptOutcome
 
 _APPEND = "INSERT INTO journal (kind, message_id, segment, n, sim_id, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ROWS = "SELECT id, kind, message_id, segment, n, sim_id, at, body FROM journal"
 _COLUMNS = "segment, n, sim_id, slot, started_at, finished_at, outcome, tp_mr, cause, evidence, awaiting"
 _ATTEMPTS = f"SELECT {_COLUMNS}, report_status, report_at FROM attempts WHERE message_id = ?"  # noqa: S608 - constants
 
@@ -130,10 +131,7 @@ def append_report(conn: sqlite3.Connection, sim_id: int, report: ReportFacts, le
 
 def journal_rows(conn: sqlite3.Connection, limit: int = -1) -> list[JournalRow]:
     """Return the oldest rows of the journal in order."""
-    rows = conn.execute(
-        "SELECT id, kind, message_id, segment, n, sim_id, at, body FROM journal ORDER BY id LIMIT ?", (limit,)
-    )
-    return [JournalRow(row[0], JournalKind(row[1]), *row[2:]) for row in rows]
+    return [_journal_row(row) for row in conn.execute(f"{_ROWS} ORDER BY id LIMIT ?", (limit,))]
 
 
 def stored_attempts(conn: sqlite3.Connection, message_id: int) -> list[AttemptRow]:
@@ -144,12 +142,18 @@ def stored_attempts(conn: sqlite3.Connection, message_id: int) -> list[AttemptRo
 def attempts_of(conn: sqlite3.Connection, message_id: int) -> list[AttemptRow]:
     """Return all attempts at a message, folded or still in the journal, by segment and number."""
     rows = conn.execute(
-        "SELECT id, kind, message_id, segment, n, sim_id, at, body FROM journal WHERE message_id = ? AND kind IN (1, 2)"
-        " ORDER BY id",
+        f"{_ROWS} WHERE message_id = ? AND kind IN (1, 2) ORDER BY id",
         (message_id,),
     )
-    journal = [JournalRow(row[0], JournalKind(row[1]), *row[2:]) for row in rows]
-    return merged(stored_attempts(conn, message_id), journal)
+    return merged(stored_attempts(conn, message_id), [_journal_row(row) for row in rows])
+
+
+def journalled_attempts(conn: sqlite3.Connection) -> dict[int, list[JournalRow]]:
+    """Return what the journal holds of attempts, in order, by message."""
+    found: dict[int, list[JournalRow]] = {}
+    for row in conn.execute(f"{_ROWS} WHERE kind IN (1, 2) ORDER BY id"):
+        found.setdefault(row[2], []).append(_journal_row(row))
+    return found
 
 
 def merged(stored: list[AttemptRow], journal: list[JournalRow]) -> list[AttemptRow]:
@@ -190,6 +194,10 @@ def _is_free(conn: sqlite3.Connection, intent: Intent, policy: OnUnknown) -> boo
         return False
     fate = fate_of(attempts)
     return fate <= Fate.FREE or (fate is Fate.UNKNOWN and policy is OnUnknown.RESEND)
+
+
+def _journal_row(row: tuple[Any, ...]) -> JournalRow:
+    return JournalRow(row[0], JournalKind(row[1]), *row[2:])
 
 
 def _attempt(row: tuple[Any, ...]) -> AttemptRow:

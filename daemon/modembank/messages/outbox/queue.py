@@ -10,7 +10,7 @@ import msgspec
 
 from modembank.messages.model import MessageFlags, MessageState, OnUnknown, QueuedMessage, Route
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, done_segments
-from modembank.messages.outbox.journal import attempts_of
+from modembank.messages.outbox.journal import journalled_attempts, merged, stored_attempts
 
 _SELECT = (
     "SELECT id, user_id, recipient, text, segments, flags, route_id, rank, expires_at, window, on_unknown, tries,"
@@ -70,13 +70,14 @@ def next_timed(conn: sqlite3.Connection) -> int | None:
 
 
 def _read_each(conn: sqlite3.Connection, ids: Iterable[int]) -> Iterator[QueuedMessage]:
-    journalled = {row[0] for row in conn.execute("SELECT message_id FROM journal WHERE kind IN (1, 2)")}
+    journalled = journalled_attempts(conn)  # once: each message's own look would read all of the journal
     for message_id in ids:
         row = conn.execute(_SELECT, (message_id,)).fetchone()
         if row is None or row[12] != 1 or row[13] >= MessageState.SENT:
             continue
-        tried = row[11] > 0 or row[13] == MessageState.SENDING or message_id in journalled
-        message = _queued(row, attempts_of(conn, message_id) if tried else [])
+        journal = journalled.get(message_id, [])
+        tried = row[11] > 0 or row[13] == MessageState.SENDING or journal
+        message = _queued(row, merged(stored_attempts(conn, message_id), journal) if tried else [])
         if message is not None:
             yield message
 
