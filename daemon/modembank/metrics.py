@@ -19,9 +19,7 @@ class Metrics:
             "modembank_messages_received", "Inbound messages completed", ["kind"], registry=self.registry
         )
         self.messages = Gauge("modembank_messages", "Outbound messages by state", ["state"], registry=self.registry)
-        self.attempts = Counter(
-            "modembank_attempts", "Segments handed to a modem", ["outcome"], registry=self.registry
-        )
+        self.attempts = Counter("modembank_attempts", "Segments handed to a modem", ["outcome"], registry=self.registry)
         self.reports = Counter(
             "modembank_delivery_reports", "Delivery reports by match", ["match"], registry=self.registry
         )

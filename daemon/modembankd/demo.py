@@ -41,13 +41,14 @@ async def run_demo(modems: int, port: int, latency: str, *, verbose: bool) -> No
         folder = Path(name)
         emulated = EmulatedBankConfig(modems=modems, link_dir=folder / "tty", latency=LatencyModel.parse(latency))
         async with EmulatedBank(emulated) as bank:
-            click.echo(f"emulating {modems} modems …")
+            click.echo(f"emulating {modems} modems; they look for their network …")
             daemon = Daemon(_config(folder, modems, port), BankOptions(stagger_s=0.02))
             await daemon.start()
             try:
                 await _until_registered(daemon, modems)
-                await _introduce(daemon, [card.msisdn for card in bank.cards[:2]])
+                hide_events = await _introduce(daemon, [card.msisdn for card in bank.cards[:2]])
                 await stopping.wait()
+                hide_events()
                 click.echo("\nstopping …")
             finally:
                 await daemon.stop()
@@ -74,8 +75,8 @@ async def _until_registered(daemon: Daemon, modems: int) -> None:
     unsubscribe()
 
 
-async def _introduce(daemon: Daemon, numbers: list[str]) -> None:
-    """Print how to talk to the box, then send a first message and show what happens from here on."""
+async def _introduce(daemon: Daemon, numbers: list[str]) -> Callable[[], None]:
+    """Print how to talk to the box, send a first message, and show what happens until the returned is called."""
     app = daemon.box.app
     user = await app.accounts.add_user(LOCAL_ADMIN, "demo", Role.ADMIN)
     _, key = await app.accounts.add_key(LOCAL_ADMIN, user.name, label="demo")
@@ -99,12 +100,13 @@ Read its status back with the id from the answer, and what came in:
 
 Ctrl-C ends it. What happens is shown below; the first message is on its way.
 """)
-    _show_events(app.bus)
+    hide_events = _show_events(app.bus)
     actor = await app.accounts.authenticate(key)
     await app.messages.submit(actor, SubmitRequest(to=own, text="Hello from Modembank"))
+    return hide_events
 
 
-def _show_events(bus: Bus) -> None:
+def _show_events(bus: Bus) -> Callable[[], None]:
     printers: dict[type[Event], Callable[[Event], str | None]] = {
         MessageStateChanged: _state_line,
         MessageReceived: _received_line,
@@ -117,7 +119,7 @@ def _show_events(bus: Bus) -> None:
         if line is not None:
             click.echo(f"{rfc3339(event.at)[11:23]}  {line}")
 
-    bus.subscribe(Event, show)
+    return bus.subscribe(Event, show)
 
 
 def _state_line(event: Event) -> str | None:

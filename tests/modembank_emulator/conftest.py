@@ -72,7 +72,7 @@ class HostPort:
     async def swallowed(self) -> None:
         """Return once the modem has read every byte written so far."""
         async with asyncio.timeout(10):
-            while self.modem.terminal.received < self.written:  # noqa: ASYNC110 - the emulator on this loop counts
+            while self.modem.terminal.received < self.written:
                 await asyncio.sleep(0)
 
     async def silent(self, octets: bytes | str) -> None:

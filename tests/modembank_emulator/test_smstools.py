@@ -49,7 +49,7 @@ async def test_smsd_sends_and_receives(make_bank: MakeBank, tmp_path: Path) -> N
     )
     try:
         async with asyncio.timeout(90):
-            while not (bank.network.ledger and modem.sim.store.slots == {}):  # noqa: ASYNC110 - smsd tells nobody
+            while not (bank.network.ledger and modem.sim.store.slots == {}):
                 await asyncio.sleep(0.1)
     finally:
         process.terminate()

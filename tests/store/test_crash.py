@@ -50,7 +50,7 @@ async def test_story_33_nothing_acknowledged_is_lost_by_kill_9(tmp_path, seed):
     chosen = random.Random(seed)
     acknowledged = set()
     for _ in range(2):  # the second life starts on what the first left
-        child = subprocess.Popen(  # noqa: ASYNC220 - the loop has nothing else to do
+        child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(path)],
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(DAEMON)},
@@ -89,7 +89,7 @@ async def test_a_killed_owner_leaves_a_log_that_the_next_one_takes_over(tmp_path
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"
     )
-    subprocess.run(  # noqa: ASYNC221 - the loop has nothing else to do
+    subprocess.run(
         [sys.executable, "-c", code, str(path)],
         env={**os.environ, "PYTHONPATH": str(DAEMON)},
         check=False,

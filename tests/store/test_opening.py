@@ -45,7 +45,7 @@ async def test_a_daemon_in_another_process_is_refused_and_a_killed_one_leaves_no
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    child = subprocess.Popen(  # noqa: ASYNC220 - the loop has nothing else to do
+    child = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(DAEMON)}
     )
     while b"open" not in (line := child.stdout.readline()):

@@ -10,6 +10,9 @@ import msgspec
 from modembank.messages.inbound_content import Content, kept_raw
 from modembank.modem.inbound import RawInbound
 
+QUARANTINE_ROWS = 1_000
+"""What a modem that babbles may cost: with RAW_LIMIT, 4 MB at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -67,8 +70,9 @@ def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown
 
 
 def quarantine(conn: sqlite3.Connection, raw: RawInbound, reason: str) -> None:
-    """Keep what cannot be read, for a person to look at."""
-    conn.execute(
+    """Keep what cannot be read, for a person to look at; of a flood, the newest QUARANTINE_ROWS."""
+    added = conn.execute(
         "INSERT INTO quarantine (sim_id, slot, raw, reason, received_at) VALUES (?, ?, ?, ?, ?)",
         (raw.sim_id, raw.slot, kept_raw(raw.pdu), reason, raw.received_at),
     )
+    conn.execute("DELETE FROM quarantine WHERE id <= ?", ((added.lastrowid or 0) - QUARANTINE_ROWS,))

@@ -93,7 +93,9 @@ def _international(number: str) -> str:
         raise BadNumber(why=f"{number} has no country code that exists: write + and the country code first")
     reason = plan.is_possible_number_with_reason(parsed)
     if reason == plan.ValidationResult.IS_POSSIBLE:
-        return _e164(parsed)
+        normal = _e164(parsed)
+        # A second trunk prefix (+49 00…) shows only when the first is gone; one person must have one form.
+        return normal if normal == number else _international(normal)
     wrong = _WRONG_LENGTH[reason]
     raise BadNumber(why=f"{number} is no possible number of country code +{parsed.country_code}: {wrong}")
 
@@ -119,7 +121,7 @@ def _national(digits: str, region: str) -> str:
         parsed = None
     if parsed is not None:
         if plan.is_possible_number_with_reason(parsed) == plan.ValidationResult.IS_POSSIBLE:
-            return _e164(parsed)
+            return _international(_e164(parsed))
         short = plan.PhoneNumber(country_code=parsed.country_code, national_number=int(digits))
         # Operators' service numbers can be as long as the address field allows (in China, 106… with up to 20 digits).
         if len(digits) <= _MAX_SERVICE_DIGITS and digits[0] != "0" and _is_service_number(short, region):
@@ -149,7 +151,7 @@ def _subscriber_of_small_plan(digits: str, region: str) -> str | None:
     is_mobile = plan.number_type(parsed) in {plan.PhoneNumberType.MOBILE, plan.PhoneNumberType.FIXED_LINE_OR_MOBILE}
     if not is_mobile or shortnumberinfo.is_valid_short_number_for_region(parsed, region):
         return None
-    return _e164(parsed)
+    return _international(_e164(parsed))
 
 
 def _e164(parsed: PhoneNumber) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fakes.inbounds import InboundBox, deliver, long_message, report, sent
 from modembank.accounts.model import LOCAL_ADMIN
 from modembank.messages.inbound_content import Unreadable, read_pdu
+from modembank.messages.inbound_rows import QUARANTINE_ROWS
 from modembank.messages.reassembly import SHOW_AFTER_MS
 from modembank.modem.inbound import RawInbound, Via
 from modembank.tpdu import Dcs, MalformedTpdu, Ports, Udh, decode_pdu
@@ -161,3 +162,10 @@ def test_after_all_that_the_sweep_works_and_the_inbox_can_be_read(shared):
     # Everything that is shown was counted once.
     kinds = dict(runner.run(box.real_store.fetch_all("SELECT kind, count(*) FROM inbox GROUP BY kind")))
     assert {kind: box.counted(kind) for kind in kinds} == kinds
+
+
+async def test_a_flood_of_noise_is_bounded(box):
+    for number in range(QUARANTINE_ROWS + 20):
+        await box.receiving.store(box.direct(f"{number:04X}"))
+    assert await box.count("quarantine") == QUARANTINE_ROWS
+    assert (await box.real_store.fetch_one("SELECT raw FROM quarantine ORDER BY id LIMIT 1")) == ("0014",)
