@@ -24,8 +24,11 @@ def imei(index: int) -> str:
 
 
 def iccid(index: int) -> str:
-    """19 digits for even SIMs, 20 for odd ones: both are in the field (ITU-T E.118; 3GPP TS 31.102 4.2.2)."""
-    body = f"890101{index + 1:0{12 if index % 2 == 0 else 13}d}"
+    """19 digits for even SIMs, 20 for odd ones: both are in the field (ITU-T E.118; 3GPP TS 31.102 4.2.2).
+
+    The 1 keeps the two apart: some modems leave the check digit of 20 out, and then one would look like the other.
+    """
+    body = f"890101{'1' if index % 2 else ''}{index + 1:012d}"
     return body + luhn_digit(body)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from modembank_emulator import alphabet
@@ -59,12 +59,12 @@ class UserData:
         return found
 
     def concat(self) -> Concat | None:
-        """The concatenation header, if there is a well-formed one."""
-        for element, value in self.elements():
-            if element == _CONCAT_8 and len(value) == 3:
-                return Concat(value[0], value[1], value[2])
-            if element == _CONCAT_16 and len(value) == 4:
-                return Concat(value[0] << 8 | value[1], value[2], value[3])
+        """The concatenation header: the last one counts, an impossible place is none (9.2.3.24, 9.2.3.24.1)."""
+        for element, value in reversed(self.elements()):
+            if (element, len(value)) in {(_CONCAT_8, 3), (_CONCAT_16, 4)}:
+                *reference, total, sequence = value
+                found = Concat(int.from_bytes(reference, "big"), total, sequence)
+                return found if 1 <= sequence <= total else None
         return None
 
     def text(self) -> str | None:
@@ -153,18 +153,20 @@ def decode_user_data(pdu: bytes) -> UserData:
 
 
 def decode_sender(pdu: bytes) -> tuple[str, str]:
-    """Originating address and time stamp `yy/MM/dd,hh:mm:ss+zz` of a DELIVER; PduError when it is not one."""
+    """Originating address and time stamp `yy/MM/dd,hh:mm:ss±zz` of a DELIVER; PduError when it is not one."""
     try:
         start = 1 + pdu[0]
         if pdu[start] & 3:
             msg = "not a DELIVER"
             raise PduError(msg)
         sender, place = _decode_address(pdu, start + 1)
-        year, month, day, hour, minute, second, zone = _from_bcd_pairs(pdu[place + 2 : place + 9])
+        year, month, day, hour, minute, second, _ = _from_bcd_pairs(pdu[place + 2 : place + 9])
+        zone = pdu[place + 8]
     except (IndexError, ValueError):
         msg = "PDU ends early"
         raise PduError(msg) from None
-    return sender, f"{year}/{month}/{day},{hour}:{minute}:{second}+{zone}"
+    sign = "-" if zone & 0x08 else "+"
+    return sender, f"{year}/{month}/{day},{hour}:{minute}:{second}{sign}{zone & 7}{zone >> 4:x}"
 
 
 def tpdu_length(pdu: bytes) -> int:
@@ -229,7 +231,8 @@ def split_text(text: str, *, wide: bool = False) -> list[str]:
 def encode_address(number: str) -> bytes:
     """Address field: length in semi-octets, type, value; a name that is no number is alphanumeric (9.1.2.5)."""
     digits = number.removeprefix("+")
-    if all(char in _SEMI_OCTETS for char in digits):
+    # a, b and c are semi-octets too, but a sender called "abc" is a name.
+    if all(char in _SEMI_OCTETS for char in digits) and digits[:1] not in {"a", "b", "c"}:
         return bytes([len(digits), 0x91 if number.startswith("+") else 0x81, *_to_bcd(digits)])
     septets = b"".join(alphabet.to_septets(char) if alphabet.fits(char) else b"?" for char in number)[:11]
     return bytes([(7 * len(septets) + 3) // 4, 0xD0, *alphabet.pack(septets)])
@@ -244,10 +247,10 @@ def encode_smsc(number: str) -> bytes:
 
 
 def encode_time(at: datetime) -> bytes:
-    """Service centre time stamp with its time zone in quarter hours (3GPP TS 23.040 9.2.3.11)."""
-    offset = at.utcoffset() or timedelta()
-    quarters = round(abs(offset).total_seconds() / 900)
-    zone = _swap(quarters) | (0x08 if offset < timedelta() else 0)
+    """Service centre time stamp; its zone is cut to quarters of an hour, the moment stays (3GPP TS 23.040 9.2.3.11)."""
+    quarters = (at.utcoffset() or timedelta()) // timedelta(minutes=15)
+    at = at.astimezone(timezone(quarters * timedelta(minutes=15)))
+    zone = _swap(abs(quarters)) | (0x08 if quarters < 0 else 0)
     return bytes([*(_swap(n) for n in (at.year % 100, at.month, at.day, at.hour, at.minute, at.second)), zone])
 
 

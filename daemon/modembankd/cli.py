@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from modembankd.accounts_cli import apikey, user
 from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
 from modembankd.talk_cli import doctor, send
+
+PRIVATE = 0o077
+"""Whatever is written (messages, numbers, keys' digests, the control socket) is for the daemon's user alone."""
 
 
 class _Group(click.Group):
@@ -30,6 +34,7 @@ class _Group(click.Group):
 @click.version_option(package_name="modembank")
 def main() -> None:
     """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits."""
+    os.umask(PRIVATE)
     configure_logs(LogConfig(level="warning"))
 
 

@@ -60,8 +60,10 @@ async def serve_box() -> None:
 async def _serve(application: object, key: str) -> None:
     from modembank.config import WebConfig
     from modembank_web import serve
+    from modembankd.daemon import spare_collector
 
     server = await serve(application, WebConfig(listen="127.0.0.1:0"))
+    spare_collector()
     print("ready", server.address[1], key, flush=True)
     await server.wait()
 

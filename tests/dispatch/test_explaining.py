@@ -56,7 +56,7 @@ async def test_a_limit_with_its_counts_and_time(box):
     await box.settled()
     reason = await why(box, messages[3])
     assert reason.startswith("SIM slot-4: 1 of 1 this minute, next at "), reason
-    assert reason.endswith(" (and 1 other SIMs wait too)")
+    assert reason.endswith(" (and 1 other SIM waits too)")
 
 
 async def test_a_paused_sim_with_its_reason(box):
@@ -65,6 +65,16 @@ async def test_a_paused_sim_with_its_reason(box):
     message = await box.accept()
     await box.settled()
     assert await why(box, message) == "SIM slot-3 is paused: no credit"
+
+
+async def test_a_paused_sim_whose_line_the_bank_has_taken_down(box):
+    first, second = await box.line(3), await box.line(4)
+    for line in (first, second):
+        await box.sims.pause(line.sim_id, "no credit")
+        box.dispatcher.line_down(line.sim_id, "the SIM is paused: no credit")
+    message = await box.accept()
+    await box.settled()
+    assert await why(box, message) == "SIM slot-3 is paused: no credit (and 1 other SIM waits too)"
 
 
 async def test_a_schedule_a_retry_and_a_hold(box):
@@ -132,6 +142,8 @@ async def test_the_rest_of_a_long_message_whose_sim_is_gone(box):
     assert await why(box, message) == (
         "a part of it went through SIM slot-1, which is in no registered modem: the rest must follow through it"
     )
+    await box.sims.pause(line.sim_id, "no credit")
+    assert await why(box, message) == "a part of it went through SIM slot-1, which is paused: no credit"
 
 
 async def test_a_full_list_of_recipients_names_the_limit(box):

@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families as parse
 
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.bank import BankOptions
+from modembank.clock import SystemClock
 from modembank.config import BankConfig, BoxConfig, Config, LimitsConfig, PortEntry, SendingConfig, SimConfig, WebConfig
 from modembank.events import Event
 from modembank.modem import Timings
+from modembank.port import open_port
 from modembank_emulator import Bank as EmulatedBank
 from modembank_emulator import BankConfig as EmulatedBankConfig
 from modembankd.daemon import Daemon
@@ -19,15 +22,34 @@ NO_LIMITS = LimitsConfig(min_interval_s=0, per_minute=0, per_hour=0, per_day=0, 
 WITHIN_S = 30.0
 
 
+class TurnedClock(SystemClock):
+    """The machine's clock, turned ahead by hand."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead_s
+
+
 class TestBox:
     """A running daemon, the bank it drives, and an admin's HTTP client."""
 
     __test__ = False
 
-    def __init__(self, bank: EmulatedBank, daemon: Daemon, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, bank: EmulatedBank, daemon: Daemon, client: httpx.AsyncClient, clock: TurnedClock | None = None
+    ) -> None:
         self.bank = bank
         self.daemon = daemon
         self.client = client
+        self.clock = clock or TurnedClock()
+
+    def turn(self, seconds):
+        """Let time pass at once, for the box and for the network."""
+        self.clock.ahead_s += seconds
+        self.bank.advance(seconds)
+        self.app.dispatcher.recheck()
 
     @property
     def app(self):
@@ -66,6 +88,38 @@ class TestBox:
         answer = await self.client.get("/api/v1/inbox")
         assert answer.status_code == 200, answer.text
         return answer.json()["items"]
+
+    def seen(self):
+        """Return the numbers that the network took a segment for, in order."""
+        return [seen.destination for seen in self.bank.network.ledger if seen.accepted]
+
+    async def waiting_for(self, identifier, start):
+        """Return why a message waits, once that begins with ``start``."""
+        async with self.change() as changed:
+            while not (reason := (await self.message(identifier))["waiting_for"] or "").startswith(start):
+                await changed()
+        return reason
+
+    async def limit(self, place, **limits):
+        """Change limits of the SIM with this place in the bank, by the API."""
+        return await self.patch_sim(place, limits=limits)
+
+    async def patch_sim(self, place, **change):
+        answer = await self.client.patch(f"/api/v1/sims/{self.bank.cards[place].iccid}", json=change)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def sim(self, place):
+        answer = await self.client.get(f"/api/v1/sims/{self.bank.cards[place].iccid}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def metrics(self, name):
+        """Return the samples of one metric: the labels' values as a tuple, and the value."""
+        text = (await self.client.get("/metrics")).text
+        families = {sample.name: family for family in parse(text) for sample in family.samples}
+        samples = families[name].samples if name in families else []
+        return {tuple(sample.labels.values()): sample.value for sample in samples if sample.name == name}
 
     async def until_registered(self):
         await self.until(lambda: all(view.able_to_send for view in self.app.bank.modems()))
@@ -106,9 +160,14 @@ def config_for(
 
 
 @asynccontextmanager
-async def running(bank: EmulatedBank, data_dir: Path, *, timings: Timings | None = None, wait=True, **config):
+async def running(
+    bank: EmulatedBank, data_dir: Path, *, timings: Timings | None = None, wait=True, clock=None, opener=open_port,
+    **config,
+):  # fmt: skip
     """Run a daemon on the bank; start it again on the same data_dir and it is the same box."""
-    daemon = Daemon(config_for(bank, data_dir, **config), BankOptions(timings=timings or Timings(), stagger_s=0.0))
+    clock = clock or TurnedClock()
+    options = BankOptions(timings=timings or Timings(), opener=opener, state_dir=data_dir, stagger_s=0.0)
+    daemon = Daemon(config_for(bank, data_dir, **config), options, clock)
     await daemon.start()
     try:
         names = [user.name for user in await daemon.box.app.accounts.users(LOCAL_ADMIN)]
@@ -117,7 +176,7 @@ async def running(bank: EmulatedBank, data_dir: Path, *, timings: Timings | None
         _, key = await daemon.box.app.accounts.add_key(LOCAL_ADMIN, "tester")
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(base_url=daemon.url, headers=headers, timeout=30, trust_env=False) as client:
-            box = TestBox(bank, daemon, client)
+            box = TestBox(bank, daemon, client, clock)
             if wait:
                 await box.until_registered()
             yield box

@@ -28,32 +28,34 @@ from modembank_emulator import EmulatedModem
 from modembank_emulator import pdu as emulated_pdu
 
 QUICK = Timings(
-    prompt_s=0.6,
-    final_s=1.0,
+    prompt_s=0.3,
+    final_s=0.5,
     gate_s=2.0,
-    escape_s=0.15,
-    command_s=0.5,
-    probe_s=0.3,
+    escape_s=0.08,
+    command_s=0.25,
+    probe_s=0.15,
     probes=2,
-    late_error_s=0.3,
-    quiet_scale=0.1,
-    not_ready_s=0.05,
+    late_error_s=0.2,
+    quiet_scale=0.05,
+    not_ready_s=0.02,
     not_ready_tries=20,
-    beat_s=0.3,
-    search_s=0.05,
-    verify_s=0.3,
+    beat_s=0.15,
+    search_s=0.03,
+    verify_s=0.15,
     sweep_s=30.0,
     store_retry_s=0.1,
     ussd_s=1.0,
     reopen_s=0.05,
     reopen_most_s=0.2,
-    restart_s=2.0,
+    restart_s=1.0,
+    down_s=0.2,
+    blind_s=0.05,
     settled_s=60.0,
-    quarantine_s=0.5,
-    locked_s=0.3,
+    quarantine_s=0.3,
+    locked_s=0.1,
     stop_s=0.6,
 )
-"""Everything in tenths of seconds."""
+"""Everything as short as a loaded machine lets it be."""
 
 CALM = QUICK.scaled(beat_s=30.0, verify_s=60.0, search_s=0.05)
 """As QUICK, without a heartbeat in between."""

@@ -48,6 +48,16 @@ async def test_another_body_is_refused_and_accepts_nothing(post):
     assert await post.rows() == 1
 
 
+async def test_in_one_write_the_first_of_a_key_counts(post):
+    keys = [key("a"), key("a"), key("a", b"two"), key("b"), None]
+    results = await asyncio.gather(*(post.submit(key=each) for each in keys), return_exceptions=True)
+    assert isinstance(results[2], IdempotencyMismatch)
+    assert [results[n].replayed for n in (0, 1, 3, 4)] == [False, True, False, False]
+    assert results[1].messages == results[0].messages
+    assert await post.states() == {"queued": 3}
+    assert [len(event.entries) for event in post.told(MessagesReady)] == [3]
+
+
 async def test_keys_belong_to_their_user(post):
     await post.submit(ANNE, key=key())
     other = await post.submit(BERT, key=key(body=b"two"))

@@ -1,7 +1,8 @@
 """Numbers as people write them, into the one form that everything compares."""
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modembank.messages.numbers import MAX_INPUT, BadNumber, normalise_recipient, normalise_sender
@@ -108,6 +109,60 @@ def test_normal_numbers_are_fixed_points(written, region):
     except BadNumber:
         return  # most are; `assume` would find too few to count as a search
     assert normalise_recipient(number, region) == number
+
+
+def countries() -> st.SearchStrategy[int]:
+    return st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+
+
+def parsed(number: str) -> str | None:
+    """What the library makes of an international number by parsing it."""
+    try:
+        found = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number_with_reason(found) == phonenumbers.ValidationResult.IS_POSSIBLE
+    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164) if possible else None
+
+
+def accepted(number: str) -> str | None:
+    try:
+        return normalise_recipient(number)
+    except BadNumber:
+        return None
+
+
+@settings(max_examples=1000)
+@given(countries(), st.text("0123456789", min_size=3, max_size=14))
+def test_numbers_of_all_countries_become_what_parsing_makes_of_them(country, subscriber):
+    number = f"+{country}{subscriber}"[:16]
+    assert accepted(number) == parsed(number)
+
+
+@pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+def test_every_country_s_own_examples_become_what_parsing_makes_of_them(code):
+    """Also with a trunk prefix, a zero, and a digit too many or too few."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    examples = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in range(11)]
+    examples.append(phonenumbers.example_number_for_non_geo_entity(code))
+    for example in filter(None, examples):
+        subscriber = phonenumbers.national_significant_number(example)
+        for prefix in ("", "0", "1", "8", "9", "15", "90"):
+            number = f"+{code}{prefix}{subscriber}"
+            for written in (number, number[:-1], number + "7"):
+                assert accepted(written) == parsed(written), written
+
+
+@pytest.mark.parametrize("digits", ["10655", "106551234567"])
+def test_service_numbers_stay_as_they_are_where_the_plan_knows_them(digits):
+    assert normalise_recipient(digits, "CN") == digits
+
+
+@pytest.mark.parametrize("digits", ["1065512345678901", "106551234567890123", "10655123456789012345"])
+def test_longer_service_numbers_are_refused(digits):
+    with pytest.raises(BadNumber):
+        normalise_recipient(digits, "CN")
+    assert normalise_sender(digits, "CN") == digits
 
 
 @pytest.mark.parametrize(

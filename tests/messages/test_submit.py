@@ -171,7 +171,7 @@ async def test_nothing_is_announced_when_the_commit_fails(post):
     def broken(conn, submission):
         raise StoreError(detail="no")
 
-    post.messages._accepting._write = broken
+    post.messages._accepting._gathering._write = broken
     with pytest.raises(StoreError):
         await post.submit()
     assert post.box.events == []
@@ -184,6 +184,20 @@ async def test_a_thousand_callers_at_once(post):
     assert len(set(ids)) == 1000
     assert ids == sorted(ids), "ids follow the order of submission"
     assert await post.states() == {"queued": 1000}
+
+
+async def test_what_comes_together_is_announced_together_and_counted_once_each(post):
+    asked = [{}, {"to": [NUMBER, "+447911123457"]}, {"priority": 9}, {"pool": "sales"}, {"send_at": LATER}]
+    receipts = await asyncio.gather(*(post.submit(**fields) for fields in asked))
+    ids = [post.row_id(each.id) for receipt in receipts for each in receipt.messages]
+    assert ids == sorted(ids)
+    assert await post.states() == {"queued": 5, "scheduled": 1}
+    (ready,) = post.told(MessagesReady)
+    assert [entry[2] for entry in ready.entries] == ids[:5]
+    assert [entry[1] for entry in ready.entries] == [4, 4, 4, 0, 4]
+    assert [event.message for event in post.told(MessageStateChanged)] == ids
+    assert post.box.metrics.registry.get_sample_value("modembank_messages_accepted_total") == 6
+    assert (await post.messages.recount()).holds
 
 
 async def test_more_than_fits_in_memory_is_announced_but_only_some_lent(post):

@@ -34,6 +34,21 @@ def test_many_foreign_characters_are_listed_in_part():
         measure("абвгдежзийклмнопрстуфхцчшщ", Encoding.GSM7)
 
 
+@given(st.one_of(st.text(max_size=200), st.text("\n\r Az09@_[{~`\x7f€äж", max_size=170)), st.sampled_from(Encoding))
+def test_a_text_costs_what_the_codec_says(text, encoding):
+    try:
+        count = measure(text, encoding)
+    except TextProblem:
+        return
+    assert count == count_segments(text, encoding=encoding)
+
+
+@pytest.mark.parametrize("length", [1, 159, 160, 161])
+def test_a_plain_text_fills_one_part_and_then_two(length):
+    text = "a" * length
+    assert measure(text, Encoding.AUTO) == count_segments(text)
+
+
 @pytest.mark.parametrize("text", ["two\nlines", "tab\there", "a\fb", "a\r\nb"])
 def test_white_space_is_no_control(text):
     assert measure(text, Encoding.AUTO).segments == 1

@@ -108,7 +108,7 @@ async def test_story_18_a_wrong_pin_is_tried_once_and_never_again(dialect: str) 
         bank.modems[0].require_pin("4711")
         async with running(bank.modems[0], pin="0000", state=ModemState.LOCKED) as rig:
             assert card.pin_tries == 2
-            await asyncio.sleep(1.0)  # three more looks at the locked SIM
+            await asyncio.sleep(0.4)  # three more looks at the locked SIM
             assert card.pin_tries == 2
             assert rig.modem.machine.last.failed is FailedReason.PIN_WRONG
             rig.modem.reset()

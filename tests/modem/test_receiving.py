@@ -91,6 +91,25 @@ async def test_a_negative_index_means_look() -> None:
         await eventually(lambda: rig.sink.pdus() == sent)
 
 
+async def test_a_slot_that_is_filled_again_at_once_is_read_again() -> None:
+    async with one() as bank, running(bank.modems[0], timings=CALM) as rig:
+        number, note = bank.cards[0].msisdn, rig.sink.deleted
+
+        async def deleted(ledger_id: int) -> None:
+            """The slot is free: the network fills it, and says so before anybody has taken it off a list."""
+            await note(ledger_id)
+            if len(rig.sink.freed) < 3:
+                sent.extend(bank.network.inject(number, f"again {ledger_id}"))
+                announced = '+CMTI: "ME",1'
+                wanted = len(rig.sink.freed) + 1
+                await eventually(lambda: [one.text for one in rig.modem.transcript.lines()].count(announced) >= wanted)
+
+        rig.sink.deleted = deleted  # type: ignore[method-assign]
+        sent = bank.network.inject(number, "first")
+        await eventually(lambda: rig.sink.pdus() == sent and len(sent) == 3)
+        assert not bank.modems[0].stores["ME"].slots
+
+
 async def test_a_store_that_fails_leaves_the_copy_and_is_asked_again() -> None:
     async with one() as bank, running(bank.modems[0]) as rig:
         rig.sink.broken = True

@@ -224,7 +224,7 @@ async def test_story_01_a_dropped_final_is_unknown() -> None:
 
 async def test_story_02_a_late_final_never_credits_the_next_message() -> None:
     async with one() as bank, running(bank.modems[0]) as rig:
-        bank.modems[0].faults.arm(FaultKind.LATE_FINAL, seconds=4.0)
+        bank.modems[0].faults.arm(FaultKind.LATE_FINAL, seconds=2.0)
         result = await rig.modem.submit(*submit_pdu(NUMBER, "late"), go)
         assert result.outcome is AttemptOutcome.UNKNOWN
         await still_sends(bank, rig, "next")
@@ -232,8 +232,8 @@ async def test_story_02_a_late_final_never_credits_the_next_message() -> None:
 
 
 async def test_a_final_that_comes_while_we_find_the_beat_still_counts() -> None:
-    async with one() as bank, running(bank.modems[0]) as rig:
-        bank.modems[0].faults.arm(FaultKind.LATE_FINAL, seconds=1.1)
+    async with one() as bank, running(bank.modems[0], CALM.scaled(probe_s=1.0)) as rig:
+        bank.modems[0].faults.arm(FaultKind.LATE_FINAL, seconds=0.7)
         result = await rig.modem.submit(*submit_pdu(NUMBER, "late"), go)
         assert (result.outcome, result.tp_mr) == (AttemptOutcome.ACCEPTED, 0)
         await still_sends(bank, rig, "next")

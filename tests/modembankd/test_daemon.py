@@ -106,6 +106,14 @@ async def test_the_logs_hold_neither_texts_nor_whole_numbers(config, log, bank, 
     assert "+19995550123" not in text
 
 
+async def test_what_it_writes_is_for_its_user_alone(config, log, tmp_path):
+    with daemon(config, log) as process:
+        until((tmp_path / "data" / "address").exists, process)
+        files = [tmp_path / "data", *(tmp_path / "data").iterdir()]
+        assert len(files) > 4
+        assert not [path for path in files if path.stat().st_mode & 0o077]
+
+
 async def test_a_second_daemon_on_the_same_data_is_refused(config, log, tmp_path):
     with daemon(config, log) as process:
         until((tmp_path / "data" / "control.sock").exists, process)

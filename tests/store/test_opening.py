@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ MESSAGE = (
     "INSERT INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id, rank, state,"
     " expires_at, on_unknown, created_at) VALUES (?, ?, 1, '+1', 't', 0, 1, 0, 1, 5, 10, 0, 0, 0)"
 )
+
+LEDGER = "INSERT INTO inbound_pdus (id, sim_id, slot, pdu, fingerprint, received_at) VALUES (?, 1, 's', '00', x'00', 1)"
 
 
 @pytest.fixture
@@ -152,9 +155,10 @@ async def test_a_fresh_database_starts_with_epoch_zero_and_the_first_id(path):
             (99,),
             99,
         ),
+        (LEDGER, (123,), 123),
     ],
 )
-async def test_ids_continue_after_the_highest_of_messages_batches_and_inbox(path, statement, params, highest):
+async def test_ids_continue_after_the_highest_that_is_stored(path, statement, params, highest):
     store = await Store.open(path)
     await store.write(lambda c: c.execute(statement, params).rowcount)
     await store.close()
@@ -171,6 +175,21 @@ async def test_ids_of_deleted_rows_do_not_come_again(path):
     await store.close()
     store = await Store.open(path)
     assert store.ids.take() == 501
+    await store.close()
+
+
+async def test_what_only_the_inbound_ledger_used_does_not_come_again_after_a_crash(path, tmp_path):
+    """A crash notes no last id: what is in the tables is all there is to go by."""
+    store = await Store.open(path)
+    row = store.ids.take(500) + 499
+    await store.write(lambda c: c.execute(MESSAGE, (7, None)).rowcount)
+    await store.write(lambda c: c.execute(LEDGER, (row,)).rowcount)
+    crashed = tmp_path / "crashed.db"
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(crashed)) as copy:
+        live.backup(copy)
+    await store.close()
+    store = await Store.open(crashed)
+    assert store.ids.take() == row + 1
     await store.close()
 
 

@@ -26,6 +26,46 @@ def test_half_a_character_that_the_sender_cut_heals() -> None:
     assert join_parts([part(1, 2, b"\0a\x04", Alphabet.UCS2), part(2, 2, b"\x41\0b", Alphabet.UCS2)]).text == "aсb"
 
 
+UCS2_PIECES = st.lists(st.text(st.sampled_from("aж中"), min_size=1, max_size=5), min_size=2, max_size=5)
+
+
+def ucs2(payloads: list[bytes]) -> str | None:
+    total = len(payloads)
+    return join_parts([part(number, total, octets, Alphabet.UCS2) for number, octets in enumerate(payloads, 1)]).text
+
+
+@pytest.mark.parametrize(
+    ("payloads", "text"),
+    [
+        ([b"\0a\0", b"\0b", b"\0c"], "a\ufffdbc"),
+        ([b"\0a", b"\0b\0", b"\0c", b"\0d"], "ab\ufffdcd"),
+        ([b"\0", b"\0b"], "\ufffdb"),
+        ([b"\0a", b"\0b\0"], "ab\ufffd"),
+        ([b"\0a\0", b"\0b", b"\0c\0"], "a\ufffdbc\ufffd"),
+        ([b"\0a\0", b"", b"\0c"], "a\ufffdc"),
+        ([b"\0a\xd8\x3d\xde", b"\0b"], "a\ufffd\ufffdb"),
+    ],
+)
+def test_half_a_character_that_no_cut_explains_shifts_nothing(payloads: list[bytes], text: str) -> None:
+    assert ucs2(payloads) == text
+
+
+@given(UCS2_PIECES, st.data())
+def test_an_odd_part_harms_no_other(pieces: list[str], data: st.DataObject) -> None:
+    payloads = [piece.encode("utf-16-be") for piece in pieces]
+    place = data.draw(st.integers(0, len(pieces) - 1))
+    longer = data.draw(st.booleans())
+    payloads[place] = payloads[place] + b"\0" if longer else payloads[place][:-1]
+    pieces[place] = (pieces[place] if longer else pieces[place][:-1]) + "\ufffd"
+    assert ucs2(payloads) == "".join(pieces)
+
+
+@given(mixed_text, st.sampled_from([1, 3, 67, 133]))
+def test_characters_cut_at_one_odd_size_heal(text: str, size: int) -> None:
+    octets = text[:100].encode("utf-16-be")
+    assert ucs2([octets[start : start + size] for start in range(0, len(octets), size)]) == text[:100]
+
+
 def test_missing_parts_leave_a_mark() -> None:
     joined = join_parts([part(2, 5, b"two "), part(5, 5, b" five")])
     assert joined.text == f"{GAP_MARK}two {GAP_MARK} five"

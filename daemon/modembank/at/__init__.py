@@ -33,6 +33,7 @@ from modembank.at.identity import (
     parse_imsi,
     parse_pin_tries,
 )
+from modembank.at.pending import pdu_fits
 from modembank.at.registration import (
     SMS_ALLOWED,
     OperatorReport,
@@ -139,6 +140,7 @@ __all__ = [
     "parse_pin_tries",
     "parse_place",
     "parse_registration",
+    "pdu_fits",
     "query",
     "quote",
     "split_fields",

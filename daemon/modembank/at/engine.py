@@ -40,7 +40,7 @@ class AtEngine:
         self._probing = False
         self._desynchronised = False
         self._payload_written = False
-        self._numeric = False
+        self._numeric: bool | None = None
         self._sent: tuple[str, ...] = ()
         self._payload = ""
         self._abandoned: list[Reply] = []
@@ -121,6 +121,7 @@ class AtEngine:
         self._reply = None
         self._probing = False
         self._desynchronised = True
+        self._numeric = None  # whatever went wrong, it may have been a restart into other settings
 
     def resync_probe(self, marker: int) -> ResyncProbe:
         """How to find the beat again; ``marker`` counts the tries, each asks another question.
@@ -246,7 +247,12 @@ class AtEngine:
             return False
         if final.scope is Scope.CALL:
             return reply.is_call
-        return not reply.command.bare or (final.scope is Scope.NUMERIC and self._numeric)
+        if final.scope is Scope.NUMERIC and self._numeric is not True:
+            # Of a modem that answers in words, a lone digit is a piece of a line that something broke in two: behind
+            # Ctrl-Z the "4" of "+CMGS: 14" must not become ERROR.
+            broken = self._numeric is False and (self._payload_written or bool(reply.lines))
+            return not (broken or reply.command.bare)
+        return final.scope is Scope.NUMERIC or not reply.command.bare
 
     def _finish(self, final: FinalLine, line: str, events: list[AtEvent]) -> None:
         reply = self._reply

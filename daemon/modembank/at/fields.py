@@ -91,3 +91,18 @@ def number_set(group: str) -> frozenset[int]:
         if first is not None and last is not None and 0 <= last - first <= MAX_RANGE:
             numbers.update(range(first, last + 1))
     return frozenset(numbers)
+
+
+def has_registration_mode(fields: list[str]) -> bool:
+    """Whether a registration's fields begin with <n>: the answer's form, not the unsolicited one (TS 27.007 7.2).
+
+    Told by the number, size and quoting of fields; Iridium writes its numbers with three digits.
+    """
+    if len(fields) < 2 or not (_is_small(fields[0], 5) and _is_small(fields[1], 15)):
+        return False
+    # Three fields are <stat>,<lac>,<ci>, unless the last one alone is quoted: then the line was cut off.
+    return len(fields) != 3 or not fields[2] or is_quoted(fields[2])
+
+
+def _is_small(field: str, top: int) -> bool:
+    return field.isascii() and field.isdigit() and len(field) <= 3 and int(field) <= top

@@ -32,6 +32,11 @@ def fits(pdu: str, declared: int | None) -> bool:
     return octets in (declared + 1 + int(pdu[:2], 16), declared)
 
 
+def pdu_fits(text: str, declared: int | None) -> bool:
+    """Whether a line is a PDU in hex, and has the declared length."""
+    return is_hex(text) and fits(text, declared)
+
+
 class PendingPair:
     """The header of a +CMT/+CDS/+CBM waiting for its PDU line."""
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from modembank.at.fields import arguments, field_at, hex_number, is_quoted, number, split_fields, unquote
+from modembank.at.fields import arguments, field_at, has_registration_mode, hex_number, number, split_fields, unquote
+from modembank.at.ussd import from_ucs2_hex
 
 SMS_ALLOWED = frozenset({1, 5, 6, 7})
 """Registration states in which short messages go: home, roaming, and the two "SMS only"."""
@@ -50,29 +51,19 @@ def parse_registration(line: str) -> RegistrationReport | None:
     fields = split_fields(arguments(line))
     if not fields:
         return None
-    offset = 1 if _has_mode(fields) else 0
+    offset = 1 if has_registration_mode(fields) else 0
     stat = number(fields[offset])
     if stat is None or not 0 <= stat <= 15:
         return None
-    area, cell = hex_number(field_at(fields, offset + 1)), hex_number(field_at(fields, offset + 2))
-    return RegistrationReport(
-        stat=stat,
-        mode=number(fields[0]) if offset else None,
-        area=area,
-        cell=cell,
-        act=number(field_at(fields, offset + 3)),
-    )
+    area, cell, act = _place(fields[offset + 1 :])
+    return RegistrationReport(stat, number(fields[0]) if offset else None, area, cell, act)
 
 
-def _has_mode(fields: list[str]) -> bool:
-    if len(fields) < 2 or (len(fields) == 3 and fields[2]):
-        return False
-    first, second = number(fields[0]), number(fields[1])
-    return (
-        first is not None and 0 <= first <= 5
-        and second is not None and 0 <= second <= 15
-        and len(fields[1]) <= 2 and not is_quoted(fields[1])
-    )  # fmt: skip
+def _place(fields: list[str]) -> tuple[int | None, int | None, int | None]:
+    """Area, cell and access technology; Novatel puts the routing area between the first two."""
+    if len(fields) > 3 and hex_number(fields[2]) is not None and len(unquote(fields[2])) > 2:
+        fields = [fields[0], *fields[2:]]
+    return hex_number(field_at(fields, 0)), hex_number(field_at(fields, 1)), number(field_at(fields, 2))
 
 
 def parse_csq(line: str) -> SignalReport | None:
@@ -108,10 +99,13 @@ def _scaled(value: int | None, top: int, base: int) -> int | None:
 
 
 def parse_cops(line: str) -> OperatorReport | None:
-    """``+COPS: <mode>[,<format>,<oper>[,<act>]]``."""
+    """``+COPS: <mode>[,<format>,<oper>[,<act>]]``; the operator may come as UCS-2 in hex, by AT+CSCS="UCS2"."""
     fields = split_fields(arguments(line))
     mode = number(field_at(fields, 0))
     if mode is None:
         return None
-    name = unquote(field_at(fields, 2)).strip()[:64]
+    name = unquote(field_at(fields, 2)).strip()
+    if len(name) >= 16:
+        name = from_ucs2_hex(name) or name
+    name = name[:64]
     return OperatorReport(mode, name or None, name.isascii() and name.isdigit(), number(field_at(fields, 3)))

@@ -129,8 +129,10 @@ def parse_cpms(line: str) -> tuple[MemoryUse, ...]:
 
 
 def parse_cpms_choice(line: str) -> MemoryChoice | None:
-    """AT+CPMS=?: three lists in brackets; without any bracket the one list counts for all three."""
+    """AT+CPMS=?: three lists in brackets, perhaps all in one more; without any bracket the one list counts for all."""
     text = arguments(line)
+    if text.startswith("((") and text.endswith(")") and len(split_fields(text)) == 1:
+        text = text[1:-1]  # Wavecom
     if "(" in text:
         lists = [_names(group) for group in groups(text)]
     else:

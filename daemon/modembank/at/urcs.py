@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from modembank.at.events import UrcKind
+from modembank.at.fields import has_registration_mode, split_fields
 
 SIGNS = frozenset("+^*%#!$")
 """First characters of extended codes (ITU-T V.250 5.4.1 and the vendors' own)."""
@@ -114,10 +115,7 @@ def code_args(line: str) -> str:
 
 
 def _registration_answer(args: str) -> bool:
-    fields = [field.strip() for field in args.split(",")]
-    if len(fields) < 2 or (len(fields) == 3 and fields[2]):
-        return False
-    return _is_small_number(fields[0], 5) and _is_small_number(fields[1], 15)
+    return has_registration_mode(split_fields(args))
 
 
 def _is_small_number(field: str, top: int) -> bool:

@@ -53,6 +53,9 @@ class Explainer:
     def _bound(self, message: WaitingMessage, sim_id: int, queue: RouteQueue) -> str:
         line = self._desk.lines.get(sim_id)
         name = self._name(sim_id)
+        sim = self._sims.get(sim_id)
+        if sim.paused:
+            return f"a part of it went through {name}, which is paused: {sim.paused_reason}"
         if line is None or line.line is None:
             return f"a part of it went through {name}, which is in no registered modem: the rest must follow through it"
         return self._of_line(line) or self._place(message, queue)
@@ -64,13 +67,15 @@ class Explainer:
         obstacles = [self._of_line(line) for line in lines]
         if all(obstacles):
             first = min(range(len(lines)), key=lambda at: (self._paused(lines[at]), lines[at].closed_until))
-            more = f" (and {len(lines) - 1} other SIMs wait too)" if len(lines) > 1 else ""
-            return f"{obstacles[first]}{more}"
+            return f"{obstacles[first]}{_others(len(lines) - 1)}"
         if refusing := self._refusing(message, queue, lines):
             return refusing
         return self._place(message, queue)
 
     def _nobody(self, route: Route) -> str:
+        paused = [sim for sim in self._sims.all() if sim.paused and self._desk.serves(route, sim)]
+        if paused:  # its line is down for that
+            return f"SIM {paused[0].name} is paused: {paused[0].paused_reason}{_others(len(paused) - 1)}"
         if route.pool is not None:
             return f"no SIM of the pool {route.pool} is in a registered modem"
         if not route.sims:
@@ -127,6 +132,12 @@ class Explainer:
             return f"SIM {self._sims.get(sim_id).name}"
         except NotFound:
             return f"SIM {sim_id}"
+
+
+def _others(count: int) -> str:
+    if not count:
+        return ""
+    return " (and 1 other SIM waits too)" if count == 1 else f" (and {count} other SIMs wait too)"
 
 
 def moment(ms: int, now: int) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TypeAlias
 
 from modembank.bus import Bus
 from modembank.events import MessagesReady, MessageStateChanged
 from modembank.messages import idempotency
 from modembank.messages.admission import Admitted
+from modembank.messages.gathering import Gathering
 from modembank.messages.idempotency import Answer
 from modembank.messages.model import MessageState, QueuedMessage
 from modembank.messages.outbox import add_counts
@@ -19,18 +22,20 @@ from modembank.messages.requests import IdempotencyKey, IdempotencyMismatch
 from modembank.messages.routes import intern_route
 from modembank.messages.stored import encoding_code
 from modembank.metrics import Metrics
-from modembank.store import Store, Urgency
+from modembank.store import Store
 
+_Row: TypeAlias = tuple[object, ...]
 Lend = Callable[[Iterable[QueuedMessage]], None]
 MOST_LENT = 512
 """Messages of one request whose content is lent to whoever sends; the rest is read from the store."""
 MOST_ROUTES = 1_000
 """Routes whose row ids are kept in memory."""
-_INSERT = (
-    "INSERT INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id, rank, state,"
-    " ready, not_before, expires_at, window, on_unknown, reference, created_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = (
+    *("id", "batch_id", "user_id", "recipient", "text", "encoding", "segments", "flags", "route_id", "rank", "state"),
+    *("ready", "not_before", "expires_at", "window", "on_unknown", "reference", "created_at"),
 )
+_ROWS_AT_ONCE = 32
+"""Rows in one statement: each statement gives the interpreter away and must wait to have it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class _Written:
 
 
 class Accepting:
-    """Writes submissions, and tells of their messages when they are durable."""
+    """Writes submissions, those that come together in one write, and tells of their messages when they are durable."""
 
     def __init__(self, store: Store, bus: Bus, metrics: Metrics) -> None:
         """Use these; set ``lend`` when somebody sends in this process."""
@@ -79,6 +84,7 @@ class Accepting:
         self.lend: Lend | None = None
         """Takes the content of ready messages before they are announced, so that nobody has to read them back."""
         self._routes: dict[str, int] = {}
+        self._gathering = Gathering(store, self._write, self._written)
 
     async def accept(self, submission: Submission) -> tuple[Answer, bool]:
         """Return the answer, and whether it is an earlier one, when it is durable.
@@ -86,9 +92,7 @@ class Accepting:
         Raises IdempotencyMismatch, StoreFull, StoreError. What is submitted is accepted and announced even when the
         caller goes away meanwhile.
         """
-        future = self._store.submit(lambda conn: self._write(conn, submission), Urgency.NOW, reserve=False)
-        future.add_done_callback(lambda done: self._accepted(submission, done))
-        written = await asyncio.shield(future)
+        written = await self._gathering.put(submission)
         return written.answer, written.route_id is None
 
     async def earlier(self, user_id: int, key: IdempotencyKey | None, now: int) -> Answer | None:
@@ -100,49 +104,84 @@ class Accepting:
         except IdempotencyMismatch:
             return None
 
-    def _write(self, conn: sqlite3.Connection, submission: Submission) -> _Written:
-        """Runs on the writer's thread: the key is looked up and taken in the transaction that accepts."""
+    def _write(
+        self, conn: sqlite3.Connection, submissions: Sequence[Submission]
+    ) -> list[_Written | IdempotencyMismatch]:
+        """Runs on the writer's thread: a key is looked up and taken in the transaction that accepts."""
+        results: list[_Written | IdempotencyMismatch] = []
+        rows: list[Iterator[_Row]] = []
+        counts: Counter[int] = Counter()
+        for submission in submissions:
+            result = self._decide(conn, submission)
+            results.append(result)
+            if isinstance(result, _Written) and result.route_id is not None:
+                rows.append(_rows(submission, result.answer, result.route_id))
+                counts[submission.state] += len(result.answer.to)
+        _insert(conn, chain.from_iterable(rows))
+        add_counts(conn, counts)
+        return results
+
+    def _decide(self, conn: sqlite3.Connection, submission: Submission) -> _Written | IdempotencyMismatch:
+        """Find the earlier answer, or give ids and route to a new one and take its key."""
         key, now = submission.key, submission.now
         if key is not None:
-            known = idempotency.recall(conn, submission.user_id, key, now)
+            try:
+                known = idempotency.recall(conn, submission.user_id, key, now)
+            except IdempotencyMismatch as error:
+                return error
             if known is not None:
                 return _Written(known, None)
         route = submission.admitted.route
         route_id = self._routes.get(route) or intern_route(conn, route)
-        count = len(submission.admitted.recipients)
         batch = self._store.ids.take() if submission.admitted.many else None
-        answer = submission.answer(self._store.ids.take(count), batch)
-        conn.executemany(_INSERT, _rows(submission, answer, route_id))
-        add_counts(conn, Counter({submission.state: count}))
+        answer = submission.answer(self._store.ids.take(len(submission.admitted.recipients)), batch)
         if key is not None:
             idempotency.remember(conn, submission.user_id, key, answer, now)
         return _Written(answer, route_id)
 
-    def _accepted(self, submission: Submission, done: asyncio.Future[_Written]) -> None:
-        """Runs on the event loop after the commit, whether or not the caller still waits."""
-        if done.cancelled() or done.exception() is not None:
-            return
-        answer, route_id = done.result().answer, done.result().route_id
-        if route_id is None:
-            return
+    def _written(self, group: Sequence[tuple[Submission, _Written]]) -> None:
+        """Runs on the event loop after the commit, whether or not the callers still wait."""
+        ready: list[QueuedMessage] = []
+        entries: list[tuple[int, int, int]] = []
+        for submission, written in group:
+            answer, route_id = written.answer, written.route_id
+            if route_id is None:
+                continue
+            self._remember_route(submission.admitted.route, route_id)
+            messages = range(answer.first, answer.first + len(answer.to))
+            for message in messages:
+                self._bus.publish(MessageStateChanged(submission.now, message, submission.user_id, submission.state))
+            self._metrics.accepted.inc(len(messages))
+            if submission.state is MessageState.QUEUED:
+                ready += _queued(submission, answer, route_id)
+                entries += [(route_id, submission.admitted.rank, message) for message in messages]
+        if entries:
+            if self.lend is not None:
+                self.lend(ready)
+            self._bus.publish(MessagesReady(group[-1][0].now, tuple(entries)))
+
+    def _remember_route(self, route: str, route_id: int) -> None:
         if len(self._routes) >= MOST_ROUTES:
             self._routes.clear()
-        self._routes[submission.admitted.route] = route_id
-        self._metrics.accepted.inc(len(answer.to))
-        for message in range(answer.first, answer.first + len(answer.to)):
-            self._bus.publish(MessageStateChanged(submission.now, message, submission.user_id, submission.state))
-        if submission.state is MessageState.QUEUED:
-            self._announce(submission, answer, route_id)
-
-    def _announce(self, submission: Submission, answer: Answer, route_id: int) -> None:
-        if self.lend is not None:
-            self.lend(_queued(submission, answer, route_id))
-        rank, last = submission.admitted.rank, answer.first + len(answer.to)
-        entries = tuple((route_id, rank, message) for message in range(answer.first, last))
-        self._bus.publish(MessagesReady(submission.now, entries))
+        self._routes[route] = route_id
 
 
-def _rows(submission: Submission, answer: Answer, route_id: int) -> Iterator[tuple[object, ...]]:
+def _insert(conn: sqlite3.Connection, rows: Iterator[_Row]) -> None:
+    while some := tuple(islice(rows, _ROWS_AT_ONCE)):
+        conn.execute(_insertion(len(some)), tuple(chain.from_iterable(some)))
+
+
+@functools.cache  # _ROWS_AT_ONCE keys
+def _insertion(rows: int) -> str:
+    """Return the statement for so many rows.
+
+    FAIL spares SQLite a journal of the statement: one that fails is undone with the whole write anyway.
+    """
+    row = f"({', '.join('?' * len(_COLUMNS))})"
+    return f"INSERT OR FAIL INTO messages ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * rows)}"
+
+
+def _rows(submission: Submission, answer: Answer, route_id: int) -> Iterator[_Row]:
     admitted = submission.admitted
     before = answer.batch, submission.user_id
     after = (

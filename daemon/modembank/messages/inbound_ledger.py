@@ -41,7 +41,7 @@ def fingerprint(raw: RawInbound) -> bytes:
 
 
 def enter(conn: sqlite3.Connection, raw: RawInbound, *, new_id: int, dated: bool) -> Entry:
-    """Return the row of a PDU, made with ``new_id`` when it is new (or a higher id, should that one be taken)."""
+    """Return the row of a PDU, made with ``new_id`` when it is new."""
     mark = fingerprint(raw)
     rows = conn.execute(
         "SELECT id, received_at FROM inbound_pdus WHERE sim_id = ? AND fingerprint = ? AND deleted_at IS NULL"
@@ -52,15 +52,12 @@ def enter(conn: sqlite3.Connection, raw: RawInbound, *, new_id: int, dated: bool
     for known_id, received_at in rows:
         if raw.via is Via.STORED or abs(raw.received_at - received_at) <= window:
             return Entry(known_id, known=True)
-    # After a crash the sequence may give out again what only this table had used.
-    (highest,) = conn.execute("SELECT max(id) FROM inbound_pdus").fetchone()
-    row_id = max(new_id, (highest or 0) + 1)
     conn.execute(
         "INSERT INTO inbound_pdus (id, sim_id, slot, memory, slot_index, pdu, fingerprint, received_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (row_id, raw.sim_id, raw.slot, raw.memory, raw.index, kept_raw(raw.pdu), mark, raw.received_at),
+        (new_id, raw.sim_id, raw.slot, raw.memory, raw.index, kept_raw(raw.pdu), mark, raw.received_at),
     )
-    return Entry(row_id, known=False)
+    return Entry(new_id, known=False)
 
 
 def mark_deleted(conn: sqlite3.Connection, ids: Iterable[int], now: int) -> None:

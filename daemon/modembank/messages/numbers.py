@@ -6,6 +6,7 @@ is valid: numbering plans open new ranges faster than boxes in the field are upd
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -20,9 +21,9 @@ MAX_INPUT = 64
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
+_NOTHING = re.compile(r"(?!)")
 _DIGITS = re.compile(r"\+?[0-9]+")
 _SEPARATORS = frozenset("./()[]~·•")
-_MAX_SERVICE_DIGITS = 20  # TP-DA holds 20 digits (3GPP TS 23.040 9.1.2.5)
 
 
 class BadNumber(ModembankError):
@@ -39,7 +40,7 @@ def normalise_recipient(written: str, region: str = "") -> str:
     short codes (3 to 6 digits) are understood. Raises BadNumber.
     """
     if _E164.fullmatch(written):
-        return _international(written)
+        return written if _settled(written[1:4]).fullmatch(written) else _international(written)
     digits = _digits_of(written)
     if digits.startswith("+"):
         return _international(digits)
@@ -80,6 +81,25 @@ def _digits_of(written: str) -> str:
     if digits.startswith("00"):  # the international prefix nearly everywhere (ITU-T E.164); no national number has it
         return "+" + digits[2:]
     return digits
+
+
+@functools.cache  # 900 keys at most
+def _settled(start: str) -> re.Pattern[str]:
+    """Return what matches E.164 numbers that start with these digits and that parsing would leave as they are.
+
+    Parsing costs as much as all the rest of accepting a message. It changes nothing in a number of a possible length
+    that begins neither with a zero nor with what may be a trunk or carrier prefix.
+    """
+    import phonenumbers as plan
+
+    code = next((int(start[:n]) for n in (1, 2, 3) if int(start[:n]) in plan.COUNTRY_CODE_TO_REGION_CODE), 0)
+    if not code:
+        return _NOTHING
+    region = plan.region_code_for_country_code(code)
+    metadata = plan.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    prefix = metadata.national_prefix_for_parsing or _NOTHING.pattern
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in metadata.general_desc.possible_length)
+    return re.compile(rf"\+{code}(?!0|{prefix})(?:{lengths})")
 
 
 def _international(number: str) -> str:
@@ -123,8 +143,8 @@ def _national(digits: str, region: str) -> str:
         if plan.is_possible_number_with_reason(parsed) == plan.ValidationResult.IS_POSSIBLE:
             return _international(_e164(parsed))
         short = plan.PhoneNumber(country_code=parsed.country_code, national_number=int(digits))
-        # Operators' service numbers can be as long as the address field allows (in China, 106… with up to 20 digits).
-        if len(digits) <= _MAX_SERVICE_DIGITS and digits[0] != "0" and _is_service_number(short, region):
+        # Operators' service numbers can be longer than short codes: in China, 106… with up to 12 digits.
+        if digits[0] != "0" and _is_service_number(short, region):
             return digits
         wrong = _WRONG_LENGTH[plan.is_possible_number_with_reason(parsed)]
         raise BadNumber(why=f"{digits} is no possible number in {region}: {wrong}; write + and the country code")

@@ -1,13 +1,13 @@
-"""Long messages from their parts (3GPP TS 23.040 9.2.3.24.1); all state is in the table ``inbound_parts``.
+"""Long messages from their parts (3GPP TS 23.040 9.2.3.24.1).
 
 Parts belong together by SIM, sender, reference and total, when their time stamps are near enough. References are
 reused, by some senders for every message, so several groups may be open under one key: a part whose number all of them
-hold with other content starts a new one, else it goes to the oldest group that lacks it.
+hold with other content starts a new one, else it goes to the one that lacks it and is stamped nearest to it.
 
-A row's id says where its group stands: ``id >> 8`` is the group's number, ``id & 255`` the part's. A negative number is
-a group that waits; a positive one is the id of the inbox message as which the group is shown already, incomplete: a
-late part completes that message in place. When a message is complete, its parts are deleted, and one row with part
-number 0 remembers for a while what they were, so that a part which the network repeats late is known.
+All state is in two tables. A row of ``inbound_groups`` is a message of which parts came, and ``inbound_parts`` holds
+them. A group waits; when that takes too long it is shown as an inbox message that lacks something, which a late part
+completes in place. When a group is complete, its parts are deleted, and their digests are remembered for a while, so
+that a part which the network repeats late is known.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 
 from modembank.messages.inbound_content import content_of, kept_raw, moment_ms, read_part
 from modembank.messages.inbound_rows import Shown, show, show_again
@@ -28,18 +27,12 @@ KEEP_MS = 48 * 3_600_000
 """How long the parts of a message shown incomplete, and the memory of a complete one, are kept after the last part."""
 TOGETHER_MS = 6 * 3_600_000
 """Parts whose service centre's time stamps (times of arrival, for parts without) are further apart are strangers."""
-NEAR_MS = 10 * 60_000
-"""Of the groups that lack a part, those stamped within this time of it are preferred."""
 MOST_GROUPS = 16
 """Groups open under one key; beyond it, a part is shown by itself at once."""
 _LOOK_AT = 500
 _REMEMBERED = 32
 _WIDE = 1 << 16
 _KEY = "sim_id = ? AND sender = ? AND reference = ? AND total = ?"
-_INSERT = (
-    "INSERT INTO inbound_parts (id, sim_id, sender, reference, total, part, pdu, received_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
 TakeId = Callable[[], int]
 
 
@@ -67,19 +60,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The parts that are here of one message: number to (PDU, time of arrival)."""
+    """A message that is not complete, and what is here of it: part number to (PDU, time of arrival)."""
 
-    number: int
-    rows: dict[int, tuple[str, int]]
+    id: int
+    inbox_id: int | None
+    """The message as which it is shown; None while it waits."""
+    parts: dict[int, tuple[str, int]]
 
     @property
     def since(self) -> tuple[int, int]:
-        """Sorts the oldest group first; of waiting ones of the same millisecond, the one begun first."""
-        return min(at for _, at in self.rows.values()), -self.number
+        """Sorts the oldest group first; of the same millisecond, the one begun first."""
+        return min(at for _, at in self.parts.values()), self.id
 
     def tpdus(self) -> list[DeliverTpdu]:
         """Return the parts decoded."""
-        found = (read_part(pdu) for pdu, _ in self.rows.values())
+        found = (read_part(pdu) for pdu, _ in self.parts.values())
         return [tpdu for tpdu in found if tpdu is not None]
 
 
@@ -89,23 +84,12 @@ def add_part(conn: sqlite3.Connection, take_id: TakeId, part: Part) -> Shown | N
         return None
     everything = _open_groups(conn, part.key)
     groups = [group for group in everything if _apart_ms(group, part) <= TOGETHER_MS]
-    number = part.concat.sequence
-    content = _content(part.tpdu)
-    if any(_holds(group, number, content) for group in groups):
+    if any(_holds(group, part) for group in groups):
         return None
-    lacking = sorted(
-        (group for group in groups if number not in group.rows),
-        key=lambda group: (_apart_ms(group, part) > NEAR_MS, group.since),
-    )
-    if lacking:
-        group = lacking[0]
-    elif len(everything) < MOST_GROUPS:
-        group = _Group(_new_number(conn), {})
-    else:
-        alone = content_of([part.tpdu])
-        return show(conn, take_id(), alone, sim_id=part.sim_id, sender=part.sender, received_at=part.received_at)
-    conn.execute(_INSERT, (group.number << 8 | number, *part.key, number, kept_raw(part.pdu), part.received_at))
-    grown = _Group(group.number, {**group.rows, number: (part.pdu, part.received_at)})
+    group = _nearest_lacking(groups, part)
+    if group is None and len(everything) >= MOST_GROUPS:
+        return _show_new(conn, take_id, [part.tpdu], part)
+    grown = _put(conn, group or _begin(conn, part), part)
     return _after_new_part(conn, take_id, grown, part)
 
 
@@ -117,66 +101,82 @@ def has_overdue(conn: sqlite3.Connection, now: int) -> bool:
 def show_overdue(conn: sqlite3.Connection, take_id: TakeId, now: int, most: int = 100) -> list[Shown]:
     """Show what waited long enough, as incomplete; the parts stay for the ones that come late."""
     shown = []
-    for number in _overdue(conn, now, most):
-        rows = conn.execute(
-            "SELECT sim_id, sender, part, pdu, received_at FROM inbound_parts WHERE id BETWEEN ? AND ? ORDER BY id",
-            _span(number),
-        ).fetchall()
-        sim_id, sender = rows[0][:2]
-        tpdus = _Group(number, {row[2]: (row[3], row[4]) for row in rows}).tpdus()
+    for group_id, sim_id, sender in _overdue(conn, now, most):
+        tpdus = _Group(group_id, None, _parts(conn, group_id)).tpdus()
         if not tpdus:
-            _delete_group(conn, number)
+            _delete_group(conn, group_id)
             continue
-        row_id = take_id()
-        shown.append(show(conn, row_id, content_of(tpdus), sim_id=sim_id, sender=sender, received_at=now))
-        conn.execute(
-            "UPDATE inbound_parts SET id = ? | (id & 255) WHERE id BETWEEN ? AND ?", (row_id << 8, *_span(number))
-        )
+        message = show(conn, take_id(), content_of(tpdus), sim_id=sim_id, sender=sender, received_at=now)
+        conn.execute("UPDATE inbound_groups SET inbox_id = ? WHERE id = ?", (message.id, group_id))
+        shown.append(message)
     return shown
 
 
 def stale_groups(conn: sqlite3.Connection, now: int, most: int = _LOOK_AT) -> list[int]:
-    """Return groups in the inbox whose parts, or memory, are not needed any more; reads only.
-
-    They are in the order in which they were shown: looking at the first ``most`` rows finds the oldest.
-    """
+    """Return groups in the inbox whose parts, or memory, are not needed any more; reads only."""
     rows = conn.execute(
-        "SELECT id >> 8, received_at FROM inbound_parts WHERE id > 0 ORDER BY id LIMIT ?", (most,)
-    ).fetchall()
-    newest = {number: max(at for _, at in group) for number, group in groupby(rows, key=lambda row: int(row[0]))}
-    return [number for number, at in newest.items() if at < now - KEEP_MS]
+        "SELECT id FROM inbound_groups WHERE inbox_id IS NOT NULL AND last_at < ? ORDER BY last_at LIMIT ?",
+        (now - KEEP_MS, most),
+    )
+    return [row[0] for row in rows]
 
 
-def forget_groups(conn: sqlite3.Connection, numbers: Iterable[int], now: int) -> None:
+def forget_groups(conn: sqlite3.Connection, group_ids: Iterable[int], now: int) -> None:
     """Delete these groups, except those that a late part came to meanwhile."""
-    for number in numbers:
-        (newest,) = conn.execute(
-            "SELECT max(received_at) FROM inbound_parts WHERE id BETWEEN ? AND ?", _span(number)
-        ).fetchone()
-        if newest is not None and newest < now - KEEP_MS:
-            _delete_group(conn, number)
+    conn.executemany(
+        "DELETE FROM inbound_groups WHERE id = ? AND inbox_id IS NOT NULL AND last_at < ?",
+        [(group_id, now - KEEP_MS) for group_id in group_ids],
+    )
 
 
 def _after_new_part(conn: sqlite3.Connection, take_id: TakeId, group: _Group, part: Part) -> Shown | None:
     """Show what the part completed; bring up to date what is shown already."""
-    complete = len(group.rows) == part.concat.total
-    if not complete and group.number < 0:
-        return None
-    content = content_of(group.tpdus())
-    if group.number > 0:
-        shown = show_again(conn, group.number, content)
+    complete = len(group.parts) == part.concat.total
+    if group.inbox_id is not None:
+        shown = show_again(conn, group.inbox_id, content_of(group.tpdus()))
+    elif complete:
+        shown = _show_new(conn, take_id, group.tpdus(), part)
     else:
-        shown = show(conn, take_id(), content, sim_id=part.sim_id, sender=part.sender, received_at=part.received_at)
-    if complete:
-        _delete_group(conn, group.number)
-        if shown is not None:
-            _remember(conn, shown.id, group, part)
-    return shown if complete else None
+        return None
+    if not complete:
+        return None
+    if shown is None:  # somebody deleted it from the inbox
+        _delete_group(conn, group.id)
+    else:
+        _remember(conn, group, shown.id)
+    return shown
 
 
-def _remember(conn: sqlite3.Connection, inbox_id: int, group: _Group, last: Part) -> None:
+def _show_new(conn: sqlite3.Connection, take_id: TakeId, tpdus: Sequence[DeliverTpdu], last: Part) -> Shown:
+    return show(
+        conn, take_id(), content_of(tpdus), sim_id=last.sim_id, sender=last.sender, received_at=last.received_at
+    )
+
+
+def _begin(conn: sqlite3.Connection, part: Part) -> _Group:
+    made = conn.execute(
+        "INSERT INTO inbound_groups (sim_id, sender, reference, total, last_at) VALUES (?, ?, ?, ?, ?) RETURNING id",
+        (*part.key, part.received_at),
+    )
+    return _Group(made.fetchone()[0], None, {})
+
+
+def _put(conn: sqlite3.Connection, group: _Group, part: Part) -> _Group:
+    """Add a part to its group; return the group with it."""
+    number = part.concat.sequence
+    conn.execute(
+        "INSERT INTO inbound_parts (group_id, part, pdu, received_at) VALUES (?, ?, ?, ?)",
+        (group.id, number, kept_raw(part.pdu), part.received_at),
+    )
+    conn.execute("UPDATE inbound_groups SET last_at = max(last_at, ?) WHERE id = ?", (part.received_at, group.id))
+    return replace(group, parts={**group.parts, number: (part.pdu, part.received_at)})
+
+
+def _remember(conn: sqlite3.Connection, group: _Group, inbox_id: int) -> None:
+    """Keep of a complete message only what its parts were."""
     marks = " ".join(_content(tpdu).stamped for tpdu in group.tpdus())
-    conn.execute(_INSERT, (inbox_id << 8, *last.key, 0, marks, last.received_at))
+    conn.execute("DELETE FROM inbound_parts WHERE group_id = ?", (group.id,))
+    conn.execute("UPDATE inbound_groups SET inbox_id = ?, remembered = ? WHERE id = ?", (inbox_id, marks, group.id))
 
 
 def _is_remembered(conn: sqlite3.Connection, part: Part) -> bool:
@@ -184,7 +184,7 @@ def _is_remembered(conn: sqlite3.Connection, part: Part) -> bool:
     if moment_ms(part.tpdu.timestamp) is None:
         return False  # without a time it may as well be the next message of a sender that repeats itself
     rows = conn.execute(
-        f"SELECT pdu FROM inbound_parts WHERE {_KEY} AND id > 0 AND (id & 255) = 0"  # noqa: S608 - constants
+        f"SELECT remembered FROM inbound_groups WHERE {_KEY} AND remembered IS NOT NULL"  # noqa: S608 - constants
         " ORDER BY id DESC LIMIT ?",
         (*part.key, _REMEMBERED),
     )
@@ -194,36 +194,32 @@ def _is_remembered(conn: sqlite3.Connection, part: Part) -> bool:
 
 def _open_groups(conn: sqlite3.Connection, key: tuple[int, str, int, int]) -> list[_Group]:
     rows = conn.execute(
-        f"SELECT id, pdu, received_at FROM inbound_parts WHERE {_KEY} AND (id & 255) > 0 ORDER BY id",  # noqa: S608 - constants
+        f"SELECT id, inbox_id FROM inbound_groups WHERE {_KEY} AND remembered IS NULL ORDER BY id",  # noqa: S608 - constants
         key,
-    )
-    return [
-        _Group(number, {row[0] & 255: (row[1], row[2]) for row in members})
-        for number, members in groupby(rows, key=lambda row: int(row[0]) >> 8)
-    ]
+    ).fetchall()
+    groups = [_Group(group_id, inbox_id, _parts(conn, group_id)) for group_id, inbox_id in rows]
+    return [group for group in groups if group.parts]
 
 
-def _new_number(conn: sqlite3.Connection) -> int:
-    (lowest,) = conn.execute("SELECT min(id) FROM inbound_parts").fetchone()
-    return min((lowest or 0) >> 8, 0) - 1
-
-
-def _overdue(conn: sqlite3.Connection, now: int, most: int) -> list[int]:
+def _parts(conn: sqlite3.Connection, group_id: int) -> dict[int, tuple[str, int]]:
     rows = conn.execute(
-        "SELECT id >> 8 AS number FROM inbound_parts WHERE id < 0 GROUP BY number HAVING max(received_at) <= ?"
-        " ORDER BY number DESC LIMIT ?",
-        (now - SHOW_AFTER_MS, most),
+        "SELECT part, pdu, received_at FROM inbound_parts WHERE group_id = ? ORDER BY part", (group_id,)
     )
-    return [row[0] for row in rows]
+    return {number: (pdu, received_at) for number, pdu, received_at in rows}
 
 
-def _delete_group(conn: sqlite3.Connection, number: int) -> None:
-    conn.execute("DELETE FROM inbound_parts WHERE id BETWEEN ? AND ?", _span(number))
+def _overdue(conn: sqlite3.Connection, now: int, most: int) -> list[tuple[int, int, str]]:
+    """Return id, SIM and sender of groups that waited long enough, the longest wait first."""
+    return conn.execute(
+        "SELECT id, sim_id, sender FROM inbound_groups WHERE inbox_id IS NULL AND last_at <= ?"
+        " ORDER BY last_at, id LIMIT ?",
+        (now - SHOW_AFTER_MS, most),
+    ).fetchall()
 
 
-def _span(number: int) -> tuple[int, int]:
-    """Return the lowest and highest id of a group's rows."""
-    return number << 8, number << 8 | 255
+def _delete_group(conn: sqlite3.Connection, group_id: int) -> None:
+    """Delete a group and, by the schema, its parts."""
+    conn.execute("DELETE FROM inbound_groups WHERE id = ?", (group_id,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,18 +241,30 @@ def _digest(fields: Sequence[object]) -> str:
     return hashlib.sha256(repr(tuple(fields)).encode()).hexdigest()[:16]
 
 
-def _holds(group: _Group, number: int, content: _Content) -> bool:
-    row = group.rows.get(number)
+def _nearest_lacking(groups: Iterable[_Group], part: Part) -> _Group | None:
+    """Return the group that a part goes to: of those that lack it, the one stamped nearest, then the oldest."""
+    return min(
+        (group for group in groups if part.concat.sequence not in group.parts),
+        key=lambda group: (_apart_ms(group, part), group.since),
+        default=None,
+    )
+
+
+def _holds(group: _Group, part: Part) -> bool:
+    row = group.parts.get(part.concat.sequence)
     tpdu = None if row is None else read_part(row[0])
-    return tpdu is not None and _content(tpdu).body == content.body
+    return tpdu is not None and _content(tpdu).body == _content(part.tpdu).body
 
 
 def _apart_ms(group: _Group, part: Part) -> int:
-    """Return how far apart a part and a group are, by the service centre's clock when it stamped both."""
-    pdu, received_at = next(iter(group.rows.values()))
-    tpdu = read_part(pdu)
-    ours = None if tpdu is None else moment_ms(tpdu.timestamp)
+    """Return how far a part is from the nearest of a group, by the service centre's clock where it stamped both."""
     theirs = moment_ms(part.tpdu.timestamp)
-    if ours is None or theirs is None:
-        return abs(part.received_at - received_at)
-    return abs(theirs - ours)
+    return min(
+        abs(part.received_at - received_at) if ours is None or theirs is None else abs(theirs - ours)
+        for ours, received_at in ((_stamped_ms(pdu), received_at) for pdu, received_at in group.parts.values())
+    )
+
+
+def _stamped_ms(pdu: str) -> int | None:
+    tpdu = read_part(pdu)
+    return None if tpdu is None else moment_ms(tpdu.timestamp)

@@ -23,6 +23,8 @@ MAX_CHARACTERS = MAX_SEGMENTS * 153
 # Line feed, carriage return, tab and form feed have a meaning in a text; the other C0 and C1 controls only do harm.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+# ASCII characters that are one septet each in the default alphabet (3GPP TS 23.038 6.2.1), as many as one part holds.
+_PLAIN = re.compile("[\n\r !-Z_a-z]{1,160}")
 _SHOWN = 10
 
 
@@ -32,6 +34,8 @@ class TextProblem(ValueError):
 
 def measure(text: str, encoding: Encoding, max_segments: int = MAX_SEGMENTS) -> SegmentCount:
     """Return how the text would be sent; raises TextProblem for one that cannot be, or takes too many segments."""
+    if encoding is not Encoding.UCS2 and _PLAIN.fullmatch(text):  # most texts; what follows would find the same
+        return SegmentCount(Encoding.GSM7, 1, len(text), 160 - len(text))
     if not text:
         msg = "is empty: there is nothing to send"
         raise TextProblem(msg)

@@ -10,13 +10,13 @@ from modembank.at import AtCommand, command
 from modembank.modem.channel import AtChannel
 from modembank.modem.quirks import Quirks
 from modembank.modem.recovery import PowerSwitch, Rung
+from modembank.modem.timings import Timings
 from modembank.modem.troubles import ChannelError, PortLost, Trouble
 
 _log = structlog.get_logger()
 _RADIO_OFF = command("+CFUN", 0, timeout_s=30.0)
 _RADIO_ON = command("+CFUN", 1, timeout_s=30.0)
 _RESTART = command("+CFUN", 1, 1, timeout_s=15.0)
-_BLIND_S = 0.5
 MUTE = frozenset({Trouble.SILENT, Trouble.DEAF, Trouble.ECHO_ONLY, Trouble.WRITE_STUCK, Trouble.CONFUSED})
 """Troubles in which no answer is to be expected: commands are written blindly."""
 
@@ -24,9 +24,10 @@ MUTE = frozenset({Trouble.SILENT, Trouble.DEAF, Trouble.ECHO_ONLY, Trouble.WRITE
 class Climber:
     """Climbs rungs for one slot."""
 
-    def __init__(self, slot: str, power: PowerSwitch | None) -> None:
+    def __init__(self, slot: str, power: PowerSwitch | None, timings: Timings) -> None:
         """``power`` None: the rung of port power is never there."""
         self._slot = slot
+        self._timings = timings
         self._power = power
 
     async def climb(self, rung: Rung, trouble: Trouble, channel: AtChannel, quirks: Quirks) -> bool:
@@ -51,9 +52,11 @@ class Climber:
     async def _order(self, channel: AtChannel, orders: tuple[AtCommand, ...], trouble: Trouble) -> None:
         for order in orders:
             if trouble in MUTE:
-                await _blindly(channel, order)
+                await _blindly(channel, order, self._timings.blind_s)
             else:
                 await _tell(channel, order)
+            # It answers OK first and goes down later: a port opened afresh too early would still serve.
+            await asyncio.wait([channel.lost], timeout=self._timings.down_s)
 
 
 async def _tell(channel: AtChannel, order: AtCommand) -> bool:
@@ -64,12 +67,12 @@ async def _tell(channel: AtChannel, order: AtCommand) -> bool:
         return False
 
 
-async def _blindly(channel: AtChannel, order: AtCommand) -> None:
+async def _blindly(channel: AtChannel, order: AtCommand, pause_s: float) -> None:
     try:
         # ESC first: at a forgotten prompt the order would become message text. Never Ctrl-Z, which would send it.
         channel.write(b"\x1b\r")
-        await asyncio.wait([channel.lost], timeout=_BLIND_S)
+        await asyncio.wait([channel.lost], timeout=pause_s)
         channel.write(order.text.encode("ascii") + b"\r")
-        await asyncio.wait([channel.lost], timeout=_BLIND_S)
+        await asyncio.wait([channel.lost], timeout=pause_s)
     except PortLost:
         return

@@ -80,7 +80,7 @@ class Modem:
         self.transcript = Transcript(self._now_ms)
         self.machine = StateMachine(host.state_changed)
         self.recovery = Recovery(settings.timings.settled_s)
-        self._climber = Climber(settings.slot, settings.power)
+        self._climber = Climber(settings.slot, settings.power, settings.timings)
         self._channel: AtChannel | None = None
         self._serving: Serving | None = None
         self._sms_ready = asyncio.Event()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from modembank.at import AtCommand, AtResult, FinalStatus, command, parse_cmgl, parse_cmgr, parse_cpms
+from modembank.at import AtCommand, AtResult, FinalStatus, command, parse_cmgl, parse_cmgr, parse_cpms, pdu_fits
 from modembank.modem.capabilities import Capabilities, Feature
 from modembank.modem.channel import AtChannel
 from modembank.modem.inbound import InboundSink
@@ -21,6 +21,8 @@ WARN_AT = 0.7
 _RECEIVED = frozenset({0, 1, None})
 """Unread and read; 2 and 3 are somebody's drafts (3GPP TS 27.005 3.1)."""
 _ONE_BY_ONE_LIMIT = 512
+_READINGS = 4
+"""Of one slot whose PDU does not have the length that its header declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Reader:
             entry = parse_cmgl(header)
             if entry is None or entry.index is None or entry.stat not in _RECEIVED:
                 continue
-            if pdu:
+            if pdu_fits(pdu, entry.length):
                 await self._keep(memory, entry.index, pdu)
                 taken += 1
             else:
@@ -104,14 +106,22 @@ class Reader:
         return taken
 
     async def _fetch_selected(self, memory: str, index: int) -> bool:
-        result = await self._ask(command("+CMGR", index, prefix=("+CMGR:",), follows=True, timeout_s=10.0))
-        if result is None or not result.ok or len(result.lines) < 2 or not result.lines[1]:
-            return False
-        entry = parse_cmgr(result.lines[0])
-        if entry is not None and entry.stat not in _RECEIVED:
-            return False
-        await self._keep(memory, index, result.lines[1])
-        return True
+        order = command("+CMGR", index, prefix=("+CMGR:",), follows=True, timeout_s=10.0)
+        before = ""
+        for _ in range(_READINGS):
+            result = await self._ask(order)
+            if result is None or not result.ok or len(result.lines) < 2 or not result.lines[1]:
+                return False
+            entry, pdu = parse_cmgr(result.lines[0]), result.lines[1]
+            if entry is not None and entry.stat not in _RECEIVED:
+                return False
+            # What was broken on the line reads differently the next time; what lies there so reads the same.
+            if pdu_fits(pdu, entry.length if entry is not None else None) or pdu == before:
+                await self._keep(memory, index, pdu)
+                return True
+            before = pdu
+        _log.warning("slot_unreadable", modem=self._standing.slot, memory=memory, index=index)
+        return False
 
     async def _keep(self, memory: str, index: int, pdu: str) -> None:
         ledger_id = await self._sink.store(self._standing.stored(pdu, memory, index))

@@ -45,8 +45,9 @@ class Receiving:
         self._acknowledges = capabilities.service == 1 and quirks.acknowledge is not Acknowledge.NEVER
         self._form = quirks.acknowledge
         self._direct: deque[RawInbound] = deque(maxlen=_MOST_WAITING)
-        self._places: dict[tuple[str, int], None] = {}
-        self._sweeps: dict[str, None] = dict.fromkeys(capabilities.memories)
+        self._places: dict[tuple[str, int], int] = {}
+        """What is to be read, with how often it was announced: a slot may be filled again before it is off the list."""
+        self._sweeps: dict[str, int] = dict.fromkeys(capabilities.memories, 1)
         self._wake = asyncio.Event()
         self._wake.set()
         self.reader = Reader(channel, capabilities, standing, sink)
@@ -71,7 +72,8 @@ class Receiving:
 
     def sweep_soon(self) -> None:
         """Look through all memories as soon as sending leaves room."""
-        self._sweeps.update(dict.fromkeys(self._capabilities.memories))
+        for memory in self._capabilities.memories:
+            self._sweeps[memory] = self._sweeps.get(memory, 0) + 1
         self._wake.set()
 
     async def run(self) -> None:
@@ -124,18 +126,20 @@ class Receiving:
         self._wake.clear()
 
     async def _next(self) -> None:
-        """Do one thing, and take it off its list only when it is done."""
+        """Do one thing, and take it off its list only when it is done and was not announced again meanwhile."""
         if self._direct:
             await self._store_direct()
             await self._acknowledge()
         elif self._places:
-            memory, index = next(iter(self._places))
-            await self._read_place(memory, index)
-            self._places.pop((memory, index), None)
+            place, announced = next(iter(self._places.items()))
+            await self._read_place(*place)
+            if self._places.get(place) == announced:
+                del self._places[place]
         else:
-            memory = next(iter(self._sweeps))
+            memory, asked = next(iter(self._sweeps.items()))
             self.received += await self.reader.sweep(memory)
-            self._sweeps.pop(memory, None)
+            if self._sweeps.get(memory) == asked:
+                del self._sweeps[memory]
 
     async def _read_place(self, memory: str, index: int) -> None:
         if await self.reader.fetch(memory, index):
@@ -151,9 +155,10 @@ class Receiving:
             return
         real = self._quirks.report_memory
         if urc.kind is UrcKind.CDSI and real in self._capabilities.memories and real is not None:
-            self._sweeps[real] = None
+            self._sweeps[real] = self._sweeps.get(real, 0) + 1
         elif len(self._places) < _MOST_WAITING:
-            self._places[(place.memory, place.index)] = None
+            key = place.memory, place.index
+            self._places[key] = self._places.get(key, 0) + 1
         else:
             self.sweep_soon()
 

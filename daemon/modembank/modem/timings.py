@@ -49,6 +49,10 @@ class Timings:
     reopen_most_s: float = 30.0
     restart_s: float = 60.0
     """How long a restarting modem may take until it is back; looked for all the while."""
+    down_s: float = 5.0
+    """How long a modem that was told to restart may still answer before it goes down; nothing is sent meanwhile."""
+    blind_s: float = 0.5
+    """After each order that is written to a modem from which no answer is expected."""
     settled_s: float = 600.0
     """A modem well for this long starts the recovery ladder from its first rung again."""
     quarantine_s: float = 600.0

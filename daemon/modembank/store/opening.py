@@ -32,6 +32,7 @@ _WAL_KEPT_OCTETS = 32 << 20
 _HIGHEST = (
     "SELECT max(id) FROM messages",
     "SELECT max(id) FROM inbox",
+    "SELECT max(id) FROM inbound_pdus",
     "SELECT max(batch_id) FROM messages WHERE batch_id IS NOT NULL",
 )
 _log = structlog.get_logger()

@@ -1,6 +1,6 @@
 """Parts into one message again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -11,6 +11,7 @@ from modembank.tpdu.tables import Language
 from modembank.tpdu.user_data import UserData
 
 GAP_MARK: Final = "[…]"
+_LOST: Final = "\ufffd".encode("utf-16-be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class _Run:
 def join_parts(parts: Sequence[UserData]) -> JoinedText:
     """Join the parts of one message, in any order; a part that came twice counts once, the first one wins.
 
-    Septets and octets are joined before decoding, so that an escape or surrogate pair which the sender cut heals. Parts
-    without a place in a sequence are joined in the order given.
+    Septets and octets are joined before decoding, so that an escape, a surrogate pair or a UCS-2 character which the
+    sender cut heals. Half a character that no cut explains is one U+FFFD, and what follows it is read as if nothing
+    had happened. Parts without a place in a sequence are joined in the order given.
     """
     numbered = {part.concat.sequence: part for part in reversed(parts) if part.concat is not None}
     if not numbered:
@@ -58,13 +60,33 @@ def _decode(slots: Sequence[UserData | None], missing: tuple[int, ...]) -> Joine
         if run is None:
             pieces.append(GAP_MARK)
             continue
-        payload = b"".join(part.payload for part in members if part is not None)
+        payloads = [part.payload for part in members if part is not None]
         pieces.append(
-            payload.decode("utf-16-be", "replace")
+            _whole_characters(payloads).decode("utf-16-be", "replace")
             if run.alphabet is Alphabet.UCS2
-            else decode_septets(payload, run.locking, run.single)
+            else decode_septets(b"".join(payloads), run.locking, run.single)
         )
     return JoinedText("".join(pieces), None, missing)
+
+
+def _whole_characters(payloads: Iterable[bytes]) -> bytes:
+    """Join UCS-2 payloads; an odd one must not shift all that comes after it by half a character.
+
+    A sender that cuts characters cuts all parts at one size (133 octets beside a 7-octet header, 3GPP TS 23.040
+    9.2.3.24.8), so that an odd part is continued by an odd one. Before an even part, or at the end, the odd octet is
+    damage: it stands for one lost character.
+    """
+    whole = bytearray()
+    half = False
+    for payload in payloads:
+        odd = len(payload) % 2 == 1
+        if half and not odd:
+            whole[-1:] = _LOST
+        half = odd and not half
+        whole += payload
+    if half:
+        whole[-1:] = _LOST
+    return bytes(whole)
 
 
 def _coding(part: UserData | None) -> _Run | None:

@@ -7,7 +7,16 @@ import pytest
 
 from fakes.inbounds import SENDER, START, deliver, long_message, split
 from fakes.outboxes import HOUR
-from modembank.messages.reassembly import KEEP_MS, MOST_GROUPS, NEAR_MS, SHOW_AFTER_MS, TOGETHER_MS
+from modembank.messages.reassembly import (
+    KEEP_MS,
+    MOST_GROUPS,
+    SHOW_AFTER_MS,
+    TOGETHER_MS,
+    forget_groups,
+    has_overdue,
+    show_overdue,
+    stale_groups,
+)
 from modembank.tpdu import Alphabet, Concat, Ports, Timestamp, Udh, UserData
 
 TEXT = "0123456789abcdefghijABCDEFGHIJ"
@@ -17,11 +26,13 @@ SECOND = 1000
 
 
 async def waiting(box) -> int:
-    return (await box.real_store.fetch_one("SELECT count(*) FROM inbound_parts WHERE id < 0"))[0]
+    """How many parts are here of messages that are not in the inbox."""
+    sql = "SELECT count(*) FROM inbound_parts JOIN inbound_groups ON id = group_id WHERE inbox_id IS NULL"
+    return (await box.real_store.fetch_one(sql))[0]
 
 
 async def kept(box) -> int:
-    return (await box.real_store.fetch_one("SELECT count(*) FROM inbound_parts WHERE part > 0"))[0]
+    return await box.count("inbound_parts")
 
 
 async def missing(box) -> list[tuple[str, str]]:
@@ -199,12 +210,26 @@ async def test_parts_that_waited_in_the_network_for_a_day_belong_together(box):
 
 async def test_of_two_that_lack_the_part_the_one_of_its_time_gets_it(box):
     await box.receive(long_message(TEXT[:20], 0)[0])
-    box.clock.turn(NEAR_MS + 60 * SECOND)
+    box.clock.turn(11 * 60 * SECOND)
     later = long_message(OTHER[:20], 0, at=box.clock.now_ms)
     for part in later:
         await box.receive(part)
     assert await box.texts() == [OTHER[:20]]
     assert await waiting(box) == 1
+
+
+@pytest.mark.parametrize("lost", [2, 3])
+async def test_a_lost_part_never_takes_the_next_message_s(box, lost):
+    """A sender with one reference for all, a message a minute: what follows goes on with what came seconds before."""
+
+    def cut(text, at):
+        return [deliver(text[n * 5 :][:5], concat=Concat(0, 3, n + 1), at=at + 3 * n * SECOND) for n in range(3)]
+
+    first, then = cut("first message..", START), cut("second message.", START + 60 * SECOND)
+    for part in [*(part for number, part in enumerate(first, 1) if number != lost), *then]:
+        await box.receive(part)
+    assert await waiting(box) == 2
+    assert await box.texts() == ["second message."]
 
 
 async def test_a_flood_under_one_key_is_bounded(box):
@@ -279,7 +304,7 @@ async def test_after_the_longer_limit_a_late_part_is_a_message_of_its_own(box):
     await box.receiving.sweep()
     box.clock.turn(KEEP_MS)
     await box.receiving.sweep()
-    assert await box.count("inbound_parts") == 0
+    assert [await box.count(table) for table in ("inbound_groups", "inbound_parts")] == [0, 0]
     await box.receive(parts[1])
     box.clock.turn(SHOW_AFTER_MS)
     await box.receiving.sweep()
@@ -292,10 +317,10 @@ async def test_the_memory_of_complete_messages_is_swept(box):
     box.clock.turn(KEEP_MS)
     await box.receiving.sweep()
     await box.real_store.flush()
-    assert await box.count("inbound_parts") == 1
+    assert await box.count("inbound_groups") == 1
     box.clock.turn(1)
     await box.receiving.sweep()
-    assert await box.count("inbound_parts") == 0
+    assert await box.count("inbound_groups") == 0
 
 
 async def test_many_incomplete_messages_are_shown_in_bounded_steps(box):
@@ -314,15 +339,66 @@ async def test_parts_survive_a_restart(box):
     assert await box.texts() == [TEXT]
 
 
+@pytest.mark.parametrize("last", [1, 2])
+async def test_what_was_deleted_from_the_inbox_does_not_come_back(box, last):
+    parts = long_message(TEXT)
+    await box.receive(parts[0])
+    box.clock.turn(SHOW_AFTER_MS)
+    await box.receiving.sweep()
+    await box.real_store.write(lambda conn: conn.execute("DELETE FROM inbox").rowcount)
+    for part in parts[1 : last + 1]:
+        await box.receive(part)
+    assert await box.texts() == []
+    assert await kept(box) == (2 if last == 1 else 0)
+    assert await box.count("inbound_groups") == (1 if last == 1 else 0)
+
+
+async def test_a_group_without_parts_harms_nothing(box):
+    """Nothing makes one, but a row alone must not stop a sweep, nor its parts."""
+    parts = long_message(TEXT[:20])
+    await box.receive(parts[0])
+    await box.real_store.write(lambda conn: conn.execute("DELETE FROM inbound_parts").rowcount)
+    for part in parts:
+        await box.receive(part)
+    assert await box.texts() == [TEXT[:20]]
+    box.clock.turn(SHOW_AFTER_MS)
+    assert await box.receiving.sweep() == 0
+    assert await waiting(box) == 0
+    assert await box.rows("text") == [(TEXT[:20],)]
+
+
+async def test_no_look_at_the_groups_reads_all_of_them(box):
+    """However many messages are remembered, a part costs the same."""
+    seen = []
+    await box.real_store.write(lambda conn: conn.set_trace_callback(seen.append))
+    parts = long_message(TEXT)
+    for part in (parts[0], parts[2]):
+        await box.receive(part)
+
+    def sweep(conn):
+        later = box.clock.now_ms + SHOW_AFTER_MS
+        assert has_overdue(conn, later)
+        assert len(show_overdue(conn, box.real_store.ids.take, later)) == 1
+        forget_groups(conn, stale_groups(conn, later + KEEP_MS), later)
+
+    await box.real_store.write(sweep)
+    await box.receive(parts[1])
+    await box.real_store.write(lambda conn: conn.set_trace_callback(None))
+    asked = {sql for sql in seen if "inbound_groups" in sql or "inbound_parts" in sql}
+    assert len(asked) > 10
+    for sql in asked:
+        plan = await box.real_store.fetch_all(f"EXPLAIN QUERY PLAN {sql}")
+        steps = [row[3] for row in plan]
+        assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], (sql, steps)
+
+
 async def test_a_part_that_cannot_be_read_any_more_is_skipped(box):
     """A row that another release, or a disk, left behind must not stop the sweep."""
     parts = long_message(TEXT)
     for part in parts[:2]:
         await box.receive(part)
     await box.receive(deliver("lost", concat=Concat(77, 2, 1)))
-    await box.real_store.write(
-        lambda conn: conn.execute("UPDATE inbound_parts SET pdu = 'zz' WHERE reference = 77 OR part = 1")
-    )
+    await box.real_store.write(lambda conn: conn.execute("UPDATE inbound_parts SET pdu = 'zz' WHERE part = 1"))
     box.clock.turn(SHOW_AFTER_MS)
     await box.receiving.sweep()
     assert await missing(box) == [("[…]abcdefghij[…]", "[1,3]")]

@@ -1,4 +1,5 @@
--- Times are unix milliseconds. Row ids of messages, inbox and batches come from one sequence (epoch << 40 | n).
+-- Times are unix milliseconds. Row ids of messages, batches, inbox and inbound_pdus come from one sequence
+-- (epoch << 40 | n).
 
 CREATE TABLE box (
   name  TEXT PRIMARY KEY,
@@ -170,18 +171,31 @@ CREATE TABLE inbound_pdus (
 );
 CREATE INDEX inbound_pdus_undeleted ON inbound_pdus (sim_id, fingerprint) WHERE deleted_at IS NULL;
 
--- Parts of long messages that wait for the others.
-CREATE TABLE inbound_parts (
-  id          INTEGER PRIMARY KEY,
-  sim_id      INTEGER NOT NULL,
-  sender      TEXT NOT NULL,
-  reference   INTEGER NOT NULL,              -- 16-bit references are stored plus 65536
-  total       INTEGER NOT NULL,
-  part        INTEGER NOT NULL,
-  pdu         TEXT NOT NULL,
-  received_at INTEGER NOT NULL
+-- Long messages of which parts came. One waits (inbox_id NULL), is shown incomplete, or is complete and remembered for a
+-- while, so that a part which the network repeats is known.
+CREATE TABLE inbound_groups (
+  id         INTEGER PRIMARY KEY,            -- in the order in which they were begun
+  sim_id     INTEGER NOT NULL,
+  sender     TEXT NOT NULL,
+  reference  INTEGER NOT NULL,               -- 16-bit references are stored plus 65536
+  total      INTEGER NOT NULL,
+  inbox_id   INTEGER,                        -- the message as which it is shown
+  last_at    INTEGER NOT NULL,               -- when its latest part came
+  remembered TEXT                            -- once complete: digests of its parts, with spaces between
 );
-CREATE INDEX inbound_parts_group ON inbound_parts (sim_id, sender, reference, total);
+CREATE INDEX inbound_groups_open ON inbound_groups (sim_id, sender, reference, total) WHERE remembered IS NULL;
+CREATE INDEX inbound_groups_complete ON inbound_groups (sim_id, sender, reference, total) WHERE remembered IS NOT NULL;
+CREATE INDEX inbound_groups_waiting ON inbound_groups (last_at) WHERE inbox_id IS NULL;
+CREATE INDEX inbound_groups_shown ON inbound_groups (last_at) WHERE inbox_id IS NOT NULL;
+
+-- The parts of a group, until it is complete.
+CREATE TABLE inbound_parts (
+  group_id    INTEGER NOT NULL REFERENCES inbound_groups (id) ON DELETE CASCADE,
+  part        INTEGER NOT NULL,              -- from 1
+  pdu         TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  PRIMARY KEY (group_id, part)
+) WITHOUT ROWID;
 
 CREATE TABLE inbox (
   id          INTEGER PRIMARY KEY,

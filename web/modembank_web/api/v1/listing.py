@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
 DEFAULT_LIMIT = 50
 
 

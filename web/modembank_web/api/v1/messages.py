@@ -68,7 +68,10 @@ class MessagesQuery(msgspec.Struct, frozen=True):
 
 
 class MessagesPage(msgspec.Struct, frozen=True):
-    """A page of messages, newest first; ``next`` is the address of the next page, or null at the end."""
+    """A page of messages, newest first.
+
+    ``next`` is the address of the next page, or null at the end; a short or empty page can have one too.
+    """
 
     items: Sequence[MessageView]
     next: str | None
@@ -207,8 +210,9 @@ OPERATIONS = (
         tag="Messages",
         summary="List outbound messages",
         description=(
-            "Newest first. A sender's key sees its own messages, an admin's all. Follow `next` for more; the order "
-            "stays stable while new messages arrive."
+            "Newest first. A sender's key sees its own messages, an admin's all. Follow `next` for more until it "
+            "is null: a page of rare messages can be short or even empty and still have a `next`. The order stays "
+            "stable while new messages arrive."
         ),
         run=list_messages,
         needs=(Scope.MESSAGES_READ,),
