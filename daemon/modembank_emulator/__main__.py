@@ -46,16 +46,23 @@ async def _serve(options: argparse.Namespace) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="modembank_emulator", description=__doc__)
-    parser.add_argument("--modems", type=int, default=8, help="number of modems (default 8)")
+    parser.add_argument("--modems", type=_positive, default=8, help="number of modems (default 8)")
     parser.add_argument("--link-dir", type=Path, help="folder for the links modem-00, modem-01, ...")
     parser.add_argument("--dialect", choices=["mixed", *DIALECTS], default="mixed")
     parser.add_argument(
         "--latency", type=LatencyModel.parse, default=LatencyModel(), help="zero, lte, gsm, fixed:S, ..."
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sim-slots", type=int, default=20, help="messages a SIM holds (default 20)")
+    parser.add_argument("--sim-slots", type=_positive, default=20, help="messages a SIM holds (default 20)")
     parser.add_argument("--control", type=Path, help="unix socket for the control protocol")
     return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -34,7 +35,8 @@ class ControlClient:
     async def __aexit__(self, *_: object) -> None:
         if self._writer is not None:
             self._writer.close()
-            await self._writer.wait_closed()
+            with contextlib.suppress(ConnectionError):  # the bank may be gone first
+                await self._writer.wait_closed()
 
     async def request(self, op: str, **details: Any) -> Any:
         """Send one request and return its value; ControlError when refused, ConnectionError when the bank is gone."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
+from modembank_emulator.at_line import AtError
 from modembank_emulator.bank import Bank, describe
 from modembank_emulator.faults import FLOOD, NULS, URC_NOISE
 from modembank_emulator.modem import EmulatedModem
@@ -48,7 +49,7 @@ class ControlServer:
             while line := await reader.readline():
                 writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
                 await writer.drain()
-        except (ConnectionError, asyncio.LimitOverrunError):
+        except (ConnectionError, ValueError):  # ValueError: a line beyond the limit
             pass
         finally:
             self._writers.discard(writer)
@@ -59,7 +60,7 @@ class ControlServer:
             request = json.loads(line)
             value = VERBS[request.pop("op")](self._bank, request)
             return {"ok": True, "value": await value if isinstance(value, Awaitable) else value}
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, AtError) as error:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
 
 
@@ -144,19 +145,19 @@ def _noise(modem: EmulatedModem, request: Request) -> None:
     """Noise with a chance per byte; `what`: urc, bytes, nuls, flood, or hex."""
     named = {"urc": URC_NOISE, "bytes": (), "nuls": (NULS,), "flood": (FLOOD,)}
     what = request.get("what", "urc")
-    modem.faults.noise(request["chance"], *(named[what] if what in named else (bytes.fromhex(what),)))
+    modem.faults.noise(float(request["chance"]), *(named[what] if what in named else (bytes.fromhex(what),)))
 
 
 STANDING: dict[str, Callable[[EmulatedModem, Request], None]] = {
     "clear": lambda modem, _: modem.heal(),
     "mute": lambda modem, request: modem.faults.hang(urcs=request.get("urcs", False)),
     "noise": _noise,
-    "pace": lambda modem, request: modem.terminal.pace(request["size"], request["interval"]),
+    "pace": lambda modem, request: modem.terminal.pace(int(request["size"]), float(request["interval"])),
     "stop_reading": lambda modem, _: modem.terminal.pause_reading(),
     "resume_reading": lambda modem, _: modem.terminal.resume_reading(),
     "reset": lambda modem, request: modem.reset(reenumerate=request.get("reenumerate")),
     "registration": lambda modem, request: modem.radio.set_verdict(request["stat"]),
-    "remove_sim": lambda modem, request: modem.remove_sim(request.get("code", 10)),
+    "remove_sim": lambda modem, request: modem.remove_sim(int(request.get("code", 10))),
     "pin": lambda modem, request: modem.require_pin(request["pin"]),
     "credit": lambda modem, request: setattr(modem.card(), "credit", request["credit"]),
     "smsc": lambda modem, request: setattr(modem.card(), "smsc", request["smsc"]),

@@ -98,7 +98,12 @@ class EmulatedModem:
         self._boot_later()
 
     def reset(self, *, reenumerate: bool | None = None) -> None:
-        """Boot again: settings and hangs are gone; with `reenumerate` the pty goes too (default: as the model does)."""
+        """Boot again: settings and hangs are gone; with `reenumerate` the pty goes too (default: as the model does).
+
+        A modem that is not plugged in stays as it is.
+        """
+        if not self.plugged:
+            return
         self.power_off()
         if self.caps.reset_reenumerates if reenumerate is None else reenumerate:
             self.terminal.close()
@@ -106,6 +111,8 @@ class EmulatedModem:
 
     def reset_soon(self) -> None:
         """Reset once the answer to the command that asks for it has had time to arrive."""
+        if self._boot_timer is not None:
+            self._boot_timer.cancel()  # a boot not yet complete, which must not complete after the reset
         self._boot_timer = self.world.schedule.after(_RESET_DELAY_S, self.reset)
 
     async def wait_running(self) -> None:
@@ -117,7 +124,7 @@ class EmulatedModem:
         if card.modem is not None:
             card.modem.remove_sim()
         if self.sim is not None:
-            self.sim.modem = None
+            self.remove_sim()
         self.sim, self.sim_error = card, None
         card.modem = self
         if self.running:
@@ -140,10 +147,11 @@ class EmulatedModem:
         self.radio.update()
 
     def heal(self) -> None:
-        """End every fault of the command interface and of the line."""
+        """End every fault of the command interface and of the line; what came meanwhile is delivered."""
         self.faults.clear()
         self.terminal.pace(0, 0)
         self.terminal.resume_reading()
+        self.reception.make_room()
 
     def card(self) -> SimCard:
         """The card, locked or not; CmeError when there is none or it fails."""

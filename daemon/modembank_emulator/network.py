@@ -145,13 +145,25 @@ class Network:
                 modem.radio.set_coverage(up)
 
     def offer(self, card: SimCard, item: Inbound) -> None:
-        """Try to hand an item to the modem that holds the SIM; what it cannot take waits here."""
-        if not self._hand_over(card, item):
+        """Hand an item to the modem that holds the SIM, behind what waits; what it cannot take waits here."""
+        if card.queue_of(item.kind):
+            self.hold(card, item)
+            self.flush(card)
+        elif not self._hand_over(card, item):
             self.hold(card, item)
 
-    def hold(self, card: SimCard, item: Inbound) -> None:
-        """Keep an item until the SIM can take it or its validity ends."""
-        card.queue_of(item.kind).append(item)
+    def take_back(self, card: SimCard, item: Inbound) -> None:
+        """The modem gives back an item that its host did not acknowledge: it is the next one again."""
+        self.hold(card, item, first=True)
+        self.flush(card)
+
+    def hold(self, card: SimCard, item: Inbound, *, first: bool = False) -> None:
+        """Keep an item until the SIM can take it or its validity ends; `first` when it was handed over once."""
+        queue = card.queue_of(item.kind)
+        if first:
+            queue.appendleft(item)
+        else:
+            queue.append(item)
         if item.expires is not None:
             remaining = max(0.001, item.expires - self.schedule.now())
             self.schedule.after(remaining, partial(self._expire_waiting, card, item))

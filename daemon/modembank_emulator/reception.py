@@ -60,7 +60,7 @@ class Reception:
         if positive:
             modem.world.network.received(modem.sim, item, "direct")
         else:
-            modem.world.network.hold(modem.sim, item)
+            modem.world.network.hold(modem.sim, item, first=True)
             return
         self.make_room()
 
@@ -85,7 +85,7 @@ class Reception:
         self._buffered.clear()
         self._told_full = False
         if item is not None and self._modem.sim is not None:
-            self._modem.world.network.hold(self._modem.sim, item)
+            self._modem.world.network.hold(self._modem.sim, item, first=True)
 
     def _report(self, card: SimCard, item: Inbound, *, now: bool) -> bool:
         modem = self._modem
@@ -123,7 +123,7 @@ class Reception:
         mode, _, bm, _, bfr = self._modem.settings.cnmi
         self._modem.settings.cnmi = (mode, 0, bm, 0, bfr)
         if item is not None and card is not None:
-            self._modem.world.network.offer(card, item)
+            self._modem.world.network.take_back(card, item)
 
     def _store(self, store: MessageStore, item: Inbound) -> int | None:
         place = store.put(StoredMessage(0, item.pdu_hex, item.length))

@@ -13,6 +13,7 @@ from modembank.clock import SystemClock
 from modembank.config import load_config
 from modembank.store import Store
 from modembankd.compose import DATABASE
+from modembankd.data_folder import make_data_folder
 from modembankd.options import config_option, run_async
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ def apikey_add(user_name: str, scopes: tuple[str, ...], label: str, config_path:
 def _with_accounts(config_path: Path, work: Callable[[Accounts], Awaitable[T]]) -> T:
     data_dir = Path(load_config(config_path).box.data_dir)
 
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_folder(data_dir)
 
     async def opened() -> T:
         store = await Store.open(data_dir / DATABASE, beside=True)

@@ -18,6 +18,7 @@ from modembank.config import Config
 from modembank.supervision import Supervisor
 from modembank_web import WebServer, create_app, serve
 from modembankd.compose import Box, assemble
+from modembankd.data_folder import make_data_folder
 from modembankd.heartbeat import beat
 from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
@@ -56,7 +57,7 @@ class Daemon:
 
     async def start(self) -> None:
         """Recover, open the bank, begin to send, and answer; raises ModembankError with nothing left running."""
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        make_data_folder(self._data_dir)
         self._box = box = await assemble(self._config, self._clock, self._options)
         app = box.app
         async with AsyncExitStack() as undo:

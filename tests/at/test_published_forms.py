@@ -141,8 +141,7 @@ PHONE = ("SM", "ME", "SM_P", "ME_P", "MT")
     [
         ('+CPMS: ("SM","ME"),("SM","ME"),("SM","ME")', (("SM", "ME"),) * 3),  # Brovi E3372-325
         (
-            '+CPMS: ("SM", "ME", "SM_P", "ME_P", "MT"), ("SM", "ME", "SM_P", "ME_P", "MT"),'
-            ' ("SM", "ME", "SM_P", "ME_P", "MT")',
+            "+CPMS: " + ", ".join(['("SM", "ME", "SM_P", "ME_P", "MT")'] * 3),
             (PHONE,) * 3,
         ),  # Alcatel S320
         ('+CPMS: "SM","SM","SM"', (("SM",),) * 3),  # iWow

@@ -1,15 +1,16 @@
 """How fast messages are accepted durably, against an empty handler of the same framework and server.
 
 Run it by hand: ``python tests/bench/bench_accepts.py``. It starts one server process for each (uvicorn with uvloop and
-httptools). In alternating rounds 64 keep-alive connections of a client process load them with the same requests, each to
-another recipient. The empty one is an ordinary Litestar handler that reads the body and answers 202 with a little JSON.
-Prints rates, processor time of servers and client, and the ratio. About 25 seconds.
+httptools). In alternating rounds 64 keep-alive connections of a client process load them with the same requests, to
+ever other recipients. The empty one is an ordinary Litestar handler that reads the body and answers 202 with a little
+JSON. Prints rates, processor time of servers and client, and the ratio. About 25 seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import os
 import select
@@ -21,6 +22,9 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from processes import end
+from report import Report, verdict
 
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1]))  # tests/, for fakes
@@ -142,27 +146,25 @@ def measure(process: subprocess.Popen[str], port: int, key: str) -> tuple[float,
 
 def compare() -> None:
     """Load both in turns and print the comparison."""
-    servers = {"empty handler": start("empty"), "durable accept": start("box")}
-    rates: dict[str, list[float]] = {name: [] for name in servers}
+    report = Report(f"durable accepts, {CLIENTS} clients")
+    servers: dict[str, tuple[subprocess.Popen[str], int, str]] = {}
+    rates: dict[str, list[float]] = {"empty handler": [], "durable accept": []}
     try:
+        servers |= {"empty handler": start("empty")}
+        servers |= {"durable accept": start("box")}
         for turn in range(1, ROUNDS + 1):
             for name, server in servers.items():
                 rate, server_us, client_us = measure(*server)
                 rates[name].append(rate)
-                print(
-                    f"round {turn}  {name:15} {rate:8.0f} /s   processor: "
-                    f"server {server_us:5.1f} us each, client {client_us:4.1f} us",
-                    flush=True,
-                )
+                cost = f"us of CPU each: server {server_us:.0f}, client {client_us:.0f}"
+                report.row(f"round {turn}: {name}, per s", f"{rate:.0f}", cost)
     finally:
         for process, _, _ in servers.values():
-            process.terminate()
-            process.wait(10)
+            end(process)
     empty, accepts = (statistics.median(found) for found in rates.values())
     ratio = statistics.median(a / e for e, a in zip(*rates.values(), strict=True))
-    print(
-        f"{CLIENTS} clients: {accepts:.0f} durable accepts/s, an empty handler {empty:.0f}/s, median ratio {ratio:.0%}"
-    )
+    report.row("median per s: empty handler, durable accept", f"{empty:.0f}, {accepts:.0f}")
+    report.row("median ratio", f"{ratio:.0%}", verdict(ratio >= 0.7, ">= 70 %"))
 
 
 def _processor_s(pid: int) -> float:
@@ -187,7 +189,7 @@ def main() -> None:
 
         quiet = structlog.make_filtering_bound_logger(20)
         structlog.configure(wrapper_class=quiet, cache_logger_on_first_use=True)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve_empty() if given.mode == "empty" else serve_box())
 
 

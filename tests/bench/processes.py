@@ -14,6 +14,7 @@ import httpx
 
 BIN = Path(sys.executable).parent
 HERE = Path(__file__).resolve().parent
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # unwinds, so that what was started is ended
 
 
 def cpu_s(pid: int) -> float:

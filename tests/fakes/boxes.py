@@ -1,7 +1,7 @@
 """A whole box for tests: the real daemon over real HTTP, on an emulated bank behind real pseudo-terminals."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ from modembank.modem import Timings
 from modembank.port import open_port
 from modembank_emulator import Bank as EmulatedBank
 from modembank_emulator import BankConfig as EmulatedBankConfig
+from modembankd import compose
 from modembankd.daemon import Daemon
 
 NO_LIMITS = LimitsConfig(min_interval_s=0, per_minute=0, per_hour=0, per_day=0, per_month=0)
@@ -159,6 +160,17 @@ def config_for(
     )
 
 
+@contextmanager
+def _quick_commits():
+    """What is written later is written sooner than on an SD card, since a test waits for it."""
+    usual = compose.SOON_S, compose.LAZY_S
+    compose.SOON_S, compose.LAZY_S = 0.02, 0.1
+    try:
+        yield
+    finally:
+        compose.SOON_S, compose.LAZY_S = usual
+
+
 @asynccontextmanager
 async def running(
     bank: EmulatedBank, data_dir: Path, *, timings: Timings | None = None, wait=True, clock=None, opener=open_port,
@@ -168,7 +180,8 @@ async def running(
     clock = clock or TurnedClock()
     options = BankOptions(timings=timings or Timings(), opener=opener, state_dir=data_dir, stagger_s=0.0)
     daemon = Daemon(config_for(bank, data_dir, **config), options, clock)
-    await daemon.start()
+    with _quick_commits():
+        await daemon.start()
     try:
         names = [user.name for user in await daemon.box.app.accounts.users(LOCAL_ADMIN)]
         if "tester" not in names:

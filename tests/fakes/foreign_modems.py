@@ -19,7 +19,10 @@ _NUMERIC = {"OK": "0", "ERROR": "4"}
 
 @dataclass(frozen=True)
 class Manners:
-    """How one modem differs. ``answers``: command line to its lines, the final result last."""
+    """How one modem differs. ``answers``: command line to its lines, the final result last.
+
+    A list of answers is given one after the other, the last one for ever; an empty answer is silence.
+    """
 
     eol: str = "\r\n"
     echo: bool = True
@@ -29,7 +32,7 @@ class Manners:
     """Takes neither ATE0 nor ATV1."""
     lacks: frozenset[str] = frozenset()
     """Commands answered ERROR."""
-    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    answers: Mapping[str, tuple[str, ...] | list[tuple[str, ...]]] = field(default_factory=dict)
     memory: str = "SM"
     imei: str = "356938035643809"
     iccid: str = "8944500001020304056"
@@ -121,7 +124,7 @@ class ForeignModem:
         self.heard.append(line)
         name = line[2:].partition("=")[0].rstrip("?")
         if line in self.manners.answers:
-            self._answer(*self.manners.answers[line])
+            self._answer(*self._recorded(self.manners.answers[line], self.heard.count(line)))
         elif name in self.manners.lacks or not line.startswith("AT"):
             self._result("ERROR")
         elif line.startswith("AT+CMGS="):
@@ -129,6 +132,9 @@ class ForeignModem:
             self._write(f"{self.manners.eol}> ")
         else:
             self._answer(*self._obey(line, name))
+
+    def _recorded(self, answer: tuple[str, ...] | list[tuple[str, ...]], times: int) -> tuple[str, ...]:
+        return answer if isinstance(answer, tuple) else answer[min(times, len(answer)) - 1]
 
     def _obey(self, line: str, name: str) -> tuple[str, ...]:
         asks, _, given = line.endswith("?"), *line.partition("=")[1:]
@@ -204,6 +210,8 @@ class ForeignModem:
 
     def _answer(self, *lines: str) -> None:
         eol = self.manners.eol
+        if not lines:
+            return
         for line in lines[:-1]:
             self._write(f"{line}{eol}" if not self.verbose else f"{eol}{line}{eol}")
         self._result(lines[-1])

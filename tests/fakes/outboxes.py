@@ -53,9 +53,10 @@ class OutboxBox:
     store: Store | None = None
     events: list[Event] = field(default_factory=list)
     numbers: int = 0
+    lazy_s: float = 0.02
 
     async def open(self, *, recover: bool = True) -> "OutboxBox":
-        self.store = await Store.open(self.path, lazy_s=0.02, soon_s=0.002)
+        self.store = await Store.open(self.path, lazy_s=self.lazy_s, soon_s=0.002)
         self.bus = Bus()
         self.metrics = Metrics()
         self.bus.subscribe(Event, self.events.append)

@@ -67,13 +67,12 @@ async def test_nothing_to_store_messages_in(tmp_path):
 
 
 async def test_codes_without_meaning_are_no_trouble(tmp_path):
-    async with foreign() as modem:
-        async with running(SimpleNamespace(modems=[modem]), tmp_path / "data", timings=CALM) as box:
-            for said in ("", "%XYZ: 1", "RING", "NO CARRIER", "+CRING: VOICE", "+CMTI: garbage", '+CMTI: "SM",'):
-                modem.say(said)
-                before = len(modem.sent)
-                await box.send(TO, f"after {len(said)}")
-                await box.until(lambda before=before: len(modem.sent) > before)
-            modem.deliver(HELLO)
-            assert await until_inbox(box, 1) == ["Hello"]
-            assert len(modem.sent) == 7
+    async with foreign() as modem, running(SimpleNamespace(modems=[modem]), tmp_path / "data", timings=CALM) as box:
+        for said in ("", "%XYZ: 1", "RING", "NO CARRIER", "+CRING: VOICE", "+CMTI: garbage", '+CMTI: "SM",'):
+            modem.say(said)
+            before = len(modem.sent)
+            await box.send(TO, f"after {len(said)}")
+            await box.until(lambda before=before: len(modem.sent) > before)
+        modem.deliver(HELLO)
+        assert await until_inbox(box, 1) == ["Hello"]
+        assert len(modem.sent) == 7

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from fakes.boxes import TurnedClock, box_on, emulated, running
-from fakes.modem_hosts import CALM
+from fakes.stories import CALM
 from modembank_emulator import FaultKind, Fixed, LatencyModel, Stage
 
 LONG = "All of this must arrive in one piece. " * 10  # three segments

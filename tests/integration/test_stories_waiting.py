@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakes.boxes import box_on, emulated, running
-from fakes.modem_hosts import CALM
+from fakes.stories import CALM
 from modembank.config import LimitsConfig
 from modembank.events import MessageStateChanged
 from modembank.messages.model import TERMINAL, MessageState

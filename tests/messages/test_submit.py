@@ -187,7 +187,8 @@ async def test_a_thousand_callers_at_once(post):
 
 
 async def test_what_comes_together_is_announced_together_and_counted_once_each(post):
-    asked = [{}, {"to": [NUMBER, "+447911123457"]}, {"priority": 9}, {"pool": "sales"}, {"send_at": LATER}]
+    later = datetime.fromtimestamp(post.box.clock.now() + 3600, UTC)
+    asked = [{}, {"to": [NUMBER, "+447911123457"]}, {"priority": 9}, {"pool": "sales"}, {"send_at": later}]
     receipts = await asyncio.gather(*(post.submit(**fields) for fields in asked))
     ids = [post.row_id(each.id) for receipt in receipts for each in receipt.messages]
     assert ids == sorted(ids)

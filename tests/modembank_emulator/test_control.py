@@ -30,7 +30,7 @@ def talk(path: Path, *chunks: bytes) -> bytes:
         answer = b""
         for chunk in chunks:
             os.write(fd, chunk)
-            while re.search(rb"(OK|ERROR[^\r]*)\r\n$|> $", answer) is None:
+            while re.search(rb"(OK|ERROR[^\r]*)\r\n|> $", answer) is None:
                 answer += os.read(fd, 4096)
             if chunk is not chunks[-1]:
                 answer = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from structlog.testing import LogCapture
 from fakes.web_boxes import Box
 from modembank.accounts import Role
 from modembank_web import create_app
+from modembank_web.operation import Call
 
 Entry = MutableMapping[str, Any]
 
@@ -88,3 +90,19 @@ async def test_success_costs_nothing_where_debug_is_off(logged: list[Entry], box
         await client.get("/healthz")
         await client.get("/nowhere")
     assert [entry["status"] for entry in requests(logged)] == [404]
+
+
+async def test_a_request_leaves_nothing_to_the_garbage_collector(box: Box) -> None:
+    """Thousands in a second would keep it busy."""
+    key = await box.key(Role.SENDER)
+    gc.collect()
+    gc.disable()
+    try:
+        async with box.client(key) as client:
+            for body in ({"to": "+447900900123", "text": "hi"}, {"to": "", "text": ""}):
+                await client.post("/api/v1/messages", json=body)
+                await client.get("/api/v1/messages/msg_none")
+        left = [each for each in gc.get_objects() if isinstance(each, Call)]
+    finally:
+        gc.enable()
+    assert left == []

@@ -83,6 +83,7 @@ def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | 
             await _admit(call, needs)
         answer = await run(call)
         log.answered(call, answer.status)
+        del scope["state"][_CALL]  # it refers to the scope: without the cycle nothing is left to the garbage collector
         return answer
 
     return endpoint
@@ -125,7 +126,7 @@ class FailureAnswers:
         scope = request.scope
         failure, tracking_id = sort_failure(error), new_tracking_id()
         answer = problem_answer(failure, scope["path"], tracking_id)
-        call: Call | None = scope.get("state", {}).get(_CALL)
+        call: Call | None = scope.get("state", {}).pop(_CALL, None)
         if failure.kind.key == "internal_error":
             log_internal(error, tracking_id, method=scope["method"], path=scope.get("path_template"))
         self._log.failed(scope, call, failure.kind.status, failure.kind.code, tracking_id)

@@ -264,7 +264,8 @@ class AtEngine:
             reply.lines.clear()
             events.append(Noise(line, NoiseReason.LATE))
             return
-        self._numeric = final.scope is Scope.NUMERIC
+        if final.status not in {FinalStatus.CME_ERROR, FinalStatus.CMS_ERROR}:  # these come in words after ATV0 too
+            self._numeric = final.scope is Scope.NUMERIC
         self._echo_only = 0
         self._reply = None
         if self._probing:

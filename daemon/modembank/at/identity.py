@@ -101,7 +101,9 @@ def parse_cpin(line: str) -> PinState:
 
 
 def parse_pin_tries(lines: tuple[str, ...]) -> PinTries:
-    """Tries left, from the lines of AT+CPINR, AT^CPIN?, AT+QPINC?, AT#PCT (which tells the current code) or AT+SPIC."""
+    """Tries left, from the lines of AT+CPINR, AT^CPIN?, AT+QPINC?, AT+ZPINPUK=?, AT+SPIC, AT^SPIC="SC" or AT#PCT (which
+    tells the current code).
+    """
     found: dict[str, int] = {}
     for line in lines:
         fields = split_fields(arguments(line))
@@ -115,7 +117,10 @@ def parse_pin_tries(lines: tuple[str, ...]) -> PinTries:
             second = "2" if unquote(field_at(fields, 0)) == "P2" else ""
             _note(found, f"pin{second}", field_at(fields, 1))
             _note(found, f"puk{second}", field_at(fields, 2))
-        elif line.startswith(("#PCT:", "+SPIC:")):
+        elif line.startswith("+ZPINPUK:"):
+            _note(found, "pin", field_at(fields, 0))
+            _note(found, "puk", field_at(fields, 1))
+        elif line.startswith(("#PCT:", "+SPIC:", "^SPIC:")):
             _note(found, "pin", field_at(fields, 0))
     return PinTries(found.get("pin"), found.get("puk"), found.get("pin2"), found.get("puk2"))
 

@@ -33,8 +33,11 @@ def fits(pdu: str, declared: int | None) -> bool:
 
 
 def pdu_fits(text: str, declared: int | None) -> bool:
-    """Whether a line is a PDU in hex, and has the declared length."""
-    return is_hex(text) and fits(text, declared)
+    """Whether a line is a PDU in hex with an SMSC in front, and surely whole.
+
+    A line of the bare TPDU's length may as well be one that lost as many octets as its SMSC has.
+    """
+    return declared is not None and is_hex(text) and len(text) // 2 == declared + 1 + int(text[:2], 16)
 
 
 class PendingPair:

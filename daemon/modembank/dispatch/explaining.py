@@ -73,8 +73,10 @@ class Explainer:
         return self._place(message, queue)
 
     def _nobody(self, route: Route) -> str:
-        paused = [sim for sim in self._sims.all() if sim.paused and self._desk.serves(route, sim)]
-        if paused:  # its line is down for that
+        paused = sorted(
+            (sim for sim in self._sims.all() if sim.paused and self._desk.serves(route, sim)), key=lambda sim: sim.name
+        )
+        if paused:  # their lines are down for that
             return f"SIM {paused[0].name} is paused: {paused[0].paused_reason}{_others(len(paused) - 1)}"
         if route.pool is not None:
             return f"no SIM of the pool {route.pool} is in a registered modem"

@@ -30,10 +30,12 @@ MOST_LENT = 512
 """Messages of one request whose content is lent to whoever sends; the rest is read from the store."""
 MOST_ROUTES = 1_000
 """Routes whose row ids are kept in memory."""
-_COLUMNS = (
-    *("id", "batch_id", "user_id", "recipient", "text", "encoding", "segments", "flags", "route_id", "rank", "state"),
-    *("ready", "not_before", "expires_at", "window", "on_unknown", "reference", "created_at"),
+_INSERT = (
+    # FAIL spares SQLite a journal of the statement: one that fails is undone with the whole write anyway.
+    "INSERT OR FAIL INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id, rank,"
+    " state, ready, not_before, expires_at, window, on_unknown, reference, created_at) VALUES "
 )
+_ROW = f"({', '.join('?' * 18)})"
 _ROWS_AT_ONCE = 32
 """Rows in one statement: each statement gives the interpreter away and must wait to have it back."""
 
@@ -173,12 +175,7 @@ def _insert(conn: sqlite3.Connection, rows: Iterator[_Row]) -> None:
 
 @functools.cache  # _ROWS_AT_ONCE keys
 def _insertion(rows: int) -> str:
-    """Return the statement for so many rows.
-
-    FAIL spares SQLite a journal of the statement: one that fails is undone with the whole write anyway.
-    """
-    row = f"({', '.join('?' * len(_COLUMNS))})"
-    return f"INSERT OR FAIL INTO messages ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * rows)}"
+    return _INSERT + ", ".join([_ROW] * rows)
 
 
 def _rows(submission: Submission, answer: Answer, route_id: int) -> Iterator[_Row]:

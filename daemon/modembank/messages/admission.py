@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from modembank.clock import rfc3339, to_ms
 from modembank.config import SendingConfig
 from modembank.errors import FieldProblem, InvalidRequest
@@ -26,8 +28,7 @@ _WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", re.ASCI
 _FORCED = {"auto": MessageFlags.NONE, "gsm7": MessageFlags.FORCE_GSM7, "ucs2": MessageFlags.FORCE_UCS2}
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A request with nothing wrong: what its rows will hold. Times are unix milliseconds."""
 
     recipients: tuple[str, ...]

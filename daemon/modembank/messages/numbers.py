@@ -93,10 +93,10 @@ def _settled(start: str) -> re.Pattern[str]:
     import phonenumbers as plan
 
     code = next((int(start[:n]) for n in (1, 2, 3) if int(start[:n]) in plan.COUNTRY_CODE_TO_REGION_CODE), 0)
-    if not code:
-        return _NOTHING
     region = plan.region_code_for_country_code(code)
     metadata = plan.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    if metadata is None or metadata.general_desc is None:
+        return _NOTHING
     prefix = metadata.national_prefix_for_parsing or _NOTHING.pattern
     lengths = "|".join(f"[0-9]{{{length}}}" for length in metadata.general_desc.possible_length)
     return re.compile(rf"\+{code}(?!0|{prefix})(?:{lengths})")
@@ -143,7 +143,7 @@ def _national(digits: str, region: str) -> str:
         if plan.is_possible_number_with_reason(parsed) == plan.ValidationResult.IS_POSSIBLE:
             return _international(_e164(parsed))
         short = plan.PhoneNumber(country_code=parsed.country_code, national_number=int(digits))
-        # Operators' service numbers can be longer than short codes: in China, 106… with up to 12 digits.
+        # Service numbers can be longer than short codes, as far as the plan knows them (in India, up to 7 digits).
         if digits[0] != "0" and _is_service_number(short, region):
             return digits
         wrong = _WRONG_LENGTH[plan.is_possible_number_with_reason(parsed)]

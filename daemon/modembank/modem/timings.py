@@ -59,8 +59,9 @@ class Timings:
     """Between two tries of a modem that no rung could bring back."""
     locked_s: float = 60.0
     """Between two looks at a locked or missing SIM."""
-    stop_s: float = 7.0
-    """How long an exchange in flight may still take when the daemon stops."""
+    stop_s: float = 3.0
+    """How long an exchange in flight may still take when the daemon stops, after the dispatcher's drain: together with
+    the other stages of the stop below the ten seconds that it is given."""
 
     def scaled(self, **changes: float | None) -> Timings:
         """Return the same timings with some of them changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from modembank.at import Str, Urc, UssdReport, command, pack_gsm7, parse_cusd
 from modembank.errors import ModembankError
@@ -79,13 +80,14 @@ class Ussd:
         if not result.ok:
             raise UssdFailed(slot=self._slot, why=f"the modem refused it ({result.status.value} {result.code or ''})")
         report: UssdReport | None = None
+        ends: list[asyncio.Future[Any]] = [answer, self._channel.lost]
         try:
-            async with asyncio.timeout(self._timings.ussd_s):
-                report = await answer
-        except TimeoutError:
-            raise UssdFailed(slot=self._slot, why="the network did not answer in time") from None
+            await asyncio.wait(ends, timeout=self._timings.ussd_s, return_when=asyncio.FIRST_COMPLETED)
+            report = answer.result() if answer.done() else None
         finally:
             if report is None or report.state == 1:
                 # An open session blocks the next one, and on many networks short messages too.
                 await self._channel.execute(command("+CUSD", 2, timeout_s=10.0))
+        if report is None:
+            raise UssdFailed(slot=self._slot, why="the network did not answer in time")
         return UssdAnswer(report.text or "", _STATES.get(report.state, "done"))

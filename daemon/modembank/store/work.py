@@ -26,9 +26,9 @@ class Urgency(enum.Enum):
     NOW = "now"
     """Commit as soon as the writer is free."""
     SOON = "soon"
-    """Commit within some 30 ms; joins any group that is made before."""
+    """Commit within ``soon_s``; joins any group that is made before."""
     LAZY = "lazy"
-    """Commit within some 500 ms together with the other lazy ones; does not ride with single urgent commits."""
+    """Commit within ``lazy_s`` together with the other lazy ones; does not ride with single urgent commits."""
 
 
 @dataclass(eq=False, slots=True)

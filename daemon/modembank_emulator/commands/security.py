@@ -42,7 +42,9 @@ def lock(modem: EmulatedModem, op: Op, args: str) -> Lines:
         raise CmeError(4)
     if fields[1] == "2":
         return [f"+CLCK: {int(card.pin is not None)}"]
-    code = fields[2] if len(fields) > 2 else ""
+    if fields[1] not in {"0", "1"} or len(fields) < 3 or not fields[2]:
+        raise CmeError(50)
+    code = fields[2]
     if card.pin is None and fields[1] == "1":
         card.pin, card.unlocked = code, True
     elif card.pin is not None:

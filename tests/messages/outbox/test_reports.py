@@ -91,6 +91,31 @@ async def test_the_same_report_twice_is_a_duplicate(box):
     assert await box.state(message) is MessageState.DELIVERED
 
 
+async def test_story_28_delivered_after_all_corrects_a_final_failure_and_nothing_else(box):
+    message = await sent(box)
+    await box.outbox.flush()
+    await box.outbox.report(1, box.facts("+447911000001", 7, 0x42), 1)
+    assert await box.state(message) is MessageState.UNDELIVERED
+    assert await box.outbox.report(1, box.facts("+447911000001", 7, 0x46), 2) is ReportMatch.DUPLICATE
+    assert await box.state(message) is MessageState.UNDELIVERED
+    assert await box.outbox.report(1, box.facts("+447911000001", 7, 0x00), 3) is ReportMatch.MATCHED
+    assert await box.state(message) is MessageState.DELIVERED
+    assert await box.outbox.report(1, box.facts("+447911000001", 7, 0x42), 4) is ReportMatch.DUPLICATE
+    assert await box.state(message) is MessageState.DELIVERED
+
+
+async def test_story_28_a_repeated_report_proves_no_other_message(box):
+    await sent(box)
+    await box.outbox.flush()
+    await box.outbox.report(1, box.facts("+447911000001", 7), 1)
+    unknown = await sent(box, tp_mr=None, outcome=AttemptOutcome.UNKNOWN)
+    assert await box.state(unknown) is MessageState.UNKNOWN
+    assert await box.outbox.report(1, box.facts("+447911000001", 7), 2) is ReportMatch.DUPLICATE
+    assert await box.state(unknown) is MessageState.UNKNOWN
+    assert await box.outbox.report(1, box.facts("+447911000001", 8), 3) is ReportMatch.PROVED
+    assert await box.state(unknown) is MessageState.DELIVERED
+
+
 async def test_a_pending_report_keeps_waiting_for_the_final_one(box):
     message = await sent(box)
     await box.outbox.flush()

@@ -1,4 +1,4 @@
-"""What the emulator writes as DELIVER and STATUS-REPORT, as our codec reads it, and both after the air has spoilt it."""
+"""What the emulator writes as DELIVER and STATUS-REPORT, as our codec reads it, also spoilt on the air."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from modembank.tpdu import (
     Address,
     Alphabet,
+    Concat,
     Dcs,
     DeliverTpdu,
     MalformedTpdu,
@@ -119,13 +120,7 @@ def test_texts_in_parts(text: str, wide: bool, flash: bool, reference: int) -> N
         if place is None:
             assert concat is None
         else:
-            assert concat is not None
-            assert (concat.reference, concat.total, concat.sequence, concat.wide) == (
-                reference,
-                len(pieces),
-                number,
-                wide,
-            )
+            assert concat == Concat(reference, len(pieces), number, wide)
         parts.append(read.user_data)
     assert join_parts(parts).text == text
 

@@ -43,6 +43,8 @@ class FoldResult:
     events: list[MessageStateChanged] = field(default_factory=list)
     settled: list[AttemptOutcome] = field(default_factory=list)
     """(SIM, outcome) of each attempt that ended, for the metrics."""
+    reports: list[ReportMatch] = field(default_factory=list)
+    """What each delivery report was found to belong to, for the metrics."""
 
 
 class Fold:
@@ -115,10 +117,17 @@ class Fold:
             return attempt
         early = reports.take_orphan(self._conn, attempt.sim_id, attempt.tp_mr, message.recipient, attempt.started_at)
         attempt = replace(attempt, awaiting=True)
-        return attempt if early is None else _reported(attempt, early)
+        if early is None:
+            return attempt
+        if ReportMatch.ORPHAN in self._result.reports:  # it came in this very fold: count it once, as what it is now
+            self._result.reports.remove(ReportMatch.ORPHAN)
+            proved = attempt.outcome is AttemptOutcome.UNKNOWN
+            self._result.reports.append(ReportMatch.PROVED if proved else ReportMatch.MATCHED)
+        return _reported(attempt, early)
 
     def _report(self, sim_id: int, report: ReportFacts) -> None:
         match, found = reports.find(self._conn, sim_id, report)
+        self._result.reports.append(match)
         if found is None:
             if match is ReportMatch.ORPHAN:
                 reports.keep_orphan(self._conn, sim_id, report)

@@ -163,7 +163,6 @@ class Outbox:
             return reports.find(conn, sim_id, report)[0]
 
         match = await self._store.write(keep, Urgency.SOON)
-        self._metrics.reports.labels(match.value).inc()
         self._folding.soon()
         return match
 
@@ -227,6 +226,8 @@ class Outbox:
     def _folded(self, result: FoldResult) -> None:
         for outcome in result.settled:
             self._metrics.attempts.labels(outcome.name.lower()).inc()
+        for match in result.reports:
+            self._metrics.reports.labels(match.value).inc()
         self._publish(result.events)
 
     def _publish(self, events: Iterable[Event]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from modembank.messages.model import ReportFacts, ReportMatch
 from modembank.modem.outcome import AttemptOutcome
+from modembank.tpdu import ReportClass, ReportStatus
 
 CLOCKS_APART_MS = 5 * 60_000
 """How far the service centre's clock may be from ours; well below the 17 minutes in which 15 a minute wrap TP-MR."""
@@ -26,6 +27,10 @@ _MIN_COMMON_DIGITS = 6  # shorter numbers are short codes and must be equal
 _CANDIDATES = (
     "SELECT a.message_id, a.segment, a.n, a.started_at, m.expires_at, m.recipient, a.outcome, a.report_status"
     " FROM attempts a JOIN messages m ON m.id = a.message_id WHERE a.sim_id = ?"
+)
+_SETTLED = (
+    " AND a.message_id IN (SELECT id FROM messages WHERE recipient = ? ORDER BY id DESC LIMIT 300)"
+    " AND a.tp_mr = ? AND a.awaiting IS NULL AND a.report_status IS NOT NULL"
 )
 
 
@@ -88,11 +93,14 @@ def find(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> tuple[Re
     found = choose(live, report)
     if found is not None:
         return _kind(found), found
+    settled = _settled(conn, sim_id, report)
+    if settled is not None:  # before anything is proved: what repeats a known end says nothing of another message
+        return (ReportMatch.MATCHED, settled) if _corrects(settled, report) else (ReportMatch.DUPLICATE, None)
     unknown = _candidates(conn, " AND a.tp_mr IS NULL AND a.awaiting = 1", (sim_id,))
     found = choose_unknown(unknown, report)
     if found is not None:
         return ReportMatch.PROVED, found
-    return (ReportMatch.DUPLICATE if _is_repeat(conn, sim_id, report) else ReportMatch.ORPHAN), None
+    return ReportMatch.ORPHAN, None
 
 
 def keep_orphan(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> None:
@@ -163,15 +171,24 @@ def _kind(found: Candidate) -> ReportMatch:
     return ReportMatch.PROVED if proves else ReportMatch.MATCHED
 
 
-def _is_repeat(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> bool:
-    """Return whether the same final report was seen: one of the latest messages to the recipient is settled by it."""
-    rows = conn.execute(
-        "SELECT 1 FROM attempts WHERE message_id IN"
-        " (SELECT id FROM messages WHERE recipient = ? ORDER BY id DESC LIMIT 300)"
-        " AND sim_id = ? AND tp_mr = ? AND report_status = ? AND awaiting IS NULL LIMIT 1",
-        (report.recipient, sim_id, report.tp_mr, report.status),
-    )
-    return rows.fetchone() is not None
+def _settled(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> Candidate | None:
+    """Return the attempt that an earlier final report has settled and that this one speaks of again."""
+    settled = conn.execute(_CANDIDATES + _SETTLED, (sim_id, report.recipient, report.tp_mr))
+    ours = [one for row in settled if _is_of(one := _candidate(row), report)]
+    return max(ours, key=lambda one: (one.started_at, one.message_id, one.n), default=None)
+
+
+def _is_of(one: Candidate, report: ReportFacts) -> bool:
+    """Return whether the centre had the message when the attempt was made, as far as its time stamp tells."""
+    if report.submitted_at is None:
+        return report.status == one.report_status
+    return -CLOCKS_APART_MS <= report.submitted_at - one.started_at <= UNKNOWN_WINDOW_MS
+
+
+def _corrects(settled: Candidate, report: ReportFacts) -> bool:
+    """Return whether it arrived after all: some centres report a failed try as final, then deliver."""
+    before = ReportStatus(settled.report_status or 0).report_class
+    return before is ReportClass.FAILED and ReportStatus(report.status).report_class is ReportClass.DELIVERED
 
 
 def _allows(one: Candidate, report: ReportFacts) -> bool:

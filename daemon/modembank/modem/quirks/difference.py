@@ -77,8 +77,8 @@ class Quirks:
     """The vendor's own restarts, for when AT+CFUN=1,1 did not help."""
 
 
-def starts(*words: str) -> re.Pattern[str]:
-    """Match any of the words at the beginning, whatever their case."""
+def says(*words: str) -> re.Pattern[str]:
+    """Match any of the words, wherever it stands and whatever its case: some makes say more than their name."""
     return re.compile("|".join(re.escape(word) for word in words), re.IGNORECASE)
 
 

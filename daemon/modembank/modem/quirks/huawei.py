@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modembank.at import AtCommand, query
 from modembank.modem.capabilities import Routing
-from modembank.modem.quirks.difference import ROUTINGS, Quirks, first, starts
+from modembank.modem.quirks.difference import ROUTINGS, Quirks, first, says
 
 
 def _mode_1_first(routing: Routing) -> bool:
@@ -13,7 +13,7 @@ def _mode_1_first(routing: Routing) -> bool:
 
 HUAWEI = Quirks(
     name="huawei",
-    manufacturer=starts("huawei"),
+    manufacturer=says("huawei"),
     card_number=first(AtCommand("AT^ICCID?", prefix=("^ICCID:",), bare=True)),
     pin_counters=(query("^CPIN"),),
     # Qualcomm firmware lists mode 2 and refuses it (oFono's comment for the same family).

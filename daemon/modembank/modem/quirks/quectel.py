@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from modembank.at import AtCommand
-from modembank.modem.quirks.difference import Quirks, first, starts
+from modembank.modem.quirks.difference import Quirks, first, says
 
 QUECTEL = Quirks(
     name="quectel",
-    manufacturer=starts("quectel"),
+    manufacturer=says("quectel"),
     card_number=first(AtCommand("AT+QCCID", prefix=("+QCCID:",), bare=True)),
     pin_counters=(AtCommand('AT+QPINC="SC"', prefix=("+QPINC:",)),),
     report_memory="SR",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from modembank.at import AtCommand
-from modembank.modem.quirks.difference import Acknowledge, Quirks, first, starts
+from modembank.modem.quirks.difference import Acknowledge, Quirks, first, says
 
 SIMCOM = Quirks(
     name="simcom",
-    manufacturer=starts("simcom"),
+    manufacturer=says("simcom"),
     card_number=first(
         AtCommand("AT+CICCID", prefix=("+ICCID:", "+CICCID:", "ICCID:"), bare=True),
         AtCommand("AT+ICCID", prefix=("+ICCID:", "ICCID:"), bare=True),

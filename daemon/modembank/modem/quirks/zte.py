@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from modembank.at import AtCommand, query
-from modembank.modem.quirks.difference import Quirks, starts
+from modembank.at import AtCommand, capability, query
+from modembank.modem.quirks.difference import Quirks, says
 
 ZTE = Quirks(
     name="zte",
-    manufacturer=starts("zte"),
-    pin_counters=(query("+ZPINPUK"), query("+CPINR")),
+    manufacturer=says("zte"),
+    pin_counters=(capability("+ZPINPUK"), query("+CPINR")),
     resets=(AtCommand("AT+ZRST", timeout_s=10.0),),
 )
