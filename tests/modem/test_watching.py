@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from fakes.talks import SHORT, Talk, answering, known, talking
+from modembank.at import Urc, UrcKind
 from modembank.modem import Hung, Trouble
 from modembank.modem.initialization import Initialized
 from modembank.modem.timings import Timings
-from modembank.modem.watching import Radio, Restarted, Watch
+from modembank.modem.watching import REGISTRATION_KINDS, Radio, Restarted, Watch
 
 Answers = dict[str, object]
 QUIET = SHORT.scaled(beat_s=60.0, search_s=60.0, verify_s=60.0)
@@ -26,12 +27,11 @@ async def watching(
     told: list[bool] = []
     watches: list[Watch] = []
 
-    def hear(urc: object) -> None:
-        name = getattr(urc, "name", "")
-        if name == "RING":
+    def hear(urc: Urc) -> None:
+        if urc.kind is UrcKind.RING:
             watches[0].ringing()
-        elif name in {"+CREG", "+CEREG"}:
-            watches[0].heard(urc)  # type: ignore[arg-type]
+        elif urc.kind in REGISTRATION_KINDS:
+            watches[0].heard(urc)
 
     given: Answers = {"AT+CNMI?": ("+CNMI: 2,1,0,1,0", "OK"), **(answers or {})}
     async with talking(answering(given), timings=timings, on_urc=hear) as talk:

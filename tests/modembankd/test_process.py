@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -81,9 +82,8 @@ def test_after_kill_9_the_next_one_takes_the_place_over_and_has_all_that_was_acc
         assert again.returncode == 0
         assert again.stdout.strip() > max(ids)
         assert second.signal(signal.SIGTERM) == 0
-    with sqlite3.connect(second.data / "modembank.sqlite3") as database:
+    with closing(sqlite3.connect(second.data / "modembank.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM messages").fetchone() == (6,)
-    database.close()
 
 
 def test_every_line_of_the_log_has_its_journal_priority(tmp_path):

@@ -46,6 +46,8 @@ class Accounts:
         self._store = store
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._withdrawals = 0
+        """Counts what was taken away: a look-up that began before must not be believed after."""
 
     async def authenticate(self, key: str) -> Actor:
         """Return the actor behind an API key; raises Unauthorized when there is none, or no longer."""
@@ -85,6 +87,7 @@ class Accounts:
             repository.set_active(conn, _user(conn, name).id, active)
 
         await self._store.write(change)
+        self._withdrawals += 1
         self._known.clear()
         _log.info("user_changed", user=name, active=active, actor=actor.name)
 
@@ -127,6 +130,7 @@ class Accounts:
         """End a key at once, the actor's own or any for an admin; raises NotFound. Twice is as good as once."""
         whose, now_ms = None if actor.is_admin else actor.user_id, self._now_ms()
         key = await self._store.write(lambda conn: repository.revoke_key(conn, public_id, whose, now_ms))
+        self._withdrawals += 1
         self._known.pop(public_id, None)
         if key is None:
             raise NotFound(what="API key", which=public_id)
@@ -141,14 +145,16 @@ class Accounts:
         if stale is not None:
             stale.looked_up = now  # the other callers of this moment use it while one asks the store
         fresh: _Known | None = None
+        withdrawals = self._withdrawals
         try:
             fresh = await self._asked(public_id, key, now)
         finally:
             if fresh is None:  # refused, failed or cancelled: nobody goes on with what was believed before
                 self._known.pop(public_id, None)
-        if len(self._known) >= _MOST_CACHED:
-            self._known.clear()
-        self._known[public_id] = fresh
+        if withdrawals == self._withdrawals:
+            if len(self._known) >= _MOST_CACHED:
+                self._known.clear()
+            self._known[public_id] = fresh
         return fresh.actor
 
     async def _asked(self, public_id: str, key: str, now: float) -> _Known:

@@ -98,7 +98,7 @@ def view_of(facts: SlotFacts, modem: Modem) -> ModemView:
         storage=storage_of(modem),
         counters=counters_of(modem),
         recovery=tuple(f"{climb.rung.value} ({climb.trouble.value})" for climb in modem.recovery.climbs),
-        last_error=modem.last_error,
+        last_error=(serving.last_cause if serving is not None else None) or modem.last_error,
     )
 
 

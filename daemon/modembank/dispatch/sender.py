@@ -289,14 +289,14 @@ def _after_attempt(message: QueuedMessage, intent: Intent, result: SubmitResult)
     """Return the message as a reload would show it after this attempt."""
     held = result.outcome is AttemptOutcome.UNKNOWN and message.on_unknown is OnUnknown.HOLD
     if result.outcome is AttemptOutcome.ACCEPTED or held:
-        return replace(
+        return msgspec.structs.replace(
             message,
             done=message.done | {intent.segment},
             sim_id=intent.sim_id,
             concat=intent.concat,
             tries=message.tries if result.outcome is AttemptOutcome.ACCEPTED else intent.n,
         )
-    return replace(message, tries=intent.n)
+    return msgspec.structs.replace(message, tries=intent.n)
 
 
 def _evidence(evidence: Evidence) -> str:

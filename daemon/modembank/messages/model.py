@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+import msgspec
+
 from modembank.modem.outcome import AttemptOutcome
 
 
@@ -70,9 +72,8 @@ class Route:
     pool: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    """All that dispatch needs of a message that may be sent now."""
+class QueuedMessage(msgspec.Struct, frozen=True, gc=False):
+    """All that dispatch needs of a message that may be sent now. A Struct: it is made for every accepted message."""
 
     id: int
     user_id: int
