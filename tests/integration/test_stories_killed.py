@@ -128,18 +128,20 @@ async def test_story_01_sigterm_in_mid_send_loses_and_doubles_nothing(tmp_path):
 async def test_story_01_sigterm_while_the_modem_is_silent(tmp_path):
     """It may take three minutes to answer: the box does not wait for it, and says so."""
     async with bank_of_one(tmp_path) as bank:
+        await bank.control.plan_reports(TO, "after_minutes")
         await bank.control.fault(0, "hang", stage="sent")
         async with modembank(tmp_path, bank) as box:
             sent = await box.send(TO)
             behind = await box.send("+19990000002")
             await until_seen(bank, 1)
             await stopped(box)
-        await bank.control.fault(0, "reset")
         await bank.control.replug(0)
         async with modembank(tmp_path, bank) as box:
-            message = await box.until_status(sent["id"], "delivered")  # its report waited in the network
-            assert message["attempts"][0]["outcome"] == "unknown"
             await box.until_status(behind["id"], "delivered")
+            assert (await box.message(sent["id"]))["status"] == "unknown"
+            await bank.control.advance(301)
+            message = await box.until_status(sent["id"], "delivered")
+            assert message["attempts"][0]["cause"].startswith("stopped: ")
             assert await until_seen(bank, 2) == [TO, "+19990000002"]
 
 

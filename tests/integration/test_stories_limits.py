@@ -121,9 +121,7 @@ async def test_story_11_a_sim_like_one_without_credit_is_paused_and_others_take_
         refused = {seen.destination for seen in box.bank.network.ledger if not seen.accepted}
         assert len(refused) == (3 if code == 21 else 5)
         for accepted in sent:  # what was refused once waits for its time, what was refused twice takes the other SIM
-            while (await box.message(accepted["id"]))["status"] != "delivered":
-                box.turn(60)
-                await box.app.store.flush()
+            await box.until(lambda accepted=accepted: a_minute_later(box, accepted["id"]))
         assert {seen.iccid for seen in box.bank.network.ledger if seen.accepted} == {box.bank.cards[1].iccid}
         assert sorted(box.seen()) == sorted(accepted["to"] for accepted in sent)
         broke.credit = True
@@ -135,6 +133,11 @@ async def test_story_11_a_sim_like_one_without_credit_is_paused_and_others_take_
 async def paused(box):
     sim = await box.sim(0)
     return sim if sim["paused"] else None
+
+
+async def a_minute_later(box, identifier):
+    box.turn(60)
+    return (await box.message(identifier))["status"] == "delivered"
 
 
 async def test_story_11_the_only_sim_without_credit_waits_for_a_person(tmp_path):
