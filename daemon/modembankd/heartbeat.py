@@ -28,7 +28,7 @@ async def beat(store: Store, metrics: Metrics) -> None:
         await asyncio.sleep(BEAT_S)
         lag_s = loop.time() - due
         metrics.loop_lag_s.observe(max(0.0, lag_s))
-        why = trouble(lag_s, store.health.overdue_s)
+        why = trouble(lag_s, store.overdue_s)
         if why is not None:
             if loop.time() >= next_complaint:
                 next_complaint = loop.time() + COMPLAIN_S

@@ -49,8 +49,17 @@ def from_ucs2_hex(text: str) -> str | None:
     if len(text) % 4 or not _HEX.match(text):
         return None
     decoded = bytes.fromhex(text).decode("utf-16-be", errors="replace")
-    rows = {ord(letter) >> 8 for letter in decoded}
-    return decoded if len(rows) <= max(2, len(decoded) // 8) and _reads_well(decoded) else None
+    return decoded if _is_one_script(decoded) and _reads_well(decoded) else None
+
+
+def _is_one_script(text: str) -> bool:
+    """Whether the letters' rows of 256 lie as in a text somebody wrote, and not scattered as in septets misread."""
+    rows = [ord(letter) >> 8 for letter in text]
+    if len(set(rows)) <= max(2, len(text) // 8) or rows.count(0) * 2 >= len(text):
+        return True
+    # Chinese and Japanese are scattered over their block; a digit or a sign between tells them from lower-case ASCII.
+    signs = (0x00, 0x30, 0xFF)
+    return any(row in signs for row in rows) and all(row in signs or 0x4E <= row <= 0x9F for row in rows)
 
 
 def unpack_gsm7(octets: bytes) -> str:

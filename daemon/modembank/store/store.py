@@ -150,6 +150,11 @@ class Store:
         )
 
     @property
+    def overdue_s(self) -> float:
+        """How long the oldest write has waited beyond its time; cheap enough to ask at every beat."""
+        return self._queue.overdue_s()
+
+    @property
     def writable(self) -> bool:
         """Whether new work may be accepted now."""
         return self.health.writable
