@@ -58,8 +58,12 @@ def _is_one_script(text: str) -> bool:
     if len(set(rows)) <= max(2, len(text) // 8) or rows.count(0) * 2 >= len(text):
         return True
     # Chinese and Japanese are scattered over their block; a digit or a sign between tells them from lower-case ASCII.
-    signs = (0x00, 0x30, 0xFF)
-    return any(row in signs for row in rows) and all(row in signs or 0x4E <= row <= 0x9F for row in rows)
+    return any(map(_is_sign, text)) and all(_is_sign(letter) or "\u3040" <= letter <= "\u9fff" for letter in text)
+
+
+def _is_sign(letter: str) -> bool:
+    """ASCII, CJK punctuation or a full-width digit or sign."""
+    return letter < "\x80" or "\u3000" <= letter <= "\u301f" or "\uff00" <= letter <= "\uff1f"
 
 
 def unpack_gsm7(octets: bytes) -> str:

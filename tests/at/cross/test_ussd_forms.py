@@ -43,7 +43,15 @@ def test_every_form_reads_as_the_text_that_was_meant(form: UssdForm, text: str, 
 
 @pytest.mark.parametrize("form", [UssdForm.UCS2_15, UssdForm.UCS2_72])
 @pytest.mark.parametrize(
-    "text", ["Ваш баланс 150 руб.", "Υπόλοιπο 12,50 ευρώ", "رصيدك 107.93 جنيه", "您的余额为150元", "Số dư: 5000đ"]
+    "text",
+    [
+        "Ваш баланс 150 руб.",
+        "Υπόλοιπο 12,50 ευρώ",
+        "رصيدك 107.93 جنيه",
+        "您的余额为150元",
+        "残高は１５０円です。",
+        "Số dư: 5000đ",
+    ],
 )
 def test_texts_beyond_the_default_alphabet(form: UssdForm, text: str) -> None:
     report = parse_cusd(_answer_line(Modem(form), UssdAnswer(text)))  # type: ignore[arg-type]
