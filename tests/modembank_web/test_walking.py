@@ -196,7 +196,7 @@ async def test_requests_while_the_box_closes_are_done_or_refused_and_never_half_
         sending = [
             asyncio.create_task(client.post(MESSAGES, json={"to": number(place), "text": "x"})) for place in range(60)
         ]
-        reading = [asyncio.create_task(client.get(MESSAGES))]
+        reading = [asyncio.create_task(client.get(MESSAGES)) for _ in range(20)]
         await asyncio.sleep(0.005)
         box.readiness.wait_for("stopping", "the box is stopping")
         assert (await client.get("/readyz")).status_code == 503

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from modembank.store import Store, StoreError
+from modembank.store import Store, StoreClosed, StoreError
 
 REFUSED = (sqlite3.OperationalError, StoreError)
 
@@ -129,3 +129,17 @@ async def test_close_waits_for_a_read_under_way(tmp_path):
     go_on.set()
     assert await reading == 42
     await closing
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_reads_that_wait_when_the_store_closes_are_answered_or_refused_and_never_forgotten(tmp_path, turns):
+    store = await Store.open(tmp_path / "box.db")
+    reads = [asyncio.create_task(store.fetch_one("SELECT count(*) FROM routes")) for _ in range(40)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await store.close()
+    async with asyncio.timeout(20):
+        ended = await asyncio.gather(*reads, return_exceptions=True)
+    assert {type(result) for result in ended} <= {tuple, StoreClosed}
+    with pytest.raises(StoreClosed):
+        await store.fetch_one("SELECT 1")

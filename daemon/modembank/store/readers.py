@@ -42,7 +42,7 @@ class ReaderPool:
     def __init__(self, path: Path, size: int) -> None:
         """Prepare ``size`` readers of the database at ``path``."""
         self._readers = [Reader(path) for _ in range(size)]
-        self._free: asyncio.LifoQueue[Reader] = asyncio.LifoQueue()  # the last used has the warmest cache
+        self._free: asyncio.LifoQueue[Reader | None] = asyncio.LifoQueue()  # the last used has the warmest cache
         self._returning: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -57,6 +57,9 @@ class ReaderPool:
         if self._closed:
             raise StoreClosed
         reader = await self._free.get()
+        if reader is None:  # closed while we waited: the next waiter is to know it too
+            self._free.put_nowait(None)
+            raise StoreClosed
         cancelled = False
         try:
             return await reader.run(fn)
@@ -78,6 +81,7 @@ class ReaderPool:
         self._closed = True
         for _ in self._readers:
             await self._free.get()
+        self._free.put_nowait(None)
         for reader in self._readers:
             await reader.close()
 
