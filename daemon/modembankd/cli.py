@@ -35,7 +35,7 @@ class _Group(click.Group):
 def main() -> None:
     """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits."""
     os.umask(PRIVATE)
-    configure_logs(LogConfig(level="warning"))
+    configure_logs(LogConfig(level="error"))
 
 
 @main.command()

@@ -82,7 +82,7 @@ def judge(report: SlotReport) -> Finding:
         signal = "" if report.signal_dbm is None else f", {report.signal_dbm} dBm"
         return Finding(True, what, f"{who} is registered with {report.operator or 'a network'}{signal}", lacks)
     why = report.detail or report.last_error or "no reason is known yet"
-    return Finding(False, what, f"{who + ' ' if who else ''}is {report.state}: {why}", lacks)
+    return Finding(False, what, f"{who + ', ' if who else ''}{report.state}: {why}", lacks)
 
 
 def _look_at_data(data_dir: Path) -> Finding:
