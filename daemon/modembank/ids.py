@@ -13,9 +13,8 @@ EPOCH_SHIFT = 40
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _VALUES = {char: value for value, char in enumerate(_ALPHABET)}
 _WIDTH = 13  # 13 * 5 bits hold any positive 63-bit integer
-_PAIRS = tuple(
-    high + low for high in _ALPHABET for low in _ALPHABET
-)  # two digits a look-up: ids are made in every answer
+# Ids are made in every answer: two digits a look-up.
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 
 
 class IdSequence:

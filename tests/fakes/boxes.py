@@ -62,10 +62,14 @@ class TestBox:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    async def message(self, identifier):
-        answer = await self.client.get(f"/api/v1/messages/{identifier}")
+    async def get(self, path):
+        """Return the body of what the API answers below its root."""
+        answer = await self.client.get(f"/api/v1/{path}")
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def message(self, identifier):
+        return await self.get(f"messages/{identifier}")
 
     async def until_status(self, identifier, *statuses):
         """Return the message once its status is one of these."""
@@ -86,9 +90,7 @@ class TestBox:
                 await changed()
 
     async def inbox(self):
-        answer = await self.client.get("/api/v1/inbox")
-        assert answer.status_code == 200, answer.text
-        return answer.json()["items"]
+        return (await self.get("inbox"))["items"]
 
     def seen(self):
         """Return the numbers that the network took a segment for, in order."""
@@ -111,9 +113,7 @@ class TestBox:
         return answer.json()
 
     async def sim(self, place):
-        answer = await self.client.get(f"/api/v1/sims/{self.bank.cards[place].iccid}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        return await self.get(f"sims/{self.bank.cards[place].iccid}")
 
     async def metrics(self, name):
         """Return the samples of one metric: the labels' values as a tuple, and the value."""

@@ -43,7 +43,7 @@ class _Shown:
 class Messages:
     """Outbound messages, on behalf of an actor."""
 
-    def __init__(  # noqa: PLR0917 - six collaborators are the most that a constructor takes
+    def __init__(
         self, store: Store, bus: Bus, clock: Clock, metrics: Metrics, admission: Admission, waiting: WaitExplainer
     ) -> None:
         """Use these; nothing is read until asked."""

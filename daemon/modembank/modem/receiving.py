@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 
 import structlog
 
@@ -45,9 +45,9 @@ class Receiving:
         self._acknowledges = capabilities.service == 1 and quirks.acknowledge is not Acknowledge.NEVER
         self._form = quirks.acknowledge
         self._direct: deque[RawInbound] = deque(maxlen=_MOST_WAITING)
-        self._places: dict[tuple[str, int], int] = {}
+        self._places: Counter[tuple[str, int]] = Counter()
         """What is to be read, with how often it was announced: a slot may be filled again before it is off the list."""
-        self._sweeps: dict[str, int] = dict.fromkeys(capabilities.memories, 1)
+        self._sweeps = Counter(capabilities.memories)
         self._wake = asyncio.Event()
         self._wake.set()
         self.reader = Reader(channel, capabilities, standing, sink)
@@ -72,8 +72,7 @@ class Receiving:
 
     def sweep_soon(self) -> None:
         """Look through all memories as soon as sending leaves room."""
-        for memory in self._capabilities.memories:
-            self._sweeps[memory] = self._sweeps.get(memory, 0) + 1
+        self._sweeps.update(self._capabilities.memories)
         self._wake.set()
 
     async def run(self) -> None:
@@ -133,12 +132,12 @@ class Receiving:
         elif self._places:
             place, announced = next(iter(self._places.items()))
             await self._read_place(*place)
-            if self._places.get(place) == announced:
+            if self._places[place] == announced:
                 del self._places[place]
         else:
             memory, asked = next(iter(self._sweeps.items()))
             self.received += await self.reader.sweep(memory)
-            if self._sweeps.get(memory) == asked:
+            if self._sweeps[memory] == asked:
                 del self._sweeps[memory]
 
     async def _read_place(self, memory: str, index: int) -> None:
@@ -155,10 +154,10 @@ class Receiving:
             return
         real = self._quirks.report_memory
         if urc.kind is UrcKind.CDSI and real in self._capabilities.memories and real is not None:
-            self._sweeps[real] = self._sweeps.get(real, 0) + 1
+            self._sweeps[real] += 1
         elif len(self._places) < _MOST_WAITING:
             key = place.memory, place.index
-            self._places[key] = self._places.get(key, 0) + 1
+            self._places[key] += 1
         else:
             self.sweep_soon()
 
