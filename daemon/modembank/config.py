@@ -53,6 +53,8 @@ class BankConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[bank]``: which modems belong to the box."""
 
     discovery: Literal["static"] = "static"
+    usb_power: Literal["auto", "uhubctl", "none"] = "auto"
+    """Whether a modem that nothing else brings back may have its USB port's power cycled; auto: where uhubctl can."""
     port: tuple[PortEntry, ...] = ()
 
 
@@ -96,6 +98,17 @@ class SendingConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     max_segments: Annotated[int, msgspec.Meta(ge=1, le=255)] = 10
 
 
+class OutageConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[outage]``: what follows for messages that grew old while nothing could be sent."""
+
+    after_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 86_400)] = 1800
+    """Nothing could be sent for so long: an outage."""
+    older_than_s: Annotated[int, msgspec.Meta(ge=0, le=30 * 86_400)] = 4 * 3600
+    """Messages that waited longer than this when it ended do not simply go out."""
+    rule: Literal["ask", "send", "expire"] = "ask"
+    """``ask`` holds them until an admin decides."""
+
+
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[log]``: how much, and in which form."""
 
@@ -112,6 +125,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     limits: LimitsConfig = LimitsConfig()
     sim: tuple[SimConfig, ...] = ()
     sending: SendingConfig = SendingConfig()
+    outage: OutageConfig = OutageConfig()
     log: LogConfig = LogConfig()
 
 
@@ -187,6 +201,7 @@ def _allowed(keys: list[str]) -> tuple[str, ...]:
         ("sim",): SimConfig,
         ("sim", "limits"): SimLimitsConfig,
         ("sending",): SendingConfig,
+        ("outage",): OutageConfig,
         ("log",): LogConfig,
     }
     shape = shapes.get(tuple(keys), Config)

@@ -54,3 +54,23 @@ class SimChanged(Event):
     """A SIM's row changed: limits, label, pause, or the modem it sits in."""
 
     sim: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRaised(Event):
+    """Something needs a person: ``issue`` is its row id, ``kind`` the check's name, ``subject`` what it is about."""
+
+    issue: int
+    kind: str
+    subject: str
+    severity: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCleared(Event):
+    """What needed a person needs nobody any more."""
+
+    issue: int
+    kind: str
+    subject: str

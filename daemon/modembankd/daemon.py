@@ -15,6 +15,7 @@ from modembank.accounts import LOCAL_ADMIN
 from modembank.bank import BankOptions
 from modembank.clock import Clock, SystemClock
 from modembank.config import Config
+from modembank.failpoints import Failpoint, reach
 from modembank.supervision import Supervisor
 from modembank_web import WebServer, create_app, serve
 from modembankd.compose import Box, assemble
@@ -78,11 +79,14 @@ class Daemon:
         await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
         (self._data_dir / ADDRESS_NAME).unlink(missing_ok=True)
+        reach(Failpoint.STOP_FACES)
         drained = asyncio.create_task(box.app.dispatcher.drain(DRAIN_S))
         await asyncio.wait([drained], timeout=DRAIN_S + 1)
+        reach(Failpoint.STOP_DRAINED)
         await box.app.bank.stop()
         await self._supervisor.stop_all(1.0)
         await box.outbox.flush()
+        reach(Failpoint.STOP_FLUSHED)
         await box.app.store.close()
         _log.info("daemon_stopped")
 

@@ -173,7 +173,10 @@ class OutboxBox:
         await self.outbox.flush()
 
         def both(conn: sqlite3.Connection) -> list[dict[int, int]]:
-            queries = "SELECT state, count(*) FROM messages GROUP BY state", "SELECT * FROM state_counts WHERE n <> 0"
+            queries = (
+                "SELECT state, count(*) FROM messages GROUP BY state",
+                "SELECT * FROM state_counts WHERE n AND state",
+            )
             return [dict(conn.execute(query).fetchall()) for query in queries]
 
         counted, recorded = await self.store.read(both)

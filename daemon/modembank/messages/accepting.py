@@ -17,7 +17,7 @@ from modembank.messages.admission import Admitted
 from modembank.messages.gathering import Gathering
 from modembank.messages.idempotency import Answer
 from modembank.messages.model import MessageState, QueuedMessage
-from modembank.messages.outbox import add_counts
+from modembank.messages.outbox import ACCEPTED_EVER, add_counts
 from modembank.messages.requests import IdempotencyKey, IdempotencyMismatch
 from modembank.messages.routes import intern_route
 from modembank.messages.stored import encoding_code
@@ -119,6 +119,7 @@ class Accepting:
             if isinstance(result, _Written) and result.route_id is not None:
                 rows.append(_rows(submission, result.answer, result.route_id))
                 counts[submission.state] += len(result.answer.to)
+                counts[ACCEPTED_EVER] += len(result.answer.to)
         _insert(conn, chain.from_iterable(rows))
         add_counts(conn, counts)
         return results

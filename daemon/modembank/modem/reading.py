@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from modembank.at import AtCommand, AtResult, FinalStatus, command, parse_cmgl, parse_cmgr, parse_cpms, pdu_fits
+from modembank.failpoints import Failpoint, reach
 from modembank.modem.capabilities import Capabilities, Feature
 from modembank.modem.channel import AtChannel
 from modembank.modem.inbound import InboundSink
@@ -126,8 +127,10 @@ class Reader:
     async def _keep(self, memory: str, index: int, pdu: str) -> None:
         ledger_id = await self._sink.store(self._standing.stored(pdu, memory, index))
         self.taken += 1
+        reach(Failpoint.INBOUND_STORED)
         # Only now: until the row is durable, the modem's copy is the only one.
         result = await self._ask(command("+CMGD", index, timeout_s=10.0))
+        reach(Failpoint.INBOUND_DELETED)
         if result is not None and result.ok:
             await self._sink.deleted(ledger_id)
         else:

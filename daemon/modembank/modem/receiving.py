@@ -9,6 +9,7 @@ import structlog
 
 from modembank.at import AtCommand, Urc, UrcKind, command, parse_place
 from modembank.errors import ModembankError
+from modembank.failpoints import Failpoint, reach
 from modembank.modem.capabilities import Capabilities
 from modembank.modem.channel import AtChannel
 from modembank.modem.inbound import InboundSink, RawInbound
@@ -156,6 +157,7 @@ class Receiving:
         if urc.kind is UrcKind.CDSI and real in self._capabilities.memories and real is not None:
             self._sweeps[real] += 1
         elif len(self._places) < _MOST_WAITING:
+            reach(Failpoint.INBOUND_ANNOUNCED)
             key = place.memory, place.index
             self._places[key] += 1
         else:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from modembank.at import AtCommand, command
+from modembank.failpoints import Failpoint, reach
 from modembank.modem.channel import AtChannel, Flight, Interrupted
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, Evidence, SubmitResult
 from modembank.modem.timings import Timings
@@ -125,6 +126,7 @@ class Exchange:
             return self._ended_early(flight)
         if not prompted or not allowed or self._called_off():
             return await self._leave(flight, GATE_CLOSED if prompted else NO_PROMPT)
+        reach(Failpoint.INTENT_DURABLE)
         try:
             octets = self._channel.payload()
         except ChannelError as error:
@@ -133,6 +135,7 @@ class Exchange:
             return self._not_sent(PORT_GONE)
         self._written += octets
         self._ctrl_z_s = self._channel.time() - self._began
+        reach(Failpoint.CTRL_Z_WRITTEN)
         return await self._after_ctrl_z(flight)
 
     def _ended_early(self, flight: Flight) -> SubmitResult:
@@ -182,6 +185,7 @@ class Exchange:
             self.trouble = error
             code = "restarted" if isinstance(error, Interrupted) else "port_gone"
             return self._unknown(code, f"{error} after the text was given to the modem")
+        reach(Failpoint.FINAL_SEEN)
         final_s = self._channel.time() - self._began
         suspect = self._pdu_has_validity and self._memory.takes_validity is not True
         since_ctrl_z = final_s - (self._ctrl_z_s or 0.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from modembank.failpoints import Failpoint, reach
 from modembank.store.lock import TurnLock
 
 STEP_PAGES = 1_000
@@ -78,6 +79,7 @@ class Checkpointer:
         with self._turn.held(wait=False) as held:
             if not held:
                 return
+            reach(Failpoint.CHECKPOINT)
             mode = "TRUNCATE" if self._wal_octets() > _TRUNCATE_OCTETS else "PASSIVE"
             try:
                 busy, logged, copied = self._run(mode)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from modembank.failpoints import Failpoint, reach
 from modembank.store.errors import ForeignDatabase, MigrationFailed, SchemaTooNew, StoreCorrupt, primary_code
 
 APPLICATION_ID = 0x4D424E4B
@@ -123,6 +124,7 @@ def _apply(connection: sqlite3.Connection, path: Path, migration: Migration) -> 
     try:
         for statement in migration.statements:
             connection.execute(statement)
+            reach(Failpoint.MIGRATION_STATEMENT)
         statement = "PRAGMA foreign_key_check"
         orphans = connection.execute(statement).fetchall()
         if orphans:

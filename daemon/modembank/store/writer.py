@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from modembank.failpoints import Failpoint, reach
 from modembank.metrics import Metrics
 from modembank.store.errors import StoreError, from_sqlite, is_fatal
 from modembank.store.health import Room, StoreState, state_after
@@ -120,7 +121,9 @@ class Writer:
             self._connection.execute("ROLLBACK")
         self._connection.execute("BEGIN IMMEDIATE")
         done = [self._call(job) for job in group]
+        reach(Failpoint.GROUP_WRITTEN)
         self._connection.execute("COMMIT")
+        reach(Failpoint.GROUP_COMMITTED)
         self.last_commit_at = time.monotonic()
         self._checkpoints.committed()
         if self.state is not StoreState.OK:

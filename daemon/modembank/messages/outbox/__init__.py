@@ -10,13 +10,14 @@ from modembank.messages.outbox.aggregate import (
     fate_of,
     fates,
 )
-from modembank.messages.outbox.changes import add_counts
+from modembank.messages.outbox.changes import ACCEPTED_EVER, add_counts
 from modembank.messages.outbox.decisions import WAKE_LIMIT
 from modembank.messages.outbox.journal import attempts_of, may_cancel
 from modembank.messages.outbox.outbox import Outbox
 from modembank.messages.outbox.reports import same_number
 
 __all__ = [
+    "ACCEPTED_EVER",
     "MOST_RESENDS",
     "WAKE_LIMIT",
     "AttemptRow",

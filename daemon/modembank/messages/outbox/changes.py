@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from modembank.events import MessageStateChanged
 from modembank.messages.model import TERMINAL, MessageState, OnUnknown
 
+ACCEPTED_EVER = 0
+"""Beside the states, the counters have one more row: all messages ever accepted, counted only where they are accepted.
+The sum of the others must equal it."""
 _SELECT = (
     "SELECT id, user_id, recipient, segments, flags, state, ready, expires_at, on_unknown, tries, sim_id, sent_at,"
     " cause FROM messages WHERE id = ?"

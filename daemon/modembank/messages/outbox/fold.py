@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from modembank.events import MessageStateChanged
+from modembank.failpoints import Failpoint, reach
 from modembank.messages.model import JournalKind, MessageFlags, MessageState, OnUnknown, ReportFacts, ReportMatch
 from modembank.messages.outbox import reports
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, aggregate, all_sent
@@ -73,6 +74,8 @@ class Fold:
         for message_id in self._touched:
             self._refresh(message_id)
         self._result.events = self._changes.finish()
+        if done:
+            reach(Failpoint.FOLDED)
         return self._result
 
     def _apply(self, journal: list[JournalRow], everything: bool) -> list[int]:

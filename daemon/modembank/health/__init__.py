@@ -1,0 +1,1 @@
+"""Health: what is wrong with the box, with evidence and remedies that one can run."""
