@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modembank_emulator.schedule import Timer
 
 _BUFFER_LIMIT = 20
+_AGAIN_S = 2.0  # the service centre's next try of what was refused
 
 
 class Reception:
@@ -61,6 +62,7 @@ class Reception:
             modem.world.network.received(modem.sim, item, "direct")
         else:
             modem.world.network.hold(modem.sim, item, first=True)
+            modem.world.schedule.after(_AGAIN_S, self.make_room)
             return
         self.make_room()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fakes.boxes import box_on
+from fakes.boxes import box_on, emulated, running
 from fakes.stories import CALM
 from modembank.events import MessageStateChanged
 from modembank.messages.model import MessageState
@@ -52,6 +52,22 @@ async def test_story_28_around_the_final_result(tmp_path, dialect):
         await box.until(lambda: reported(box, 9))
         assert states.count(MessageState.DELIVERED) == len(plans)
         assert await orphans(box) == (0,)
+
+
+async def test_story_28_a_report_handed_to_nobody_comes_again(tmp_path):
+    """The daemon is down when it comes: unanswered, the modem would stop routing, and the ones behind were lost too."""
+    async with emulated(tmp_path / "tty", modems=1) as bank:
+        bank.network.default_plan = later(300)
+        async with running(bank, tmp_path / "data") as box:
+            sent = [await box.send(f"+1999000000{place}") for place in range(3)]
+            for accepted in sent:
+                await box.until_status(accepted["id"], "sent")
+        bank.advance(301)
+        async with running(bank, tmp_path / "data") as box:
+            bank.advance(3)  # until the centre tries again, well before the modem gives up waiting
+            for accepted in sent:
+                assert (await box.until_status(accepted["id"], "delivered"))["report"]["reported"] == 1
+            assert {report.where for report in bank.network.reports} == {"direct"}
 
 
 async def reported(box, amount):

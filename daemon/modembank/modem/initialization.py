@@ -13,7 +13,7 @@ from modembank.modem.ladder import BASICS, EXTRAS, RADIO, RADIO_ON, REGISTRATION
 from modembank.modem.memories import USE, choose
 from modembank.modem.pin import PinRecord, unlock
 from modembank.modem.quirks import Quirks, quirks_for
-from modembank.modem.routing import set_routing, set_service
+from modembank.modem.routing import give_back, set_routing, set_service
 from modembank.modem.troubles import Hung, Trouble
 
 
@@ -70,6 +70,8 @@ async def initialize(dialogue: Dialogue, access: SimAccess, learnt: Learnt) -> I
     await dialogue.ask_patiently(USE)  # the first that touches the memories: when it answers, the service is ready
     dialogue.settled = True
     service = await set_service(dialogue, quirks)
+    if service:
+        await give_back(dialogue)
     memories = await choose(dialogue)
     routing = await set_routing(dialogue, quirks, learnt.routing(who))
     learnt.took(who, routing)

@@ -19,6 +19,7 @@ from modembank.modem.quirks import Acknowledge, Quirks
 RANGES = capability("+CNMI")
 READ_BACK = query("+CNMI")
 _SERVICE_READ = query("+CSMS")
+_GIVE_BACK = command("+CNMA", 2, timeout_s=5.0)
 
 
 async def set_service(dialogue: Dialogue, quirks: Quirks) -> int:
@@ -37,6 +38,15 @@ async def set_service(dialogue: Dialogue, quirks: Quirks) -> int:
             evidence = said(_SERVICE_READ, read)
     dialogue.note(Feature.PHASE_2_PLUS, has=bool(service), evidence=evidence)
     return service
+
+
+async def give_back(dialogue: Dialogue) -> None:
+    """Refuse what was handed to an earlier run of ours that ended before it acknowledged, if there is anything.
+
+    The network sends it again (3GPP TS 27.005 4.5: n=2 answers it with RP-ERROR). Without an answer the modem waits,
+    then stops routing altogether (3.4.4), and the reports after this one would be lost with it.
+    """
+    await dialogue.ask(_GIVE_BACK)
 
 
 async def set_routing(dialogue: Dialogue, quirks: Quirks, learnt: Routing | None) -> Routing | None:
