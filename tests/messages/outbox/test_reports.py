@@ -184,6 +184,40 @@ async def test_two_unknown_attempts_to_one_number_are_not_guessed(box):
     assert [await box.state(message) for message in messages] == [MessageState.UNKNOWN] * 2
 
 
+@pytest.mark.parametrize("middle", [41, 0])
+async def test_of_two_unknown_parts_the_references_around_them_tell_which(box, middle):
+    """References count up and wrap at 255: what lies before the known one is the first part, what behind is the last."""
+    message = await box.accept("+447911000001", segments=3)
+    parts = (AttemptOutcome.UNKNOWN, None), (AttemptOutcome.ACCEPTED, middle), (AttemptOutcome.UNKNOWN, None)
+    for segment, (outcome, tp_mr) in enumerate(parts, 1):
+        intent = box.intent(message, segment=segment)
+        await box.outbox.begin(intent)
+        box.settle(intent, outcome, tp_mr)
+        box.clock.turn(1000)
+    assert await box.state(message) is MessageState.UNKNOWN
+    for tp_mr in ((middle + 1) % 256, (middle - 1) % 256):
+        assert await box.outbox.report(1, box.facts("+447911000001", tp_mr), 1) is ReportMatch.PROVED
+        await box.outbox.flush()
+    assert [attempt.tp_mr for attempt in await box.attempts(message)] == [
+        (middle - 1) % 256,
+        middle,
+        (middle + 1) % 256,
+    ]
+    assert await box.outbox.report(1, box.facts("+447911000001", middle), 1) is ReportMatch.MATCHED
+    assert await box.state(message) is MessageState.DELIVERED
+
+
+async def test_two_unknown_parts_without_a_known_one_between_are_not_guessed(box):
+    message = await box.accept("+447911000001", segments=2)
+    for segment in (1, 2):
+        intent = box.intent(message, segment=segment)
+        await box.outbox.begin(intent)
+        box.settle(intent, AttemptOutcome.UNKNOWN)
+    await box.outbox.flush()
+    assert await box.outbox.report(1, box.facts("+447911000001", 7), 1) is ReportMatch.ORPHAN
+    assert await box.state(message) is MessageState.UNKNOWN
+
+
 async def test_a_long_message_is_delivered_when_every_part_is(box):
     message = await box.accept("+447911000001", segments=2)
     for segment in (1, 2):

@@ -77,14 +77,13 @@ def choose(candidates: Sequence[Candidate], report: ReportFacts) -> Candidate | 
 
 def choose_unknown(candidates: Sequence[Candidate], report: ReportFacts) -> Candidate | None:
     """Return the one attempt without a TP-MR that recipient and time leave; None when none or several fit."""
-    submitted = report.received_at if report.submitted_at is None else report.submitted_at
-    ours = [
-        one
-        for one in candidates
-        if same_number(one.recipient, report.recipient)
-        and -CLOCKS_APART_MS <= submitted - one.started_at <= UNKNOWN_WINDOW_MS
-    ]
+    ours = _timely_unknown(candidates, report)
     return ours[0] if len(ours) == 1 else None
+
+
+def comes_before(one: int, other: int) -> bool:
+    """Return whether one TP-MR was given out before another: they count up and wrap at 255 (TS 23.040 9.2.3.6)."""
+    return 0 < (other - one) % 256 < 128
 
 
 def find(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> tuple[ReportMatch, Candidate | None]:
@@ -97,7 +96,7 @@ def find(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> tuple[Re
     if settled is not None:  # before anything is proved: what repeats a known end says nothing of another message
         return (ReportMatch.MATCHED, settled) if _corrects(settled, report) else (ReportMatch.DUPLICATE, None)
     unknown = _candidates(conn, " AND a.tp_mr IS NULL AND a.awaiting = 1", (sim_id,))
-    found = choose_unknown(unknown, report)
+    found = choose_unknown(unknown, report) or _by_order(conn, sim_id, unknown, report)
     if found is not None:
         return ReportMatch.PROVED, found
     return ReportMatch.ORPHAN, None
@@ -169,6 +168,37 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
 def _kind(found: Candidate) -> ReportMatch:
     proves = found.outcome is AttemptOutcome.UNKNOWN and found.report_status is None
     return ReportMatch.PROVED if proves else ReportMatch.MATCHED
+
+
+def _timely_unknown(candidates: Sequence[Candidate], report: ReportFacts) -> list[Candidate]:
+    submitted = report.received_at if report.submitted_at is None else report.submitted_at
+    return [
+        one
+        for one in candidates
+        if same_number(one.recipient, report.recipient)
+        and -CLOCKS_APART_MS <= submitted - one.started_at <= UNKNOWN_WINDOW_MS
+    ]
+
+
+def _by_order(
+    conn: sqlite3.Connection, sim_id: int, candidates: Sequence[Candidate], report: ReportFacts
+) -> Candidate | None:
+    """Of several attempts at one message, return the one that the references given out before and after it leave."""
+    ours = _timely_unknown(candidates, report)
+    if len({one.message_id for one in ours}) != 1:
+        return None
+    known = conn.execute(
+        "SELECT started_at, tp_mr FROM attempts WHERE message_id = ? AND sim_id = ? AND tp_mr IS NOT NULL",
+        (ours[0].message_id, sim_id),
+    ).fetchall()
+    left = [one for one in ours if all(_in_order(one, report.tp_mr, *anchor) for anchor in known)]
+    return left[0] if len(left) == 1 else None
+
+
+def _in_order(one: Candidate, tp_mr: int, anchor_at: int, anchor_mr: int) -> bool:
+    if one.started_at < anchor_at:
+        return comes_before(tp_mr, anchor_mr)
+    return comes_before(anchor_mr, tp_mr)
 
 
 def _settled(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> Candidate | None:
