@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench soak environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest soak environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -28,8 +28,12 @@ fast: dev-environment ## the tests that need no Debian package
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 15 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
-soak: dev-environment test-tools ## the property and fault tests with many more examples (about 20 minutes)
+selftest: environment ## prove the promise: kill the daemon 200 times and compare the ledgers (under ten minutes)
+	$(BIN)/modembank selftest --kills $(or $(KILLS),200) $(ARGS)
+
+soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch
+	$(BIN)/modembank selftest --kills $(or $(KILLS),10000) --seed $(or $(SEED),1)
 
 environment: $(VENV)/installed ## create the virtual environment with the locked dependencies
 

@@ -53,6 +53,9 @@ class BankConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[bank]``: which modems belong to the box."""
 
     discovery: Literal["static"] = "static"
+    send_timeout_s: Annotated[float, msgspec.Meta(ge=5, le=600)] = 180.0
+    """From Ctrl-Z to the final result; after that nobody knows whether it was sent. Modems' manuals say 120 s, a
+    refusal after 135 s was seen (Quectel EG06-E)."""
     usb_power: Literal["auto", "uhubctl", "none"] = "auto"
     """Whether a modem that nothing else brings back may have its USB port's power cycled; auto: where uhubctl can."""
     port: tuple[PortEntry, ...] = ()

@@ -49,7 +49,10 @@ MUTED_BY = {FaultKind.HANG: Mute.ALL, FaultKind.HANG_URCS_FLOW: Mute.COMMANDS, F
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One armed fault: strikes the `nth` next `command` (an AT name such as "+CMGS"; "" for any), `times` times."""
+    """One armed fault: strikes the `nth` next `command` (an AT name such as "+CMGS"; "" for any), `times` times.
+
+    `chance` lets each of them pass unharmed but for that share.
+    """
 
     kind: FaultKind
     command: str = "+CMGS"
@@ -60,6 +63,7 @@ class Fault:
     sent: bool = False
     seconds: float = 1.0
     reenumerate: bool = False
+    chance: float = 1.0
 
 
 @dataclass(slots=True)
@@ -99,9 +103,10 @@ class Faults:
         sent: bool = False,
         seconds: float = 1.0,
         reenumerate: bool = False,
+        chance: float = 1.0,
     ) -> Fault:
         """Arm a fault, see `Fault` for the fields; ValueError for an unknown kind or stage."""
-        fault = Fault(FaultKind(kind), command, nth, times, Stage(stage), code, sent, seconds, reenumerate)
+        fault = Fault(FaultKind(kind), command, nth, times, Stage(stage), code, sent, seconds, reenumerate, chance)
         self._armed.append(_Armed(fault, fault.nth - 1, fault.times))
         return fault
 
@@ -115,7 +120,7 @@ class Faults:
                 continue
             if armed.wait > 0:
                 armed.wait -= 1
-            elif struck is None:
+            elif struck is None and (armed.fault.chance >= 1.0 or self._random.random() < armed.fault.chance):
                 struck = armed.fault
                 if armed.left is not None:
                     armed.left -= 1

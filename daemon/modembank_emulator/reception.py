@@ -28,6 +28,11 @@ class Reception:
         self._buffered: list[tuple[str, ...]] = []
         self._told_full = False
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether the host has still to acknowledge what it was handed."""
+        return self._unacknowledged is not None
+
     def receive(self, item: Inbound, *, now: bool = False) -> bool:
         """Store or print an item; False when it has to wait. `now` prints even in the middle of a command."""
         modem = self._modem

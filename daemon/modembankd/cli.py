@@ -13,6 +13,7 @@ from modembank.errors import ModembankError
 from modembankd.accounts_cli import apikey, user
 from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
+from modembankd.selftest_cli import selftest
 from modembankd.talk_cli import doctor, send
 
 PRIVATE = 0o077
@@ -85,5 +86,5 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (user, apikey, send, doctor):
+for command in (user, apikey, send, doctor, selftest):
     main.add_command(command)

@@ -16,6 +16,7 @@ from modembank.dispatch import Dispatcher
 from modembank.messages import Admission, Inbox, Messages, Receiving
 from modembank.messages.outbox import Outbox
 from modembank.metrics import Metrics
+from modembank.modem import Timings
 from modembank.sim import Sims
 from modembank.store import Store
 
@@ -63,7 +64,7 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         bus=bus,
         clock=clock,
         metrics=metrics,
-        options=options or BankOptions(state_dir=data_dir),
+        options=options or BankOptions(Timings(final_s=config.bank.send_timeout_s), state_dir=data_dir),
     )
     app = App(
         config=config,

@@ -64,6 +64,7 @@ class Checkpointer:
         """Copy everything and empty the log, unless a small tool writes just now: then the log simply stays."""
         with self._turn.held(wait=False) as held:
             if held:
+                reach(Failpoint.CHECKPOINT)
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _pages(self) -> int:

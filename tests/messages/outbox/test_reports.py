@@ -186,7 +186,7 @@ async def test_two_unknown_attempts_to_one_number_are_not_guessed(box):
 
 @pytest.mark.parametrize("middle", [41, 0])
 async def test_of_two_unknown_parts_the_references_around_them_tell_which(box, middle):
-    """References count up and wrap at 255: what lies before the known one is the first part, what behind is the last."""
+    """References count up and wrap at 255: one before the known one is of the first part, one behind it of the last."""
     message = await box.accept("+447911000001", segments=3)
     parts = (AttemptOutcome.UNKNOWN, None), (AttemptOutcome.ACCEPTED, middle), (AttemptOutcome.UNKNOWN, None)
     for segment, (outcome, tp_mr) in enumerate(parts, 1):
