@@ -116,3 +116,12 @@ def test_a_mistake_is_named_with_its_line(tmp_path, text, line, words):
     assert str(error).startswith(f"{tmp_path / 'modembank.toml'}:{line}: ")
     for word in words:
         assert word in str(error)
+
+
+def test_how_long_a_final_result_is_waited_for_can_be_said(tmp_path):
+    path = tmp_path / "modembank.toml"
+    path.write_text("[bank]\nsend_timeout_s = 90\n")
+    assert load_config(path).bank.send_timeout_s == 90
+    path.write_text("[bank]\n\nsend_timeout_s = 4\n")
+    with pytest.raises(ConfigError, match=r"modembank\.toml:3: .*send_timeout_s"):
+        load_config(path)

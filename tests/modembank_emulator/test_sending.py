@@ -452,6 +452,15 @@ async def test_standing_faults_last_until_cleared(make_bank: MakeBank, attach: A
     assert (await port.submit(submit())).startswith("+CMGS: ")
 
 
+async def test_a_fault_with_a_chance_strikes_its_share(make_bank: MakeBank, attach: Attach) -> None:
+    bank = await make_bank()
+    port = await attach(bank.modems[0])
+    bank.modems[0].faults.arm("cms_error", code=500, times=None, chance=0.3)
+    answers = [(await port.submit(submit())).startswith("+CMS ERROR: 500") for _ in range(100)]
+    assert 10 < sum(answers) < 60
+    assert answers != sorted(answers)
+
+
 async def test_unknown_faults_are_refused(make_bank: MakeBank) -> None:
     faults = (await make_bank()).modems[0].faults
     with pytest.raises(ValueError, match="explode"):
