@@ -31,6 +31,12 @@ class Metrics:
         self.at_commands = Counter(
             "modembank_at_commands", "AT commands by result", ["slot", "result"], registry=self.registry
         )
+        self.recovery_rungs = Counter(
+            "modembank_recovery_rungs",
+            "Rungs of the recovery ladder by what came of them",
+            ["slot", "rung", "trouble", "result"],
+            registry=self.registry,
+        )
         self.commit_s = Histogram(
             "modembank_commit_seconds",
             "Duration of a group commit",

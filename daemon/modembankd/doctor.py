@@ -21,6 +21,7 @@ from modembank.store import Store, StoreError
 from modembankd.compose import DATABASE
 from modembankd.local import NoDaemon, call_daemon
 from modembankd.options import run_async
+from modembankd.power_doctor import power_outlooks, power_summary
 
 LOOK_S = 45.0
 """How long ports and modems may take to show what they are."""
@@ -70,7 +71,8 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
         reports = run_async(_look_at_ports(config))
     if not reports:
         findings.append(Finding(False, "modems", "no port is configured: add [[bank.port]] with a path"))
-    return [*findings, *(judge(report) for report in reports)]
+    good, text, notes = power_summary(config.bank, run_async(power_outlooks(config.bank)))
+    return [*findings, *(judge(report) for report in reports), Finding(good, "port power", text, notes)]
 
 
 def judge(report: SlotReport) -> Finding:

@@ -11,7 +11,7 @@ from fakes.banks import opened
 from fakes.modem_hosts import QUICK, eventually, go, submit_pdu
 from modembank.bank import NoSuchSlot, NotNow
 from modembank.config import PortEntry, SimConfig
-from modembank.modem import AdminState, AttemptOutcome, FailedReason, ModemState
+from modembank.modem import AdminState, AttemptOutcome, FailedReason, ModemState, Rung, Trouble
 from modembank_emulator import Bank as EmulatedBank
 from modembank_emulator import FaultKind
 
@@ -136,7 +136,8 @@ async def test_reset_restarts_the_modem(tmp_path: Path) -> None:
         box.bank.reset("slot-01")
         await eventually(lambda: len(box.lines.downs) == 1)
         await box.all_up()
-        assert box.bank.modem("slot-01").recovery == ("restart (reset_wanted)",)
+        (step,) = box.bank.modem("slot-01").recovery
+        assert (step.rung, step.trouble) == (Rung.RESTART, Trouble.RESET_WANTED)
 
 
 async def test_ussd_and_transcript(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ QUICK = Timings(
     reopen_s=0.05,
     reopen_most_s=0.2,
     restart_s=1.0,
+    boot_s=0.5,
     down_s=0.2,
     blind_s=0.05,
     settled_s=60.0,

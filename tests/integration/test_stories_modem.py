@@ -49,7 +49,7 @@ async def test_story_13_a_modem_hangs_and_comes_back_while_the_others_send(tmp_p
         hung.faults.mute = mute
         await delivers(box)
         seen = await until_modem(box, "slot-01", lambda modem: len(modem["recovery"]) >= 2)
-        assert [step.partition(" ")[0] for step in seen["recovery"][:2]] == ["reopen", "restart"]
+        assert [step["rung"] for step in seen["recovery"][:2]] == ["reopen", "restart"]
         assert not seen["able_to_send"]
         hung.heal()
         await serves(box, "slot-01")
@@ -155,7 +155,7 @@ async def test_story_15_a_restart_that_was_asked_for_costs_no_message(tmp_path):
         answer = await box.client.post("/api/v1/modems/slot-01/reset")
         assert answer.status_code == 200
         await delivers(box, 5)
-        assert [step.partition(" ")[0] for step in (await modems(box))["slot-01"]["recovery"]] == ["restart"]
+        assert [step["rung"] for step in (await modems(box))["slot-01"]["recovery"]] == ["restart"]
 
 
 # -- 16: noise
@@ -289,7 +289,8 @@ async def test_story_19_a_sim_that_drops_off_is_brought_back_by_a_radio_cycle(tm
         box.bank.modems[0].remove_sim(13)
         await delivers(box, 20, sim="slot-02")
         back = await until_modem(box, "slot-01", lambda modem: modem["recovery"] and modem["able_to_send"])
-        assert back["recovery"] == ["radio_cycle (sim_dropped)"]
+        (step,) = back["recovery"]
+        assert (step["rung"], step["trouble"], step["result"]) == ("radio_cycle", "sim_dropped", "served")
         await serves(box, "slot-01")
 
 

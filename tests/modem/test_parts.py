@@ -1,4 +1,4 @@
-"""The small parts: turns, masks, verdicts, rungs, PIN record, capabilities, quirks."""
+"""The small parts: turns, masks, verdicts, PIN record, capabilities, quirks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,12 @@ from modembank.modem import (
     Finding,
     Has,
     PinRecord,
-    Recovery,
     Routing,
-    Rung,
     Storage,
     Transcript,
-    Trouble,
 )
 from modembank.modem.quirks import GENERIC, VENDORS, quirks_for
 from modembank.modem.quirks.difference import ROUTINGS
-from modembank.modem.recovery import LADDERS, REST_S
 from modembank.modem.routing import candidates
 from modembank.modem.transcript import mask
 from modembank.modem.turns import Turns
@@ -152,43 +148,6 @@ def test_refusals(status: FinalStatus, code: int | None, elapsed: float, outcome
     assert reference is None
     assert cause is not None
     assert (cause.klass is CauseClass.AMBIGUOUS) == (outcome is AttemptOutcome.UNKNOWN)
-
-
-# -- recovery
-
-
-def test_the_ladder_is_climbed_rung_by_rung_and_ends_in_quarantine() -> None:
-    recovery = Recovery(settled_s=600)
-    climbed = [recovery.next(Trouble.SILENT, now) for now in (0.0, 10.0, 20.0, 30.0, 40.0)]
-    assert climbed == [*LADDERS[Trouble.SILENT], Rung.QUARANTINE]
-
-
-def test_a_rung_rests_after_its_use() -> None:
-    recovery = Recovery(settled_s=600)
-    assert recovery.next(Trouble.SIM_DROPPED, 0.0) is Rung.RADIO_CYCLE
-    assert recovery.next(Trouble.SIM_DROPPED, 1.0) is Rung.RESTART
-    assert recovery.next(Trouble.SILENT, 2.0) is Rung.REOPEN
-    assert recovery.next(Trouble.SILENT, 3.0) is Rung.VENDOR_RESET  # RESTART rests
-    assert recovery.next(Trouble.RESET_WANTED, 4.0, resting_counts=False) is Rung.RESTART  # a person asked
-
-
-def test_a_modem_that_was_well_long_enough_starts_from_the_ground() -> None:
-    recovery = Recovery(settled_s=600)
-    recovery.next(Trouble.SILENT, 0.0)
-    recovery.next(Trouble.SILENT, 10.0)
-    recovery.well(20.0)
-    recovery.well(500.0)
-    assert recovery.next(Trouble.SILENT, 700.0) is Rung.REOPEN
-    recovery.well(800.0)
-    assert recovery.next(Trouble.SILENT, 900.0) is Rung.RESTART
-
-
-def test_no_ladder_has_a_restart_before_something_cheaper_and_all_rungs_rest() -> None:
-    for trouble, ladder in LADDERS.items():
-        if trouble is not Trouble.RESET_WANTED:
-            assert ladder[0] in {Rung.REOPEN, Rung.REINITIALIZE, Rung.RADIO_CYCLE}
-        assert all(rung in REST_S for rung in ladder)
-    assert set(LADDERS) == set(Trouble)
 
 
 # -- PIN record

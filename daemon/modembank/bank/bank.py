@@ -11,6 +11,7 @@ import structlog
 from modembank.bank.claims import Claims
 from modembank.bank.errors import NoSuchSlot, NotNow
 from modembank.bank.line import LineListener
+from modembank.bank.port_power import PortPower
 from modembank.bank.view import ModemView
 from modembank.bank.worker import SlotSurroundings, SlotWorker
 from modembank.bus import Bus
@@ -26,13 +27,12 @@ from modembank.modem import (
     ModemState,
     Opener,
     PinRecord,
-    PowerSwitch,
     SimAccess,
     Timings,
     TranscriptLine,
     UssdAnswer,
 )
-from modembank.port import PortConfig, open_port
+from modembank.port import PROGRAM, SYSFS, PortConfig, Uhubctl, UsbTree, open_port
 from modembank.sim import Sims
 from modembank.supervision import RestartPolicy, Supervisor
 
@@ -49,7 +49,9 @@ class BankOptions:
     opener: Opener = open_port
     state_dir: Path | None = None
     """Keeps which PINs failed across restarts; None: in memory only."""
-    power: PowerSwitch | None = None
+    sysfs: Path = SYSFS
+    uhubctl: str = PROGRAM
+    """Where USB places are read and what switches their power, unless the configuration says never."""
     stagger_s: float = 0.25
     """Between the first openings of two neighbouring slots."""
 
@@ -75,10 +77,11 @@ class Bank:
         self._metrics = metrics
         self._supervisor = Supervisor()
         self._unsubscribe: Callable[[], None] | None = None
-        self._counted: dict[tuple[str, str], int] = {}
+        self._counted: dict[tuple[str, ...], int] = {}
         around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
         record = PinRecord(options.state_dir / "failed-pins.json" if options.state_dir is not None else None)
         learnt = Learnt()
+        power = _port_power(config, options, self._at_work)
         self._workers: dict[str, SlotWorker] = {}
         for number, entry in enumerate(config.port):
             settings = ModemSettings(
@@ -88,7 +91,7 @@ class Bank:
                 timings=options.timings,
                 opener=options.opener,
                 learnt=learnt,
-                power=options.power,
+                power=power,
             )
             self._workers[settings.slot] = SlotWorker(settings, around, number * options.stagger_s)
 
@@ -171,13 +174,23 @@ class Bank:
             if serving is not None and serving.watch.radio.signal_dbm is not None:
                 self._metrics.signal.labels(slot).set(serving.watch.radio.signal_dbm)
             for result, count in worker.modem.results.items():
-                new = count - self._counted.get((slot, result), 0)
-                self._counted[(slot, result)] = count
-                self._metrics.at_commands.labels(slot, result).inc(new)
+                self._metrics.at_commands.labels(slot, result).inc(self._new(count, slot, result))
+            for (rung, trouble, outcome), count in worker.modem.recovery.counts.items():
+                labels = (slot, rung.value, trouble.value, outcome.value)
+                self._metrics.recovery_rungs.labels(*labels).inc(self._new(count, *labels))
         for state, number in states.items():
             self._metrics.modems.labels(state.value).set(number)
 
     # -- inside
+
+    def _new(self, count: int, *labels: str) -> int:
+        """Return by how much a count has grown since it was last asked for."""
+        new = count - self._counted.get(labels, 0)
+        self._counted[labels] = count
+        return new
+
+    def _at_work(self, slot: str) -> bool:
+        return self._workers[slot].at_work
 
     def _begin(self, worker: SlotWorker) -> None:
         self._supervisor.start(_task_name(worker.slot), worker.run, RestartPolicy())
@@ -199,8 +212,19 @@ def slot_name(entry: PortEntry, number: int) -> str:
     return entry.label or f"slot-{number + 1:02d}"
 
 
+def slot_paths(config: BankConfig) -> dict[str, str]:
+    """Return every slot's tty, or address, by the slot's name."""
+    return {slot_name(entry, number): entry.path for number, entry in enumerate(config.port)}
+
+
 def _task_name(slot: str) -> str:
     return f"modem[{slot}].worker"
+
+
+def _port_power(config: BankConfig, options: BankOptions, at_work: Callable[[str], bool]) -> PortPower | None:
+    if config.usb_power == "none":
+        return None
+    return PortPower(slot_paths(config), UsbTree(options.sysfs), Uhubctl(options.uhubctl), at_work)
 
 
 def _pin_for(entry: PortEntry, sims: Sims) -> Callable[[str | None], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modembank.modem import AdminState, AttemptOutcome, FailedReason, Has, Modem, ModemState, Storage
+from modembank.modem import AdminState, AttemptOutcome, Climb, FailedReason, Has, Modem, ModemState, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ModemView:
     """Feature to sentence."""
     storage: tuple[Storage, ...]
     counters: Counters
-    recovery: tuple[str, ...]
+    recovery: tuple[Climb, ...]
     """The latest rungs that were climbed, oldest first."""
     last_error: str | None
 
@@ -97,7 +97,7 @@ def view_of(facts: SlotFacts, modem: Modem) -> ModemView:
         lacks={feature.value: text for feature, text in capabilities.sentences().items()} if capabilities else {},
         storage=storage_of(modem),
         counters=counters_of(modem),
-        recovery=tuple(f"{climb.rung.value} ({climb.trouble.value})" for climb in modem.recovery.climbs),
+        recovery=tuple(modem.recovery.climbs),
         last_error=(serving.last_cause if serving is not None else None) or modem.last_error,
     )
 

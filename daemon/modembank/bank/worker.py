@@ -94,6 +94,11 @@ class SlotWorker:
         """The SIM that is or was last served here."""
         return self._sim_id
 
+    @property
+    def at_work(self) -> bool:
+        """Whether the modem must not lose its power: it serves or is about to, or the operator keeps us off it."""
+        return self.admin is AdminState.DISABLED or (self.modem.state in _HOLDING and not self.modem.recovery.climbing)
+
     async def run(self) -> None:
         """Live until cancelled."""
         wait_s, self._start_after_s = self._start_after_s, 0.0

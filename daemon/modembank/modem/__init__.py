@@ -8,7 +8,7 @@ from modembank.modem.modem import Modem, ModemHost, ModemSettings
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, Evidence, SubmitResult
 from modembank.modem.pin import OutOfService, PinRecord
 from modembank.modem.reading import Storage
-from modembank.modem.recovery import PowerSwitch, Recovery, Rung
+from modembank.modem.recovery import POWER_S, Climb, PowerSwitch, Recovery, Rung, RungResult
 from modembank.modem.states import (
     TRANSITIONS,
     AdminState,
@@ -27,6 +27,7 @@ from modembank.modem.ussd import UssdAnswer, UssdFailed
 
 __all__ = [
     "LACKS",
+    "POWER_S",
     "TRANSITIONS",
     "AdminState",
     "AtChannel",
@@ -35,6 +36,7 @@ __all__ = [
     "Cause",
     "CauseClass",
     "ChannelError",
+    "Climb",
     "Evidence",
     "FailedReason",
     "Feature",
@@ -58,6 +60,7 @@ __all__ = [
     "Recovery",
     "Routing",
     "Rung",
+    "RungResult",
     "SimAccess",
     "SimSeen",
     "StateChange",

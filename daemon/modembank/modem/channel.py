@@ -225,15 +225,15 @@ class AtChannel:
 
     # -- after a deadline
 
-    async def resynchronise(self, about: str, *, since: int | None = None) -> list[str]:
-        """Find the beat again with markers; return the late lines seen.
+    async def resynchronise(self, about: str, *, since: int | None = None, probes: int | None = None) -> list[str]:
+        """Find the beat again with markers, ``probes`` at most; return the late lines seen.
 
         Raises NoReply with the trouble, or PortLost.
         """
         since = self._octets if since is None else since
         urcs = self._urcs
         self._late = []
-        for _ in range(self._timings.probes):
+        for _ in range(probes or self._timings.probes):
             if await self._probe():
                 return self._late
         trouble = self._diagnose(since, urcs)

@@ -1,24 +1,39 @@
-"""Carrying out the rungs of the recovery ladder on an open channel."""
+"""Carrying out the rungs of the recovery ladder on an open channel, and watching what they do."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
+from typing import Any
 
 import structlog
 
 from modembank.at import AtCommand, command
 from modembank.modem.channel import AtChannel
 from modembank.modem.quirks import Quirks
-from modembank.modem.recovery import PowerSwitch, Rung
+from modembank.modem.recovery import POWER_S, PowerSwitch, Rung
 from modembank.modem.timings import Timings
-from modembank.modem.troubles import ChannelError, PortLost, Trouble
+from modembank.modem.troubles import ChannelError, Trouble
 
 _log = structlog.get_logger()
-_RADIO_OFF = command("+CFUN", 0, timeout_s=30.0)
-_RADIO_ON = command("+CFUN", 1, timeout_s=30.0)
-_RESTART = command("+CFUN", 1, 1, timeout_s=15.0)
+RADIO_OFF = command("+CFUN", 0, timeout_s=10.0)
+RADIO_ON = command("+CFUN", 1, timeout_s=15.0)
+RESTART = command("+CFUN", 1, 1, timeout_s=5.0)
 MUTE = frozenset({Trouble.SILENT, Trouble.DEAF, Trouble.ECHO_ONLY, Trouble.WRITE_STUCK, Trouble.CONFUSED})
 """Troubles in which no answer is to be expected: commands are written blindly."""
+
+
+class Effect(enum.Enum):
+    """What was seen to follow from a rung."""
+
+    NOT_THERE = "not_there"
+    """This modem has no such rung; nothing was done."""
+    STAYED = "stayed"
+    """Done, and the port still stands: initialise again."""
+    NO_SIGN = "no_sign"
+    """Done, and nothing was seen of it: open the port afresh and ask; whatever is silent then was not helped."""
+    WENT_DOWN = "went_down"
+    """The port went away or the modem says that it starts: it needs time to come back."""
 
 
 class Climber:
@@ -29,34 +44,62 @@ class Climber:
         self._slot = slot
         self._timings = timings
         self._power = power
+        self._booted = asyncio.Event()
 
-    async def climb(self, rung: Rung, trouble: Trouble, channel: AtChannel, quirks: Quirks) -> bool:
-        """Carry it out; return whether the port must be opened afresh. Whatever the modem does here is no error."""
+    def booted(self) -> None:
+        """The modem said that it starts."""
+        self._booted.set()
+
+    async def climb(self, rung: Rung, trouble: Trouble, channel: AtChannel, quirks: Quirks) -> Effect:
+        """Carry it out; return what was seen of it. Whatever the modem does here is no error."""
         _log.warning("recovery_rung", modem=self._slot, rung=rung.value, trouble=trouble.value)
+        self._booted.clear()
         match rung:
             case Rung.REINITIALIZE:
-                return False
+                return Effect.STAYED
             case Rung.RADIO_CYCLE:
-                return not (await _tell(channel, _RADIO_OFF) and await _tell(channel, _RADIO_ON))
+                cycled = await _tell(channel, RADIO_OFF) and await _tell(channel, RADIO_ON)
+                return Effect.STAYED if cycled else Effect.NO_SIGN
             case Rung.RESTART:
-                await self._order(channel, (_RESTART,), trouble)
+                return await self._order(channel, (RESTART,), trouble)
             case Rung.VENDOR_RESET:
-                await self._order(channel, quirks.resets, trouble)
+                return await self._order(channel, quirks.resets, trouble)
             case Rung.POWER:
-                if self._power is not None:
-                    await self._power.cycle(self._slot)
+                return await self._watch(channel) if await self._cycle() else Effect.NOT_THERE
             case _:
-                pass
-        return True
+                return Effect.NO_SIGN
 
-    async def _order(self, channel: AtChannel, orders: tuple[AtCommand, ...], trouble: Trouble) -> None:
+    async def _order(self, channel: AtChannel, orders: tuple[AtCommand, ...], trouble: Trouble) -> Effect:
+        """Give the orders until one shows; they are alternatives, and there may be none."""
+        effect = Effect.NOT_THERE
         for order in orders:
             if trouble in MUTE:
                 await _blindly(channel, order, self._timings.blind_s)
             else:
                 await _tell(channel, order)
-            # It answers OK first and goes down later: a port opened afresh too early would still serve.
-            await asyncio.wait([channel.lost], timeout=self._timings.down_s)
+            effect = await self._watch(channel)
+            if effect is Effect.WENT_DOWN:
+                break
+        return effect
+
+    async def _cycle(self) -> bool:
+        if self._power is None:
+            return False
+        try:
+            async with asyncio.timeout(POWER_S):
+                return await self._power.cycle(self._slot)
+        except TimeoutError:
+            return False
+
+    async def _watch(self, channel: AtChannel) -> Effect:
+        """Wait for a sign. A modem answers OK first and goes down later: asked too early it would still serve."""
+        booted = asyncio.ensure_future(self._booted.wait())
+        signs: list[asyncio.Future[Any]] = [channel.lost, booted]
+        try:
+            await asyncio.wait(signs, timeout=self._timings.down_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            booted.cancel()
+        return Effect.WENT_DOWN if channel.lost.done() or self._booted.is_set() else Effect.NO_SIGN
 
 
 async def _tell(channel: AtChannel, order: AtCommand) -> bool:
@@ -74,5 +117,5 @@ async def _blindly(channel: AtChannel, order: AtCommand, pause_s: float) -> None
         await asyncio.wait([channel.lost], timeout=pause_s)
         channel.write(order.text.encode("ascii") + b"\r")
         await asyncio.wait([channel.lost], timeout=pause_s)
-    except PortLost:
+    except ChannelError:
         return

@@ -25,7 +25,7 @@ _NEVER_READ = frozenset({"BM", "TA", "MT"})
 """Broadcasts, terminal adaptor, and the union of SM and ME, which are read by themselves."""
 CHOICE = capability("+CPMS", timeout_s=10.0)
 USE = query("+CPMS", timeout_s=10.0)
-LIST_ALL = AtCommand("AT+CMGL=4", prefix=("+CMGL:",), follows=True, timeout_s=60.0)
+LIST_ALL = AtCommand("AT+CMGL=4", prefix=("+CMGL:",), follows=True, timeout_s=25.0)
 
 
 @dataclass(frozen=True, slots=True)

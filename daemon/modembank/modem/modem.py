@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +12,7 @@ from modembank.at import Urc, UrcKind
 from modembank.clock import Clock, to_ms
 from modembank.modem.capabilities import Capabilities, SimSeen
 from modembank.modem.channel import AtChannel, Interrupted, Opener
-from modembank.modem.climbing import MUTE, Climber
+from modembank.modem.climbing import MUTE, Climber, Effect
 from modembank.modem.dialogue import Dialogue
 from modembank.modem.inbound import InboundSink
 from modembank.modem.initialization import Initialized, Learnt, SimAccess, initialize
@@ -23,6 +22,7 @@ from modembank.modem.place import Standing
 from modembank.modem.quirks import GENERIC
 from modembank.modem.receiving import ANNOUNCED
 from modembank.modem.recovery import PowerSwitch, Recovery, Rung
+from modembank.modem.refusals import Backoff, absent, verdict_on
 from modembank.modem.sending import Gate
 from modembank.modem.serving import Serving
 from modembank.modem.states import FailedReason, ModemEvent, ModemState, StateChange, StateMachine
@@ -32,15 +32,9 @@ from modembank.modem.troubles import Hung, NoReply, PortLost, Trouble
 from modembank.modem.ussd import UssdAnswer, UssdFailed
 from modembank.modem.verdict import NOT_REGISTERED
 from modembank.modem.watching import Restarted
-from modembank.port import PortConfig, PortError, PortFailure
+from modembank.port import PortConfig, PortError
 
 _log = structlog.get_logger()
-_FAILURES = {
-    PortFailure.BUSY: FailedReason.PORT_BUSY,
-    PortFailure.PERMISSION: FailedReason.PORT_PERMISSION,
-    PortFailure.NOT_A_TTY: FailedReason.PORT_NOT_A_TTY,
-}
-_ABSENT = frozenset({PortFailure.MISSING, PortFailure.GONE, PortFailure.REFUSED, PortFailure.TIMEOUT})
 _EARLY = 64
 
 
@@ -90,7 +84,7 @@ class Modem:
         self._boots = 0
         self._strange = 0
         self._silent_until = 0.0
-        self._failed_opens = 0
+        self._backoff = Backoff(settings.timings)
         self.last_error: str | None = None
         self.totals: dict[AttemptOutcome, int] = {}
         self.received = 0
@@ -138,7 +132,8 @@ class Modem:
         return await self._serving.ussd.ask(code)
 
     def reset(self) -> None:
-        """Restart the modem, after the exchange in flight; in a slow retry, try again at once."""
+        """Restart the modem, after the exchange in flight; in a slow retry, try again at once, every rung allowed."""
+        self.recovery.forgive()
         if self._serving is not None:
             self._serving.end(Hung(Trouble.RESET_WANTED, "asked for"))
         self._kick.set()
@@ -167,8 +162,12 @@ class Modem:
             try:
                 await channel.open(self._settings.opener, self._settings.port)
             except PortError as error:
-                self._note_refusal(error)
-                await self._pause(self._backoff())
+                self._note(str(error))
+                event, failed = verdict_on(error)
+                self._fire(event, error.detail, failed)
+                if absent(error):  # when it appears it may be silent while it starts
+                    self._grant(self._timings.boot_s)
+                await self._pause(self._backoff.failed())
             else:
                 self._fire(ModemEvent.OPENED)
                 return channel
@@ -190,7 +189,7 @@ class Modem:
                 self._note(str(error))
                 self._early.clear()
                 self._fire(ModemEvent.LOST, str(error.cause or ""))
-                self._silent_until = channel.time() + self._timings.restart_s
+                self._grant(self._timings.restart_s)
                 return self._timings.reopen_s
             except (Hung, NoReply) as error:
                 wait_s = await self._trouble(channel, error.trouble or Trouble.SILENT, str(error))
@@ -202,13 +201,14 @@ class Modem:
         self._sms_ready.clear()
         boots = self._boots
         async with channel.turn():  # an exchange of the last stretch of service may still be on the wire
-            await channel.resynchronise("AT")
+            await channel.resynchronise("AT", probes=self._timings.rechecks if self.recovery.climbing else None)
         dialogue = Dialogue(channel, self._timings, self._sms_ready)
         known = await initialize(dialogue, self._settings.access, self._settings.learnt)
         if boots != self._boots:
             raise Restarted(detail="it restarted while it was initialised")
         self._known = known
-        self._strange = self._failed_opens = 0
+        self._strange = 0
+        self._backoff.reset()
         sim_id = await self._host.identified(known.sim, known.capabilities)
         standing = Standing(sim_id, self._settings.slot, self._now_ms)
         self._serving = Serving(
@@ -238,25 +238,20 @@ class Modem:
 
     # -- when something is wrong
 
-    def _note_refusal(self, error: PortError) -> None:
-        self._failed_opens += 1
-        self._note(str(error))
-        if error.failure in _ABSENT:
-            self._fire(ModemEvent.PORT_MISSING, error.detail)
-            return
-        failed = _FAILURES.get(error.failure, FailedReason.PORT_IO)
-        self._fire(ModemEvent.PORT_REFUSED, error.detail, failed)
-
     async def _sit_out(self, channel: AtChannel, error: OutOfService) -> None:
         """Wait for a person, time, a restart, or the SIM to change what no command can."""
         self._note(error.detail)
         locked = error.reason in _LOCKS
         self._fire(ModemEvent.LOCKED if locked else ModemEvent.INIT_FAILED, error.detail, error.reason)
+        await self._idle(channel, self._timings.locked_s)
+
+    async def _idle(self, channel: AtChannel, seconds: float) -> None:
+        """Wait with the port open: for time, a person, a sign of life, or the end of the port."""
         self._kick.clear()
         kicked = asyncio.ensure_future(self._kick.wait())
         ends: list[asyncio.Future[Any]] = [kicked, channel.lost]
         try:
-            await asyncio.wait(ends, timeout=self._timings.locked_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             kicked.cancel()
 
@@ -279,31 +274,37 @@ class Modem:
             return 0.0
         failed = FailedReason.INIT_REFUSED if trouble is Trouble.INIT_REFUSED else FailedReason.NOT_A_MODEM
         self._fire(ModemEvent.INIT_FAILED, detail, failed)
-        self._failed_opens += 1
-        return self._backoff()
+        return self._backoff.failed()
 
     async def _recover(self, channel: AtChannel, trouble: Trouble, detail: str) -> float | None:
-        """Climb one rung; return as ``_trouble``."""
-        wanted = trouble is Trouble.RESET_WANTED
-        self._fire(ModemEvent.RESET if wanted else ModemEvent.TROUBLE, detail)
-        rung = self.recovery.next(trouble, channel.time(), resting_counts=not wanted)
-        if rung is Rung.QUARANTINE:
-            self._fire(ModemEvent.EXHAUSTED, detail, FailedReason.QUARANTINED)
-            return self._timings.quarantine_s
+        """Climb until a rung is there for this modem; return as ``_trouble``."""
+        self._fire(ModemEvent.RESET if trouble is Trouble.RESET_WANTED else ModemEvent.TROUBLE, detail)
         quirks = self._known.quirks if self._known is not None else GENERIC
-        if not await self._climber.climb(rung, trouble, channel, quirks):
-            self._fire(ModemEvent.RECOVERED)
-            return None
-        if rung is Rung.REOPEN:
-            return 0.0
-        self._silent_until = channel.time() + self._timings.restart_s
-        return self._timings.reopen_s
+        while True:
+            rung = self.recovery.next(trouble, channel.time(), self._now_ms())
+            if rung is Rung.QUARANTINE:
+                _log.error("modem_quarantined", modem=self._settings.slot, trouble=trouble.value)
+                self._fire(ModemEvent.EXHAUSTED, detail, FailedReason.QUARANTINED)
+                await self._idle(channel, self._timings.quarantine_s)
+                return 0.0
+            match await self._climber.climb(rung, trouble, channel, quirks):
+                case Effect.NOT_THERE:
+                    self.recovery.not_there()
+                case Effect.STAYED:
+                    self._fire(ModemEvent.RECOVERED)
+                    return None
+                case Effect.NO_SIGN:
+                    return 0.0
+                case Effect.WENT_DOWN:
+                    self._grant(self._timings.restart_s)
+                    return self._timings.reopen_s
 
     # -- odds and ends
 
     def _heard(self, urc: Urc) -> None:
         if urc.kind is UrcKind.BOOT:
             self._boots += 1
+            self._climber.booted()
             self._kick.set()
         if urc.kind is UrcKind.SMS_READY:
             self._sms_ready.set()
@@ -330,9 +331,9 @@ class Modem:
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
 
-    def _backoff(self) -> float:
-        wait_s = min(self._timings.reopen_most_s, self._timings.reopen_s * 2.0 ** min(self._failed_opens - 1, 10))
-        return wait_s * random.uniform(0.75, 1.25)
+    def _grant(self, seconds: float) -> None:
+        """From now on, silence for so long is what a starting modem gives."""
+        self._silent_until = max(self._silent_until, asyncio.get_running_loop().time() + seconds)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless somebody asks for a try at once."""

@@ -22,6 +22,8 @@ class Timings:
     probe_s: float = 3.0
     """For the marker of a resynchronisation."""
     probes: int = 3
+    rechecks: int = 2
+    """Markers after a rung of the recovery ladder: fewer, since what is silent then was silent before."""
     late_error_s: float = 20.0
     """A bare ERROR or +CMS ERROR 500 after this long may be a lost acknowledgement rather than a refusal."""
 
@@ -32,8 +34,8 @@ class Timings:
     not_ready_tries: int = 10
     """As many as oFono gives CPMS (MAX_CPMS_RETRIES)."""
 
-    beat_s: float = 30.0
-    """Between two looks at an idle modem."""
+    beat_s: float = 20.0
+    """Between two looks at an idle modem: a hang of one that does nothing is noticed no sooner."""
     search_s: float = 3.0
     """Between two looks at the registration of a modem that has none."""
     verify_s: float = 150.0
@@ -48,9 +50,12 @@ class Timings:
     """First wait before a lost or missing port is opened again."""
     reopen_most_s: float = 30.0
     restart_s: float = 60.0
-    """How long a restarting modem may take until it is back; looked for all the while."""
-    down_s: float = 5.0
-    """How long a modem that was told to restart may still answer before it goes down; nothing is sent meanwhile."""
+    """How long a modem that was seen to go down may take until it answers again; looked for all the while."""
+    boot_s: float = 15.0
+    """How long a port that has just appeared may be silent, while its modem starts."""
+    down_s: float = 4.0
+    """How long a modem that was told to restart may still answer before it goes down; nothing is sent meanwhile.
+    If its port neither goes nor a boot code comes, and it is silent then, the order did nothing."""
     blind_s: float = 0.5
     """After each order that is written to a modem from which no answer is expected."""
     settled_s: float = 600.0

@@ -35,9 +35,9 @@ from modembank.modem.timings import Timings
 from modembank.modem.troubles import Hung, NoReply, Trouble
 
 _T = TypeVar("_T")
-_SIM = query("+CPIN")
+SIM = query("+CPIN")
 _SIGNAL = AtCommand("AT+CSQ", prefix=("+CSQ:",))
-_OPERATOR = query("+COPS", timeout_s=20.0)
+OPERATOR = query("+COPS", timeout_s=20.0)
 REGISTRATION_KINDS = {
     UrcKind.CREG: "+CREG",
     UrcKind.CGREG: "+CGREG",
@@ -169,11 +169,11 @@ class Watch:
             if use.memory is not None:
                 self.storage[use.memory] = Storage(use.memory, use.used, use.total)
         if self.radio.registered:
-            found = _first(await self._ask(_OPERATOR), "+COPS:", parse_cops)
+            found = _first(await self._ask(OPERATOR), "+COPS:", parse_cops)
             self.radio.operator = _clean(found.name) if found is not None and found.name else ""
 
     async def _check_sim(self) -> None:
-        result = await self._ask(_SIM)
+        result = await self._ask(SIM)
         if result is None:
             return
         if result.ok and result.lines:

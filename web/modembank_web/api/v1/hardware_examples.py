@@ -58,7 +58,10 @@ MODEM: dict[str, Any] = {
     "unknown": 0,
     "not_sent": 1,
     "received": 41,
-    "recovery": [],
+    "recovery": [
+        {"at": "2026-11-20T05:59:41.020Z", "rung": "reopen", "trouble": "silent", "result": "in_vain"},
+        {"at": "2026-11-20T05:59:48.310Z", "rung": "restart", "trouble": "silent", "result": "served"},
+    ],
     "last_error": None,
 }
 USSD_REQUEST: dict[str, Any] = {"balance": {"code": "*100#"}}

@@ -9,7 +9,7 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.clock import rfc3339
-from modembank.modem import AdminState, FailedReason, ModemState
+from modembank.modem import AdminState, FailedReason, ModemState, Rung, RungResult, Trouble
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply, Run
@@ -29,6 +29,15 @@ class Memory(msgspec.Struct, frozen=True):
     memory: str
     used: int
     total: int
+
+
+class RecoveryStep(msgspec.Struct, frozen=True):
+    """A rung of the recovery ladder that was climbed, why, and what came of it."""
+
+    at: str
+    rung: Rung
+    trouble: Trouble
+    result: RungResult
 
 
 class ModemStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +69,7 @@ class ModemStatus(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     not_sent: int
     received: int
-    recovery: Sequence[str]
+    recovery: Sequence[RecoveryStep]
     last_error: str | None
 
 
@@ -162,7 +171,7 @@ def _status(app: App, view: ModemView) -> ModemStatus:
         unknown=counters.unknown,
         not_sent=counters.not_sent,
         received=counters.received,
-        recovery=view.recovery,
+        recovery=[RecoveryStep(rfc3339(step.at), step.rung, step.trouble, step.result) for step in view.recovery],
         last_error=view.last_error,
     )
 

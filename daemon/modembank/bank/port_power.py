@@ -1,0 +1,118 @@
+"""The power of USB ports: which switch a slot hangs on, and who else would lose power with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from modembank.port import HubError, Uhubctl, UsbPlace, UsbTree
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHubs:
+    """A board's own hubs, which say that they switch each port and do not (uhubctl's README, Raspberry Pi)."""
+
+    board: str
+    """How the board's model begins."""
+    hubs: frozenset[str]
+    switch: str | None
+    """The hub whose ports, all at once, are the switch; None: not used."""
+
+
+OWN_HUBS = (
+    OwnHubs("Raspberry Pi 5", frozenset({"1", "2", "3", "4"}), None),  # one switch behind two controllers
+    OwnHubs("Raspberry Pi 4", frozenset({"1-1", "2"}), "1-1"),  # USB 2 and USB 3 side of the four ports
+    OwnHubs("Raspberry Pi 3", frozenset({"1-1", "1-1.1"}), None),  # the network hangs there too
+    OwnHubs("Raspberry Pi 2", frozenset({"1-1"}), None),
+    OwnHubs("Raspberry Pi Model B", frozenset({"1-1"}), None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What is switched for one slot."""
+
+    hub: str
+    port: int | None
+    """None: all ports of the hub together."""
+    below: tuple[tuple[str, str | None], ...] = ()
+    """Where it is not this slot's alone: all devices that lose power, and the slots that they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether a slot's port power could be cycled now, in a sentence."""
+
+    able: bool
+    text: str
+
+
+class PortPower:
+    """A PowerSwitch over uhubctl, for the slots of one bank."""
+
+    def __init__(self, paths: Mapping[str, str], tree: UsbTree, hubs: Uhubctl, at_work: Callable[[str], bool]) -> None:
+        """``paths`` are the slots' ttys; ``at_work`` says whether a slot's modem must not lose its power."""
+        self._paths = paths
+        self._tree = tree
+        self._hubs = hubs
+        self._at_work = at_work
+
+    async def cycle(self, slot: str) -> bool:
+        """Cut the slot's power for two seconds; False, with a line in the log, where that cannot or must not be."""
+        try:
+            switch = await asyncio.to_thread(self._switch, slot)
+            self._spare(slot, switch)
+            await self._hubs.cycle(switch.hub, switch.port)
+        except HubError as error:
+            _log.warning("port_power_not_cycled", modem=slot, why=str(error))
+            return False
+        _log.warning("port_power_cycled", modem=slot, hub=switch.hub, port=switch.port or "all")
+        return True
+
+    async def outlook(self, slot: str) -> Outlook:
+        """Look without switching anything."""
+        try:
+            switch = await asyncio.to_thread(self._switch, slot)
+            status = await self._hubs.look(switch.hub)
+        except HubError as error:
+            return Outlook(able=False, text=str(error))
+        if switch.port is None:
+            return Outlook(able=True, text=f"with all ports of hub {switch.hub}, when no other modem there works")
+        if switch.port not in status.ports:
+            return Outlook(able=False, text=f"hub {switch.hub} does not switch its port {switch.port}")
+        return Outlook(able=True, text=f"hub {switch.hub}, port {switch.port}")
+
+    def _switch(self, slot: str) -> Switch:
+        place = self._tree.place_of(self._paths[slot])
+        if place is None:
+            message = "it is not on the USB of this machine"
+            raise HubError(message)
+        own = self._own_hubs(place)
+        if own is None:
+            return Switch(place.hub, place.port)
+        if own.switch is None:
+            message = f"the ports of a {own.board} cannot be switched; put a hub that can between"
+            raise HubError(message)
+        places = {other: self._tree.place_of(path) for other, path in self._paths.items()}
+        owners = {place.device: other for other, place in places.items() if place is not None}
+        below = [name for hub in sorted(own.hubs) for name in self._tree.below(hub)]
+        return Switch(own.switch, None, tuple((name, owners.get(name)) for name in below))
+
+    def _own_hubs(self, place: UsbPlace) -> OwnHubs | None:
+        board = self._tree.board()
+        return next((own for own in OWN_HUBS if board.startswith(own.board) and place.hub in own.hubs), None)
+
+    def _spare(self, slot: str, switch: Switch) -> None:
+        """Raise HubError when something else that must not would lose its power: another modem, or a disk."""
+        for device, owner in switch.below:
+            if owner is None:
+                message = f"device {device}, which is no modem of ours, would lose its power too"
+                raise HubError(message)
+            if owner != slot and self._at_work(owner):
+                message = f"{owner}, which works, would lose its power too"
+                raise HubError(message)
