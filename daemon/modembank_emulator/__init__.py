@@ -11,7 +11,7 @@ from modembank_emulator.card import SimCard
 from modembank_emulator.client import ControlClient, ControlError, RunningBank, spawn_bank
 from modembank_emulator.control import ControlServer
 from modembank_emulator.dialects import DIALECTS
-from modembank_emulator.faults import FLOOD, NULS, URC_NOISE, Fault, FaultKind, Faults, Mute, Stage
+from modembank_emulator.faults import FLOOD, NULS, URC_NOISE, Ending, Fault, FaultKind, Faults, Mute, Stage
 from modembank_emulator.latency import Fixed, LatencyModel, LogNormal
 from modembank_emulator.ledger import SeenInbound, SeenReport, SeenSubmit
 from modembank_emulator.modem import EmulatedModem
@@ -33,6 +33,7 @@ __all__ = [
     "ControlServer",
     "CregForm",
     "EmulatedModem",
+    "Ending",
     "Fault",
     "FaultKind",
     "Faults",

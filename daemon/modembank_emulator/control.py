@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from modembank_emulator.at_line import AtError
 from modembank_emulator.bank import Bank, describe
-from modembank_emulator.faults import FLOOD, NULS, URC_NOISE
+from modembank_emulator.faults import FLOOD, NULS, URC_NOISE, Ending, Mute
 from modembank_emulator.modem import EmulatedModem
 
 _LINE_LIMIT = 1 << 24
@@ -148,9 +148,15 @@ def _noise(modem: EmulatedModem, request: Request) -> None:
     modem.faults.noise(float(request["chance"]), *(named[what] if what in named else (bytes.fromhex(what),)))
 
 
+def _mute(modem: EmulatedModem, request: Request) -> None:
+    """Hang; `urcs`: codes still flow, `ends_with`: boot, restart or power, `lasts_s`: for so long."""
+    mute = Mute.COMMANDS if request.get("urcs", False) else Mute.ALL
+    modem.hang(mute, ends_with=Ending(request.get("ends_with", "boot")), lasts_s=request.get("lasts_s"))
+
+
 STANDING: dict[str, Callable[[EmulatedModem, Request], None]] = {
     "clear": lambda modem, _: modem.heal(),
-    "mute": lambda modem, request: modem.faults.hang(urcs=request.get("urcs", False)),
+    "mute": _mute,
     "noise": _noise,
     "pace": lambda modem, request: modem.terminal.pace(int(request["size"]), float(request["interval"])),
     "stop_reading": lambda modem, _: modem.terminal.pause_reading(),

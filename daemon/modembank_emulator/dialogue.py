@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from modembank_emulator.at_line import CME_TEXT, CMS_TEXT, AtError, CmeError, CmsError, Command, parse
 from modembank_emulator.commands import COMMANDS
 from modembank_emulator.dialogue_entry import Entry
-from modembank_emulator.faults import MUTED_BY, Fault, FaultKind, Mute
+from modembank_emulator.faults import MUTED_BY, Ending, Fault, FaultKind, Mute
 
 if TYPE_CHECKING:
     from modembank_emulator.modem import EmulatedModem
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LINE_LIMIT: Final = 8192
 _CTRL_Z: Final = 0x1A
 _ESCAPE: Final = 0x1B
+_RESTART: Final = b"AT+CFUN=1,1\r"
 _IGNORED: Final = bytes([0, 0x0A, _CTRL_Z, _ESCAPE])
 _ERRORS: Final = {
     FaultKind.CMS_ERROR: CmsError,
@@ -41,6 +42,7 @@ class Dialogue:
         self._urcs: list[bytes] = []
         self._batch: bytearray | None = None
         self._after: Callable[[], object] | None = None
+        self._overheard = b""
         self.fault: Fault | None = None
         self.commands = 0
 
@@ -48,6 +50,8 @@ class Dialogue:
         """Take bytes from the host."""
         modem = self._modem
         mute = modem.faults.mute
+        if mute is not Mute.NOT and modem.faults.ends_with is Ending.RESTART:
+            self._overhear(octets)
         if not modem.running or mute in {Mute.ALL, Mute.COMMANDS}:
             return
         if modem.settings.echo or mute is Mute.ECHO:
@@ -55,6 +59,12 @@ class Dialogue:
         if mute is Mute.NOT:
             self._input += octets
             self._pump()
+
+    def _overhear(self, octets: bytes) -> None:
+        """Obey the order to restart, though nothing else."""
+        self._overheard = (self._overheard + octets)[-len(_RESTART) :]
+        if self._overheard == _RESTART:
+            self._modem.reset_soon()
 
     def restart(self) -> None:
         """Forget input, output and what was under way (reset or unplug)."""
@@ -206,7 +216,7 @@ class Dialogue:
         """Let a fault that ends the conversation happen; False when it is of another kind."""
         if fault.kind in MUTED_BY:
             self.restart()
-            self._modem.faults.mute = MUTED_BY[fault.kind]
+            self._modem.hang(MUTED_BY[fault.kind], lasts_s=fault.lasts_s)
         elif fault.kind is FaultKind.RESET:
             self._modem.reset(reenumerate=fault.reenumerate)
         elif fault.kind is FaultKind.UNPLUG:

@@ -44,6 +44,14 @@ class Mute(StrEnum):
     ECHO = "echo"  # echoes, unsolicited codes flow
 
 
+class Ending(StrEnum):
+    """What ends a hang, besides `heal` and being plugged in again."""
+
+    BOOT = "boot"  # whatever makes it boot
+    RESTART = "restart"  # the same, and it still obeys AT+CFUN=1,1
+    POWER = "power"  # it hangs again after every boot
+
+
 MUTED_BY = {FaultKind.HANG: Mute.ALL, FaultKind.HANG_URCS_FLOW: Mute.COMMANDS, FaultKind.ECHO_ONLY: Mute.ECHO}
 
 
@@ -64,6 +72,7 @@ class Fault:
     seconds: float = 1.0
     reenumerate: bool = False
     chance: float = 1.0
+    lasts_s: float | None = None  # a hang ends by itself after this long
 
 
 @dataclass(slots=True)
@@ -90,6 +99,7 @@ class Faults:
         self._armed: list[_Armed] = []
         self._noises: list[Noise] = []
         self.mute = Mute.NOT
+        self.ends_with = Ending.BOOT
 
     def arm(
         self,
@@ -104,9 +114,12 @@ class Faults:
         seconds: float = 1.0,
         reenumerate: bool = False,
         chance: float = 1.0,
+        lasts_s: float | None = None,
     ) -> Fault:
         """Arm a fault, see `Fault` for the fields; ValueError for an unknown kind or stage."""
-        fault = Fault(FaultKind(kind), command, nth, times, Stage(stage), code, sent, seconds, reenumerate, chance)
+        fault = Fault(
+            FaultKind(kind), command, nth, times, Stage(stage), code, sent, seconds, reenumerate, chance, lasts_s
+        )
         self._armed.append(_Armed(fault, fault.nth - 1, fault.times))
         return fault
 
@@ -148,7 +161,12 @@ class Faults:
         """Be well again."""
         self._armed.clear()
         self._noises.clear()
+        self.unmute()
+
+    def unmute(self) -> None:
+        """End a hang."""
         self.mute = Mute.NOT
+        self.ends_with = Ending.BOOT
 
     @property
     def noisy(self) -> bool:

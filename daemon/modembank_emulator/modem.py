@@ -11,7 +11,7 @@ from modembank_emulator.at_line import CmeError, CmsError
 from modembank_emulator.capabilities import Capabilities
 from modembank_emulator.card import MessageStore, PinState, SimCard
 from modembank_emulator.dialogue import Dialogue
-from modembank_emulator.faults import Faults, Mute
+from modembank_emulator.faults import Ending, Faults, Mute
 from modembank_emulator.radio import Radio
 from modembank_emulator.reception import Reception
 from modembank_emulator.schedule import Timer
@@ -93,9 +93,16 @@ class EmulatedModem:
         if self.plugged:
             self.unplug()
         self.plugged = True
+        self.faults.unmute()
         if sim is not None:
             self.insert_sim(sim)
         self._boot_later()
+
+    def hang(self, mute: Mute = Mute.ALL, *, ends_with: Ending = Ending.BOOT, lasts_s: float | None = None) -> None:
+        """Answer nothing any more, until something ends it or `lasts_s` have passed."""
+        self.faults.mute, self.faults.ends_with = mute, ends_with
+        if lasts_s is not None:
+            self.world.schedule.after(lasts_s, self.faults.unmute)
 
     def reset(self, *, reenumerate: bool | None = None) -> None:
         """Boot again: settings and hangs are gone; with `reenumerate` the pty goes too (default: as the model does).
@@ -218,7 +225,8 @@ class EmulatedModem:
     def _boot(self) -> None:
         if not self.terminal.is_open:
             self.terminal.open()
-        self.faults.mute = Mute.NOT
+        if self.faults.ends_with is not Ending.POWER:
+            self.faults.unmute()
         if self.sim is not None:
             self.sim_error = None
         self.settings = Settings.factory(self.caps)
