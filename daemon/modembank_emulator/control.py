@@ -160,6 +160,7 @@ STANDING: dict[str, Callable[[EmulatedModem, Request], None]] = {
     "noise": _noise,
     "pace": lambda modem, request: modem.terminal.pace(int(request["size"]), float(request["interval"])),
     "stop_reading": lambda modem, _: modem.terminal.pause_reading(),
+    "jam": lambda modem, _: modem.terminal.jam(),
     "resume_reading": lambda modem, _: modem.terminal.resume_reading(),
     "reset": lambda modem, request: modem.reset(reenumerate=request.get("reenumerate")),
     "registration": lambda modem, request: modem.radio.set_verdict(request["stat"]),

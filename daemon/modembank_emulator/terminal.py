@@ -13,6 +13,7 @@ from pathlib import Path
 
 _CHUNK = 65536
 _QUEUE_LIMIT = 1 << 20
+_FILL_S = 0.01
 
 
 class Terminal:
@@ -84,6 +85,12 @@ class Terminal:
             asyncio.get_running_loop().add_reader(self._master, self._readable)
             self._reading = True
 
+    def jam(self) -> None:
+        """Take no bytes any more, with all buffers on the way full: the host's next write blocks."""
+        self.pause_reading()
+        os.set_blocking(self._slave, False)
+        self._fill()
+
     def pace(self, size: int, interval: float) -> None:
         """Write at most `size` bytes at a time, `interval` seconds apart; size 0 ends it."""
         self._pace = (size, interval) if size else None
@@ -108,6 +115,15 @@ class Terminal:
         self.received += len(octets)
         if octets:
             self._on_bytes(octets)
+
+    def _fill(self) -> None:
+        if self._reading or not self.is_open:
+            return
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self._slave, bytes(1024))
+        # Again and again: the kernel makes room behind its first refusals, and does not tell.
+        asyncio.get_running_loop().call_later(_FILL_S, self._fill)
 
     def _push(self, octets: bytes | bytearray) -> int:
         try:

@@ -108,6 +108,8 @@ async def test_faults_cells_and_plugs(running: RunningBank) -> None:
     ("kind", "details"),
     [
         ("mute", {"urcs": True}),
+        ("mute", {"ends_with": "power", "lasts_s": 20}),
+        ("jam", {}),
         ("noise", {"chance": 0.1, "what": "urc"}),
         ("noise", {"chance": 0.1, "what": "nuls"}),
         ("noise", {"chance": 0.1, "what": "flood"}),

@@ -52,8 +52,13 @@ class Climber:
 
     async def climb(self, rung: Rung, trouble: Trouble, channel: AtChannel, quirks: Quirks) -> Effect:
         """Carry it out; return what was seen of it. Whatever the modem does here is no error."""
-        _log.warning("recovery_rung", modem=self._slot, rung=rung.value, trouble=trouble.value)
         self._booted.clear()
+        effect = await self._carry_out(rung, trouble, channel, quirks)
+        level = _log.debug if effect is Effect.NOT_THERE else _log.warning
+        level("recovery_rung", modem=self._slot, rung=rung.value, trouble=trouble.value, effect=effect.value)
+        return effect
+
+    async def _carry_out(self, rung: Rung, trouble: Trouble, channel: AtChannel, quirks: Quirks) -> Effect:
         match rung:
             case Rung.REINITIALIZE:
                 return Effect.STAYED

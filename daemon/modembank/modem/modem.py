@@ -22,7 +22,7 @@ from modembank.modem.place import Standing
 from modembank.modem.quirks import GENERIC
 from modembank.modem.receiving import ANNOUNCED
 from modembank.modem.recovery import PowerSwitch, Recovery, Rung
-from modembank.modem.refusals import Backoff, absent, verdict_on
+from modembank.modem.refusals import Backoff, absent, missing, verdict_on
 from modembank.modem.sending import Gate
 from modembank.modem.serving import Serving
 from modembank.modem.states import FailedReason, ModemEvent, ModemState, StateChange, StateMachine
@@ -167,7 +167,7 @@ class Modem:
                 self._fire(event, error.detail, failed)
                 if absent(error):  # when it appears it may be silent while it starts
                     self._grant(self._timings.boot_s)
-                await self._pause(self._backoff.failed())
+                await self._pause(self._backoff.failed(missing=missing(error)))
             else:
                 self._fire(ModemEvent.OPENED)
                 return channel

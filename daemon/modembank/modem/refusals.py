@@ -13,12 +13,18 @@ _FAILURES = {
     PortFailure.PERMISSION: FailedReason.PORT_PERMISSION,
     PortFailure.NOT_A_TTY: FailedReason.PORT_NOT_A_TTY,
 }
-_ABSENT = frozenset({PortFailure.MISSING, PortFailure.GONE, PortFailure.REFUSED, PortFailure.TIMEOUT})
+_MISSING = frozenset({PortFailure.MISSING, PortFailure.GONE})
+_ABSENT = _MISSING | {PortFailure.REFUSED, PortFailure.TIMEOUT}
 
 
 def absent(error: PortError) -> bool:
     """Whether there is no device at all."""
     return error.failure in _ABSENT
+
+
+def missing(error: PortError) -> bool:
+    """Whether there is no device of this machine's: it is seen at once when it is plugged in."""
+    return error.failure in _MISSING
 
 
 def verdict_on(error: PortError) -> tuple[ModemEvent, FailedReason | None]:
@@ -40,9 +46,10 @@ class Backoff:
         """It worked."""
         self._failures = 0
 
-    def failed(self) -> float:
-        """It failed once more; return the seconds to wait."""
-        shortest, longest = self._timings.reopen_s, self._timings.reopen_most_s
+    def failed(self, *, missing: bool = False) -> float:
+        """It failed once more; return the seconds to wait: fewer for a node that is missing, which is cheap to see."""
+        shortest = self._timings.reopen_s
+        longest = self._timings.missing_most_s if missing else self._timings.reopen_most_s
         wait_s = min(longest, shortest * 2.0 ** min(self._failures, 10))
         self._failures += 1
         return wait_s * random.uniform(0.75, 1.25)

@@ -49,6 +49,8 @@ class Timings:
     reopen_s: float = 1.0
     """First wait before a lost or missing port is opened again."""
     reopen_most_s: float = 30.0
+    missing_most_s: float = 2.0
+    """The same while there is no such node: a modem that is plugged in again serves within ten seconds."""
     restart_s: float = 60.0
     """How long a modem that was seen to go down may take until it answers again; looked for all the while."""
     boot_s: float = 15.0

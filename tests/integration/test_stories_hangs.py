@@ -1,0 +1,227 @@
+"""Story 13 in full: every kind of hang, idle and in mid-send, each ended by the rung that can, all others going on."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+
+import pytest
+
+from fakes.boxes import box_on, emulated, running
+from fakes.stories import BRISK, CALM, modems, sent_to, until_final, until_modem
+from fakes.usb import FakeUsb
+from modembank_emulator import Ending, FaultKind, Mute, Stage
+from modembank_emulator.control import ControlServer
+
+OTHERS = [f"+1888{number:07d}" for number in range(30)]
+LASTING = BRISK.scaled(quarantine_s=600.0)
+"""A quarantine that does not end within a test."""
+
+
+async def others_send(box, slot):
+    """Thirty messages through a modem that is well, each once."""
+    batch = await box.send(OTHERS, sim=slot)
+    await until_final(box, batch["messages"], "delivered")
+    taken = Counter(sent_to(box.bank))
+    assert all(taken[number] == 1 for number in OTHERS)
+
+
+async def serves(box, slot, number="+17770000000"):
+    await until_modem(box, slot, lambda modem: modem["able_to_send"])
+    sent = await box.send(number, "as before", sim=slot)
+    await box.until_status(sent["id"], "delivered")
+
+
+@asynccontextmanager
+async def chatter(modem):
+    """Unsolicited codes keep coming."""
+
+    async def talk():
+        while True:
+            modem.urc("^RSSI: 17")
+            await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(talk())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+# -- told apart
+
+
+async def test_story_13_every_kind_of_hang_is_told_apart_while_the_others_send(tmp_path):
+    async with box_on(tmp_path, timings=LASTING, modems=6) as box:
+        silent, deaf, mirror, jammed, confused, _ = box.bank.modems
+        async with chatter(deaf):
+            silent.hang(Mute.ALL)
+            deaf.hang(Mute.COMMANDS)
+            mirror.hang(Mute.ECHO)
+            jammed.terminal.jam()
+            confused.faults.arm(FaultKind.ANSWER_WITH_NEXT, command="", times=None)
+            kinds = ("silent", "deaf", "echo_only", "write_stuck", "confused")
+            for number, kind in enumerate(kinds, 1):
+                seen = await until_modem(box, f"slot-{number:02d}", lambda modem: modem["recovery"])
+                assert seen["recovery"][0]["trouble"] == kind
+                assert not seen["able_to_send"]
+            await others_send(box, "slot-06")
+        for number in range(1, 6):
+            box.bank.modems[number - 1].heal()
+            assert (await box.client.post(f"/api/v1/modems/slot-{number:02d}/reset")).status_code == 200
+            await serves(box, f"slot-{number:02d}")
+        assert (await modems(box))["slot-06"]["recovery"] == []
+
+
+# -- in mid-send
+
+HANGS = (FaultKind.HANG, FaultKind.HANG_URCS_FLOW, FaultKind.ECHO_ONLY, FaultKind.UNPLUG)
+
+
+async def hang_in_mid_send(box, stage):
+    """Let each of the first modems hang in its own way inside a message of its own; return the messages."""
+    sent = []
+    for number, kind in enumerate(HANGS, 1):
+        box.bank.modems[number - 1].faults.arm(kind, stage=stage)
+        sent.append(await box.send(f"+1999000000{number}", sim=f"slot-{number:02d}"))
+    await others_send(box, "slot-05")
+    return sent
+
+
+async def heal_all(box):
+    for number in range(1, len(HANGS) + 1):
+        modem = box.bank.modems[number - 1]
+        modem.heal()
+        if not modem.plugged:
+            modem.replug()
+        await box.client.post(f"/api/v1/modems/slot-{number:02d}/reset")
+    await box.until_registered()
+
+
+def outcomes(message):
+    return [attempt["outcome"] for attempt in message["attempts"]]
+
+
+async def test_story_13_a_hang_before_ctrl_z_is_not_sent_and_goes_out_later_once(tmp_path):
+    async with box_on(tmp_path, timings=LASTING, modems=5) as box:
+        sent = await hang_in_mid_send(box, Stage.COMMAND)
+        for message in sent:
+            await until_outcome(box, message["id"], "not_sent")
+        assert not [number for number in sent_to(box.bank) if number not in OTHERS]
+        await heal_all(box)
+        for message in await until_final(box, sent, "delivered"):
+            assert outcomes(message)[0] == "not_sent"
+            assert outcomes(message)[-1] == "accepted"
+            assert sent_to(box.bank).count(message["to"]) == 1
+
+
+async def until_outcome(box, identifier, outcome):
+    async def ended():
+        return outcome in outcomes(await box.message(identifier))
+
+    await box.until(ended)
+
+
+async def test_story_13_a_hang_after_ctrl_z_is_unknown_and_never_sent_again(tmp_path):
+    async with box_on(tmp_path, timings=LASTING, modems=5) as box:
+        sent = await hang_in_mid_send(box, Stage.CTRL_Z)
+        await until_final(box, sent, "unknown")
+        await heal_all(box)
+        for number in range(1, 5):
+            await serves(box, f"slot-{number:02d}", f"+1777000000{number}")
+        for message in await until_final(box, sent, "unknown"):
+            assert outcomes(message) == ["unknown"]
+            assert message["to"] not in sent_to(box.bank)
+
+
+async def test_story_13_a_hang_after_the_network_took_it_is_settled_by_its_report(tmp_path):
+    async with box_on(tmp_path, timings=LASTING, modems=5) as box:
+        for number in range(1, 5):
+            box.bank.network.plan_reports(f"+1999000000{number}", "after_minutes")
+        sent = await hang_in_mid_send(box, Stage.SENT)
+        await until_final(box, sent, "unknown")
+        await heal_all(box)
+        box.turn(400)
+        for message in await until_final(box, sent, "delivered"):
+            assert outcomes(message) == ["unknown"]
+            assert sent_to(box.bank).count(message["to"]) == 1
+
+
+async def test_story_13_an_answer_that_comes_with_the_next_command_still_counts(tmp_path):
+    async with box_on(tmp_path, timings=CALM, modems=2) as box:
+        for modem in box.bank.modems:
+            modem.faults.arm(FaultKind.ANSWER_WITH_NEXT)
+        sent = [await box.send(f"+1999000000{number}", sim=f"slot-{number:02d}") for number in (1, 2)]
+        for message in await until_final(box, sent, "delivered"):
+            assert outcomes(message) == ["accepted"]
+        assert sorted(sent_to(box.bank)) == ["+19990000001", "+19990000002"]
+
+
+# -- ended by its rung
+
+
+async def test_story_13_each_hang_is_ended_by_its_rung_and_what_nothing_ends_is_quarantined(tmp_path):
+    usb = FakeUsb(tmp_path / "usb")
+    usb.switchable("1-1.4", {1: 0, 2: 1, 3: 2, 4: 3})
+    socket = tmp_path / "control.sock"
+    usb.rule(socket=str(socket))
+    async with emulated(tmp_path / "tty", modems=4) as bank, ControlServer(bank, socket):
+        for number, modem in enumerate(bank.modems, 1):
+            usb.plug(modem.path, f"1-1.4.{number}")
+        async with running(bank, tmp_path / "data", timings=LASTING, usb=usb.options) as box:
+            obedient, powered, hopeless, _ = bank.modems
+            obedient.hang(ends_with=Ending.RESTART)
+            powered.hang(ends_with=Ending.POWER)
+            usb.switchable("1-1.4", {1: 0, 2: 1, 3: None, 4: 3})  # its port only seems to switch
+            hopeless.hang(ends_with=Ending.POWER)
+            await others_send(box, "slot-04")
+            climbed = {
+                "slot-01": [("reopen", "in_vain"), ("restart", "served")],
+                "slot-02": [("reopen", "in_vain"), ("restart", "in_vain"), ("power", "served")],
+            }
+            for slot, steps in climbed.items():
+                back = await until_modem(box, slot, lambda modem: modem["recovery"] and modem["able_to_send"])
+                assert [(step["rung"], step["result"]) for step in back["recovery"]] == steps
+                await serves(box, slot)
+            out = await until_modem(box, "slot-03", lambda modem: modem["failed"] == "quarantined")
+            assert out["state"] == "failed"
+            assert [step["rung"] for step in out["recovery"]] == ["reopen", "restart", "power", "quarantine"]
+            counted = await box.metrics("modembank_recovery_rungs_total")
+            assert counted[("served", "power", "slot-02", "silent")] == 1
+            assert counted[("in_vain", "reopen", "slot-01", "silent")] == 1
+            assert "-N -l 1-1.4 -p 2 -a cycle -d 2" in usb.calls
+            # A person's reset is tried at once, whatever rests.
+            hopeless.heal()
+            assert (await box.client.post("/api/v1/modems/slot-03/reset")).status_code == 200
+            await serves(box, "slot-03")
+            assert (await modems(box))["slot-04"]["recovery"] == []
+
+
+@pytest.mark.parametrize("reenumerate", [False, True], ids=["it only says that it starts", "its port goes"])
+async def test_story_13_a_modem_that_went_down_is_given_its_time(tmp_path, reenumerate):
+    timings = LASTING.scaled(restart_s=20.0, boot_s=20.0)
+    async with box_on(tmp_path, timings=timings, modems=1, dialect="quectel") as box:
+        modem = box.bank.modems[0]
+        modem.caps = modem.caps.but(reset_reenumerates=reenumerate)
+        modem.hang(ends_with=Ending.RESTART)
+        await until_modem(box, "slot-01", lambda modem: modem["recovery"])
+        await modem.wait_running()
+        while modem.faults.mute is not Mute.NOT:
+            await asyncio.sleep(0.01)
+        modem.hang()  # it is silent for long while it starts
+        for _ in range(5):
+            await asyncio.sleep(0.5)
+        assert [step["rung"] for step in (await modems(box))["slot-01"]["recovery"]] == ["reopen", "restart"]
+        modem.heal()
+        back = await until_modem(box, "slot-01", lambda modem: modem["able_to_send"])
+        assert [step["result"] for step in back["recovery"]] == ["in_vain", "served"]
+
+
+async def test_story_14_a_quarantined_modem_that_is_plugged_in_again_needs_no_order(tmp_path):
+    async with box_on(tmp_path, timings=LASTING, modems=2) as box:
+        modem = box.bank.modems[0]
+        modem.hang(ends_with=Ending.POWER)
+        await until_modem(box, "slot-01", lambda modem: modem["failed"] == "quarantined")
+        modem.unplug()
+        await until_modem(box, "slot-01", lambda modem: modem["state"] == "gone")
+        modem.replug()
+        await serves(box, "slot-01")
