@@ -1,9 +1,9 @@
 """One modem fails in every way at hand: what that costs the others, and how soon a hang and a replug are over.
 
-Eight emulated modems take half a second per CMGS. The emulator counts what the seven healthy ones finished, and how much
-of the time they were inside CMGS, in windows that alternate: all well, the eighth failing, all well, and so on. Each window
-with a fault is held against the mean of the windows before and after it. Hang and replug are measured with the daemon's
-real deadlines on modems that are otherwise idle.
+Eight emulated modems take half a second per CMGS. The emulator counts what the seven healthy ones finished, and how
+much of the time they were inside CMGS, in windows that alternate: all well, the eighth failing, all well, and so on.
+Each window with a fault is held against the mean of the windows before and after it. Hang and replug are measured with
+the daemon's real deadlines on modems that are otherwise idle.
 """
 
 import asyncio

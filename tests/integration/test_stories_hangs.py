@@ -225,3 +225,17 @@ async def test_story_14_a_quarantined_modem_that_is_plugged_in_again_needs_no_or
         await until_modem(box, "slot-01", lambda modem: modem["state"] == "gone")
         modem.replug()
         await serves(box, "slot-01")
+
+
+async def test_story_14_a_modem_that_is_plugged_in_again_is_the_same_under_another_name(tmp_path):
+    async with box_on(tmp_path, timings=LASTING, modems=2) as box:
+        modem = box.bank.modems[0]
+        was, pts = (await modems(box))["slot-01"], modem.pts
+        modem.unplug()
+        await until_modem(box, "slot-01", lambda modem: modem["state"] == "gone")
+        await others_send(box, "slot-02")
+        modem.replug()
+        now = await until_modem(box, "slot-01", lambda modem: modem["able_to_send"])
+        assert modem.pts != pts
+        assert (now["imei"], now["sim"], now["recovery"]) == (was["imei"], was["sim"], [])
+        await serves(box, "slot-01")

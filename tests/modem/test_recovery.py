@@ -80,6 +80,11 @@ def test_story_13_a_hang_in_mid_exchange_is_quarantined_in_time_after_its_deadli
     assert timings.prompt_s + timings.escape_s + probes_s(timings, timings.probes) + rungs <= GOAL_S
 
 
+def test_the_worst_case_is_what_the_documentation_says() -> None:
+    assert worst_s(Trouble.SILENT, Timings(), power=True) == pytest.approx(86.6)
+    assert worst_s(Trouble.SILENT, Timings(), power=False) == pytest.approx(67.4)
+
+
 def test_a_modem_that_went_down_has_the_time_that_sticks_need_to_come_back() -> None:
     timings = Timings()
     assert timings.restart_s >= 60  # from a vendor's restart to the first answer: 5 to 60 s

@@ -97,7 +97,9 @@ class SlotWorker:
     @property
     def at_work(self) -> bool:
         """Whether the modem must not lose its power: it serves or is about to, or the operator keeps us off it."""
-        return self.admin is AdminState.DISABLED or (self.modem.state in _HOLDING and not self.modem.recovery.climbing)
+        if self.admin is AdminState.DISABLED or self.modem.state in {ModemState.SEARCHING, ModemState.REGISTERED}:
+            return True
+        return self.modem.state is ModemState.INITIALIZING and not self.modem.recovery.climbing
 
     async def run(self) -> None:
         """Live until cancelled."""
