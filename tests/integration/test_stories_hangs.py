@@ -9,7 +9,7 @@ import pytest
 from fakes.boxes import box_on, emulated, running
 from fakes.stories import BRISK, CALM, modems, sent_to, until_final, until_modem
 from fakes.usb import FakeUsb
-from modembank_emulator import Ending, FaultKind, Mute, Stage
+from modembank_emulator import Ending, FaultKind, Fixed, LatencyModel, Mute, Stage
 from modembank_emulator.control import ControlServer
 
 OTHERS = [f"+1888{number:07d}" for number in range(30)]
@@ -154,6 +154,39 @@ async def test_story_13_an_answer_that_comes_with_the_next_command_still_counts(
         for message in await until_final(box, sent, "delivered"):
             assert outcomes(message) == ["accepted"]
         assert sorted(sent_to(box.bank)) == ["+19990000001", "+19990000002"]
+
+
+async def test_story_13_writes_that_block_behind_the_prompt_are_unknown_and_never_sent_twice(tmp_path):
+    latency = LatencyModel(prompt=Fixed(0.3))
+    async with box_on(tmp_path, timings=LASTING, modems=2, latency=latency) as box:
+        jammed = box.bank.modems[0]
+        sent = await box.send("+19990000001", sim="slot-01")
+        await box.until(lambda: jammed.cmgs_count)
+        jammed.terminal.jam()  # the prompt still comes; what is written behind it does not arrive
+        await others_send(box, "slot-02")
+        message = await box.until_status(sent["id"], "unknown")
+        assert outcomes(message) == ["unknown"]
+        seen = await until_modem(box, "slot-01", lambda modem: modem["recovery"])
+        assert seen["recovery"][0]["trouble"] == "write_stuck"
+        jammed.heal()
+        jammed.replug()
+        await serves(box, "slot-01")
+        assert sent_to(box.bank).count("+19990000001") <= 1
+
+
+async def test_story_19_a_sim_that_fails_in_mid_send_costs_no_message(tmp_path):
+    latency = LatencyModel(submit=Fixed(0.5))
+    async with box_on(tmp_path, timings=CALM, modems=2, latency=latency) as box:
+        failing = box.bank.modems[0]
+        sent = await box.send("+19990000001", sim="slot-01")
+        await box.until(lambda: failing.cmgs_count)
+        failing.remove_sim(13)
+        message = await box.until_status(sent["id"], "delivered")
+        assert outcomes(message)[0] == "rejected"
+        assert outcomes(message)[-1] == "accepted"
+        assert sent_to(box.bank) == ["+19990000001"]
+        (step,) = (await modems(box))["slot-01"]["recovery"]
+        assert (step["rung"], step["trouble"], step["result"]) == ("radio_cycle", "sim_dropped", "served")
 
 
 # -- ended by its rung
