@@ -30,6 +30,19 @@ async def test_a_port_of_a_hub_that_switches_each_is_cycled_whoever_else_works(t
     assert (outlook.able, outlook.text) == (True, "hub 1-1.4, port 3")
 
 
+async def test_a_modem_that_is_gone_is_cycled_where_it_was_seen_last(tmp_path: Path) -> None:
+    usb = FakeUsb(tmp_path)
+    usb.switchable("1-1.4", {3: None})
+    usb.plug("/dev/ttyUSB0", "1-1.4.3")
+    power = power_on(usb)
+    await power.seen("slot-01")
+    await power.seen("slot-02")  # was never there
+    (usb.sysfs / "class" / "tty" / "ttyUSB0" / "device").unlink()
+    assert await power.cycle("slot-01")
+    assert not await power.cycle("slot-02")
+    assert usb.calls == ["-N -l 1-1.4 -p 3 -a cycle -d 2"]
+
+
 async def test_a_modem_at_a_root_hub(tmp_path: Path) -> None:
     usb = FakeUsb(tmp_path)
     usb.switchable("3", {2: None})

@@ -272,3 +272,34 @@ async def test_story_14_a_modem_that_is_plugged_in_again_is_the_same_under_anoth
         assert modem.pts != pts
         assert (now["imei"], now["sim"], now["recovery"]) == (was["imei"], was["sim"], [])
         await serves(box, "slot-01")
+
+
+@pytest.mark.parametrize("usb_power", [True, False])
+async def test_story_15_a_modem_that_a_restart_sent_away_for_good_is_brought_back_by_power(tmp_path, usb_power):
+    usb = FakeUsb(tmp_path / "usb")
+    socket = tmp_path / "control.sock"
+    usb.rule(socket=str(socket))
+    if usb_power:
+        usb.switchable("1-1.4", {1: 0})
+    timings = LASTING.scaled(restart_s=0.5, boot_s=0.2)
+    async with emulated(tmp_path / "tty", modems=1) as bank, ControlServer(bank, socket):
+        (modem,) = bank.modems
+        modem.caps = modem.caps.but(reset_reenumerates=True)
+        usb.plug(modem.path, "1-1.4.1")
+        async with running(bank, tmp_path / "data", timings=timings, usb=usb.options) as box:
+            modem.hang(ends_with=Ending.RESTART)
+            while modem.terminal.is_open:
+                await asyncio.sleep(0.01)
+            modem.unplug()  # and it does not start
+            await until_modem(box, "slot-01", lambda modem: modem["state"] == "gone")
+            if usb_power:
+                back = await until_modem(box, "slot-01", lambda modem: modem["able_to_send"])
+                steps = [(step["rung"], step["trouble"], step["result"]) for step in back["recovery"]]
+                assert steps[-1] == ("power", "vanished", "served")
+                assert len(usb.calls) == 1
+            else:
+                await box.until(lambda: usb.calls)  # tried once, then left: a port that is gone is only looked for
+                await asyncio.sleep(1.0)
+                gone = (await modems(box))["slot-01"]
+                assert (gone["state"], [step["rung"] for step in gone["recovery"]]) == ("gone", ["reopen", "restart"])
+                assert len(usb.calls) == 1

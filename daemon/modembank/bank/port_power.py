@@ -61,6 +61,13 @@ class PortPower:
         self._tree = tree
         self._hubs = hubs
         self._at_work = at_work
+        self._seen: dict[str, UsbPlace] = {}
+
+    async def seen(self, slot: str) -> None:
+        """Note where the slot's modem hangs."""
+        place = await asyncio.to_thread(self._tree.place_of, self._paths[slot])
+        if place is not None:
+            self._seen[slot] = place
 
     async def cycle(self, slot: str) -> bool:
         """Cut the slot's power for two seconds; False, with a line in the log, where that cannot or must not be."""
@@ -88,7 +95,7 @@ class PortPower:
         return Outlook(able=True, text=f"hub {switch.hub}, port {switch.port}")
 
     def _switch(self, slot: str) -> Switch:
-        place = self._tree.place_of(self._paths[slot])
+        place = self._tree.place_of(self._paths[slot]) or self._seen.get(slot)
         if place is None:
             message = "it is not on the USB of this machine"
             raise HubError(message)

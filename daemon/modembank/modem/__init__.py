@@ -2,9 +2,10 @@
 
 from modembank.modem.capabilities import LACKS, Capabilities, Feature, Finding, Has, Routing, SimSeen
 from modembank.modem.channel import AtChannel, Opener
+from modembank.modem.host import ModemHost, ModemSettings
 from modembank.modem.inbound import InboundSink, RawInbound, Via
 from modembank.modem.initialization import Learnt, SimAccess
-from modembank.modem.modem import Modem, ModemHost, ModemSettings
+from modembank.modem.modem import Modem
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, Evidence, SubmitResult
 from modembank.modem.pin import OutOfService, PinRecord
 from modembank.modem.reading import Storage

@@ -50,6 +50,18 @@ class Climber:
         """The modem said that it starts."""
         self._booted.set()
 
+    async def seen(self) -> None:
+        """The port is open."""
+        if self._power is not None:
+            await self._power.seen(self._slot)
+
+    async def bring_back(self) -> bool:
+        """Cycle the power of a port from which the modem vanished; return whether that was possible."""
+        cycled = await self._cycle()
+        if cycled:
+            _log.warning("recovery_rung", modem=self._slot, rung=Rung.POWER.value, trouble=Trouble.VANISHED.value)
+        return cycled
+
     async def climb(self, rung: Rung, trouble: Trouble, channel: AtChannel, quirks: Quirks) -> Effect:
         """Carry it out; return what was seen of it. Whatever the modem does here is no error."""
         self._booted.clear()

@@ -3,62 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from modembank.at import Urc, UrcKind
 from modembank.clock import Clock, to_ms
-from modembank.modem.capabilities import Capabilities, SimSeen
-from modembank.modem.channel import AtChannel, Interrupted, Opener
+from modembank.modem.channel import AtChannel, Interrupted
 from modembank.modem.climbing import MUTE, Climber, Effect
 from modembank.modem.dialogue import Dialogue
+from modembank.modem.host import ModemHost, ModemSettings
 from modembank.modem.inbound import InboundSink
-from modembank.modem.initialization import Initialized, Learnt, SimAccess, initialize
+from modembank.modem.initialization import Initialized, initialize
 from modembank.modem.outcome import AttemptOutcome, SubmitResult
 from modembank.modem.pin import OutOfService
 from modembank.modem.place import Standing
 from modembank.modem.quirks import GENERIC
 from modembank.modem.receiving import ANNOUNCED
-from modembank.modem.recovery import PowerSwitch, Recovery, Rung
+from modembank.modem.recovery import Recovery, Rung
 from modembank.modem.refusals import Backoff, absent, missing, verdict_on
 from modembank.modem.sending import Gate
 from modembank.modem.serving import Serving
-from modembank.modem.states import FailedReason, ModemEvent, ModemState, StateChange, StateMachine
-from modembank.modem.timings import Timings
+from modembank.modem.states import FailedReason, ModemEvent, ModemState, StateMachine
 from modembank.modem.transcript import Transcript
 from modembank.modem.troubles import Hung, NoReply, PortLost, Trouble
 from modembank.modem.ussd import UssdAnswer, UssdFailed
 from modembank.modem.verdict import NOT_REGISTERED
 from modembank.modem.watching import Restarted
-from modembank.port import PortConfig, PortError
+from modembank.port import PortError
 
 _log = structlog.get_logger()
 _EARLY = 64
-
-
-class ModemHost(Protocol):
-    """What a modem tells the bank, and asks it."""
-
-    def state_changed(self, change: StateChange) -> None:
-        """Called on the loop; must not block."""
-
-    async def identified(self, sim: SimSeen, capabilities: Capabilities) -> int:
-        """Return the SIM's row id. Raises OutOfService when the bank does not take this SIM in this slot."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModemSettings:
-    """What a slot is configured with, and what all modems of a box share."""
-
-    slot: str
-    port: PortConfig
-    access: SimAccess
-    timings: Timings
-    opener: Opener
-    learnt: Learnt = field(default_factory=Learnt)
-    power: PowerSwitch | None = None
 
 
 class Modem:
@@ -84,6 +59,7 @@ class Modem:
         self._boots = 0
         self._strange = 0
         self._silent_until = 0.0
+        self._back_by: float | None = None
         self._backoff = Backoff(settings.timings)
         self.last_error: str | None = None
         self.totals: dict[AttemptOutcome, int] = {}
@@ -167,9 +143,12 @@ class Modem:
                 self._fire(event, error.detail, failed)
                 if absent(error):  # when it appears it may be silent while it starts
                     self._grant(self._timings.boot_s)
+                    await self._bring_back()
                 await self._pause(self._backoff.failed(missing=missing(error)))
             else:
                 self._fire(ModemEvent.OPENED)
+                self._back_by = None
+                await self._climber.seen()
                 return channel
 
     async def _alive(self, channel: AtChannel) -> float:
@@ -190,6 +169,8 @@ class Modem:
                 self._early.clear()
                 self._fire(ModemEvent.LOST, str(error.cause or ""))
                 self._grant(self._timings.restart_s)
+                if self.recovery.climbing:  # a rung showed late
+                    self._back_by = channel.time() + self._timings.restart_s
                 return self._timings.reopen_s
             except (Hung, NoReply) as error:
                 wait_s = await self._trouble(channel, error.trouble or Trouble.SILENT, str(error))
@@ -297,7 +278,18 @@ class Modem:
                     return 0.0
                 case Effect.WENT_DOWN:
                     self._grant(self._timings.restart_s)
+                    self._back_by = channel.time() + self._timings.restart_s
                     return self._timings.reopen_s
+
+    async def _bring_back(self) -> None:
+        """Help once a modem that a rung made go down and that did not come back; nothing is done for mere absence."""
+        now = asyncio.get_running_loop().time()
+        if self._back_by is None or now < self._back_by:
+            return
+        self._back_by = None
+        rung = self.recovery.next(Trouble.VANISHED, now, self._now_ms())
+        if rung is not Rung.POWER or not await self._climber.bring_back():
+            self.recovery.not_there()
 
     # -- odds and ends
 

@@ -39,6 +39,9 @@ class RungResult(enum.StrEnum):
 class PowerSwitch(Protocol):
     """Switches the power of a slot's USB port off and on."""
 
+    async def seen(self, slot: str) -> None:
+        """The slot's port is open: note where it hangs, since that cannot be found out once it is gone."""
+
     async def cycle(self, slot: str) -> bool:
         """Return whether the slot's power can be and was cycled, within POWER_S."""
 
@@ -55,6 +58,7 @@ LADDERS: dict[Trouble, tuple[Rung, ...]] = {
     Trouble.SIM_DROPPED: (Rung.RADIO_CYCLE, Rung.RESTART, Rung.VENDOR_RESET, Rung.POWER),
     Trouble.NOT_READY: (Rung.REINITIALIZE, Rung.RADIO_CYCLE, Rung.RESTART, Rung.VENDOR_RESET),
     Trouble.INIT_REFUSED: (Rung.REINITIALIZE, Rung.RESTART, Rung.VENDOR_RESET),
+    Trouble.VANISHED: (Rung.POWER,),
     Trouble.RESET_WANTED: (Rung.RESTART,),
 }
 REST_S: dict[Rung, float] = {

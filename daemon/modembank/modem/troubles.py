@@ -25,6 +25,8 @@ class Trouble(enum.StrEnum):
     """The short message service does not become ready."""
     INIT_REFUSED = "init_refused"
     """A mandatory step is refused."""
+    VANISHED = "vanished"
+    """It went down for a rung, and its port did not come back."""
     RESET_WANTED = "reset_wanted"
     """Somebody asked for a restart."""
 
