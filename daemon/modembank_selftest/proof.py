@@ -210,7 +210,7 @@ def _arm(bank: Bank, plan: Plan) -> None:
         if plan.lost_finals:
             modem.faults.arm("drop_final", times=None, chance=plan.lost_finals)
         if plan.hangs:
-            modem.faults.arm("hang", times=None, chance=plan.hangs, seconds=plan.hang_s)
+            modem.faults.arm("hang", times=None, chance=plan.hangs, lasts_s=plan.hang_s)
 
 
 @contextmanager
