@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from modembank.at import AtResult, PinState, Str, command, parse_cpin, parse_pin_tries, query
+from modembank.durable import replace_text
 from modembank.modem.capabilities import Feature
 from modembank.modem.dialogue import NO_SIM_CME, SIM_FAILURE_CME, Dialogue, said
 from modembank.modem.quirks import Quirks
@@ -33,7 +34,7 @@ class OutOfService(Exception):
 
 
 class PinRecord:
-    """Which PIN was tried on which SIM and did not open it, kept across restarts when a file is given.
+    """Which PIN was tried on which SIM and did not open it, kept across restarts and power cuts when a file is given.
 
     A try is noted before it is made and cleared when it worked, so that a crash in between counts as a failure. Only a
     digest is kept.
@@ -63,9 +64,7 @@ class PinRecord:
 
     def _keep(self) -> None:
         if self._file is not None:
-            fresh = self._file.with_suffix(".new")
-            fresh.write_text(json.dumps(sorted(self._failed)), "ascii")
-            fresh.replace(self._file)
+            replace_text(self._file, json.dumps(sorted(self._failed)))
 
 
 async def unlock(dialogue: Dialogue, quirks: Quirks, pin: str, card: str, record: PinRecord) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from modembank.durable import sync
 from modembank.failpoints import Failpoint, reach
 from modembank.store.errors import ForeignDatabase, MigrationFailed, SchemaTooNew, StoreCorrupt, primary_code
 
@@ -108,9 +108,9 @@ def back_up(connection: sqlite3.Connection, path: Path, mark: str, number: int) 
         if primary_code(error) == sqlite3.SQLITE_CORRUPT:
             raise StoreCorrupt(path=path, detail=str(error)) from error
         raise MigrationFailed(path=path, number=number, detail=f"the backup before it failed: {error}") from error
-    _sync(unfinished)
+    sync(unfinished)
     unfinished.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
     for old in sorted(path.parent.glob(f"{path.name}.before-*.bak"), key=_backup_time)[:-BACKUPS_KEPT]:
         old.unlink()
     return target
@@ -147,11 +147,3 @@ def _without_comments(statement: str) -> str:
 
 def _backup_time(backup: Path) -> int:
     return int(backup.name.rsplit("-", 1)[1].removesuffix(".bak"))
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
