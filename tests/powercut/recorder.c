@@ -1,4 +1,4 @@
-/* Preloaded under the daemon: appends everything that it does to files below RECORDER_FOLDER to the trace RECORDER_TRACE.
+/* Preloaded under the daemon: appends all that it does to files below RECORDER_FOLDER to the trace RECORDER_TRACE.
    A sync is not passed on to the real disk: the model of the disk (disk.py) decides what of it survives a power cut;
    instead it takes RECORDER_SYNC_US microseconds, in which other threads go on writing, as on a card.
    RECORDER_FLAGS is a file of two ints. The first is not 0 while an operation and its record may not be parted by a
@@ -161,7 +161,8 @@ int close(int fd)
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t offset)
 {
-    ssize_t (*write_at)(int, const void *, size_t, off64_t) = REAL(pwrite64, ssize_t, int, const void *, size_t, off64_t);
+    ssize_t (*write_at)(int, const void *, size_t, off64_t) =
+        REAL(pwrite64, ssize_t, int, const void *, size_t, off64_t);
     if (!is_tracked(fd))
         return write_at(fd, data, length, offset);
     enter();
@@ -223,7 +224,8 @@ ssize_t pwritev64(int fd, const struct iovec *pieces, int count, off64_t offset)
 ssize_t pwritev64v2(int fd, const struct iovec *pieces, int count, off64_t offset, int flags)
 {
     if (!is_tracked(fd))
-        return REAL(pwritev64v2, ssize_t, int, const struct iovec *, int, off64_t, int)(fd, pieces, count, offset, flags);
+        return REAL(pwritev64v2, ssize_t, int, const struct iovec *, int, off64_t, int)(
+            fd, pieces, count, offset, flags);
     if (offset == -1 || flags)
         abort(); /* nobody here does */
     return pwritev64(fd, pieces, count, offset);
@@ -234,7 +236,10 @@ ssize_t pwritev2(int fd, const struct iovec *pieces, int count, off_t offset, in
     return pwritev64v2(fd, pieces, count, offset, flags);
 }
 
-ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t offset) { return pwritev64(fd, pieces, count, offset); }
+ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t offset)
+{
+    return pwritev64(fd, pieces, count, offset);
+}
 
 int ftruncate64(int fd, off64_t size)
 {

@@ -6,6 +6,8 @@ from powercut.children import ran
 from powercut.disk import Cut, Disk, Fate, Folders, check_complete
 from powercut.recording import DATABASE, Kind, Recorder, Trace
 
+pytestmark = pytest.mark.native
+
 WAYS = """
 import os, pathlib, sys
 folder = pathlib.Path(sys.argv[1])

@@ -10,6 +10,8 @@ from powercut.children import ran
 from powercut.disk import Cut, Disk, Fate, Folders, lay_out
 from powercut.recording import Recorder
 
+pytestmark = pytest.mark.native
+
 FOLDER = """
 import pathlib, sys
 from modembankd.data_folder import make_data_folder

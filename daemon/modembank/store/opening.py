@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from modembank.durable import sync
 from modembank.store.checkpoints import Checkpointer
 from modembank.store.errors import (
     SchemaTooNew,
@@ -97,6 +98,7 @@ def open_owned(path: Path, now_ms: int, migrations: Sequence[Migration] | None =
         undo.callback(turn.close)
         # A tool that writes now is waited for: a migration's commit and checkpoint must not meet its write.
         with turn.held(wait=True):
+            _sync_log(path)
             connection = connect(path)
             undo.callback(connection.close)
             migrate(connection, path, known_migrations() if migrations is None else migrations, now_ms)
@@ -148,6 +150,20 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise _opening_error(error, path) from error
     return connection
+
+
+def _sync_log(path: Path) -> None:
+    """Put on the disk what a killed process left in the log; SQLite shows its commits without, and they could go again.
+
+    Killed while its disk was slow, it has acknowledged nothing of this; but whoever reads it now may rely on it.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        if log.exists():
+            sync(log)
+            sync(log.parent)
+    except OSError as error:
+        raise StoreError(detail=f"{log} cannot be synced: {error.strerror}") from error
 
 
 def _opening_error(error: sqlite3.Error, path: Path) -> StoreError:
