@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest soak environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest soak powercuts environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -23,7 +23,7 @@ check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 fast: dev-environment ## the tests that need no Debian package
-	$(BIN)/pytest -n 2 -m "not oracle and not peer"
+	$(BIN)/pytest -n 2 -m "not oracle and not peer and not native"
 
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 15 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
@@ -34,6 +34,9 @@ selftest: environment ## prove the promise: kill the daemon 200 times and compar
 soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch
 	$(BIN)/modembank selftest --kills $(or $(KILLS),10000) --seed $(or $(SEED),1)
+
+powercuts: dev-environment test-tools ## cut the power of a working box 1,500 times and check what is left (about 2 minutes)
+	$(BIN)/python tests/powercut/run.py --cuts 1500 --recordings 3 $(ARGS)
 
 environment: $(VENV)/installed ## create the virtual environment with the locked dependencies
 
@@ -47,8 +50,8 @@ $(VENV)/installed-dev: requirements-dev.lock requirements-build.lock tools/envir
 	@PYTHON="$(PYTHON)" sh tools/environment.sh $(VENV) requirements-dev.lock
 	@touch $@ $(VENV)/installed
 
-test-tools: ## Debian's packages that tests and benchmarks compare with
-	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools
+test-tools: ## Debian's packages that tests and benchmarks need
+	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools gcc libc6-dev
 
 lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock
