@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modembank.accounts import Accounts
+from modembank.backup import ScheduledBackups
 from modembank.bank import Bank
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
@@ -31,10 +32,12 @@ class App:
     sims: Sims
     bank: Bank
     dispatcher: Dispatcher
+    backups: ScheduledBackups
 
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""
         self.bank.observe()
+        self.backups.observe()
         for state, count in (await self.messages.counts()).items():
             self.metrics.messages.labels(state).set(count)
         now_ms = to_ms(self.clock.now())

@@ -112,6 +112,15 @@ class OutageConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``ask`` holds them until an admin decides."""
 
 
+class BackupConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[backup]``: backups made by the clock; an empty folder means none."""
+
+    folder: str = ""
+    every_h: Annotated[float, msgspec.Meta(ge=0.25, le=31 * 24)] = 24.0
+    keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 7
+    """How many stay in the folder."""
+
+
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[log]``: how much, and in which form."""
 
@@ -129,6 +138,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     sim: tuple[SimConfig, ...] = ()
     sending: SendingConfig = SendingConfig()
     outage: OutageConfig = OutageConfig()
+    backup: BackupConfig = BackupConfig()
     log: LogConfig = LogConfig()
 
 
@@ -205,6 +215,7 @@ def _allowed(keys: list[str]) -> tuple[str, ...]:
         ("sim", "limits"): SimLimitsConfig,
         ("sending",): SendingConfig,
         ("outage",): OutageConfig,
+        ("backup",): BackupConfig,
         ("log",): LogConfig,
     }
     shape = shapes.get(tuple(keys), Config)

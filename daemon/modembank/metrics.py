@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 # A time series per counter that only says when the daemon started would double what a scrape stores.
@@ -43,6 +45,13 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0),
             registry=self.registry,
         )
+        self.backups = Counter(
+            "modembank_backups", "Backups made by the clock, by result", ["result"], registry=self.registry
+        )
+        self.backup_age_s = Gauge(
+            "modembank_backup_age_seconds", "Since the last good scheduled backup; NaN: none", registry=self.registry
+        )
+        self.backup_age_s.set(math.nan)
         self.commit_writes = Counter("modembank_commit_writes", "Write functions committed", registry=self.registry)
         self.loop_lag_s = Histogram(
             "modembank_loop_lag_seconds",

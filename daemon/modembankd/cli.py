@@ -11,6 +11,7 @@ import click
 from modembank.config import Config, LogConfig, load_config
 from modembank.errors import ModembankError
 from modembankd.accounts_cli import apikey, user
+from modembankd.backup_cli import backup, restore_command
 from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
 from modembankd.selftest_cli import selftest
@@ -86,5 +87,5 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (user, apikey, send, doctor, selftest):
+for command in (user, apikey, send, doctor, backup, restore_command, selftest):
     main.add_command(command)

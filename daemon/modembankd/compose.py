@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modembank.accounts import Accounts
 from modembank.app import App
+from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, BankOptions
 from modembank.bus import Bus
 from modembank.clock import Clock
@@ -78,5 +79,6 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         sims=sims,
         bank=bank,
         dispatcher=dispatcher,
+        backups=ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics),
     )
     return Box(app, outbox, receiving)

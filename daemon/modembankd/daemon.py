@@ -131,5 +131,6 @@ def _chores(box: Box) -> tuple[Chore, ...]:
     return (
         Chore("incomplete_messages", 30, box.receiving.sweep),
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
+        Chore("backup", 60, app.backups.run_if_due, first_s=30),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
     )

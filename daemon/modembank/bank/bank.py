@@ -20,6 +20,7 @@ from modembank.config import BankConfig, PortEntry
 from modembank.events import SimChanged
 from modembank.metrics import Metrics
 from modembank.modem import (
+    FAILED_PINS,
     AdminState,
     InboundSink,
     Learnt,
@@ -79,7 +80,7 @@ class Bank:
         self._unsubscribe: Callable[[], None] | None = None
         self._counted: dict[tuple[str, ...], int] = {}
         around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
-        record = PinRecord(options.state_dir / "failed-pins.json" if options.state_dir is not None else None)
+        record = PinRecord(options.state_dir / FAILED_PINS if options.state_dir is not None else None)
         learnt = Learnt()
         power = _port_power(config, options, self._at_work)
         self._workers: dict[str, SlotWorker] = {}

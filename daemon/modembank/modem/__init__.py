@@ -7,7 +7,7 @@ from modembank.modem.inbound import InboundSink, RawInbound, Via
 from modembank.modem.initialization import Learnt, SimAccess
 from modembank.modem.modem import Modem
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, Evidence, SubmitResult
-from modembank.modem.pin import OutOfService, PinRecord
+from modembank.modem.pin import FAILED_PINS, OutOfService, PinRecord
 from modembank.modem.reading import Storage
 from modembank.modem.recovery import POWER_S, Climb, PowerSwitch, Recovery, Rung, RungResult
 from modembank.modem.states import (
@@ -27,6 +27,7 @@ from modembank.modem.troubles import ChannelError, Hung, NoReply, PortLost, Trou
 from modembank.modem.ussd import UssdAnswer, UssdFailed
 
 __all__ = [
+    "FAILED_PINS",
     "LACKS",
     "POWER_S",
     "TRANSITIONS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from modembank.modem.troubles import Hung, Trouble
 
 _log = structlog.get_logger()
 _ASK = query("+CPIN")
+FAILED_PINS = "failed-pins.json"
+"""The name of the PinRecord's file in the data folder."""
 KEEP_TRIES = 2
 """A failed try must leave this many, so that a person can still try a PIN by hand without coming near the PUK."""
 
@@ -60,6 +63,15 @@ class PinRecord:
     def worked(self, card: str, pin: str) -> None:
         """Forget the try: it opened the SIM."""
         self._failed.discard(_digest(card, pin))
+        self._keep()
+
+    def digests(self) -> list[str]:
+        """Return all of it, for a backup."""
+        return sorted(self._failed)
+
+    def add(self, digests: Iterable[str]) -> None:
+        """Add what a backup remembers; raises OSError when it cannot be kept."""
+        self._failed.update(digests)
         self._keep()
 
     def _keep(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from modembank.durable import sync
+from modembank.ids import EPOCH_SHIFT
 from modembank.store.checkpoints import Checkpointer
 from modembank.store.errors import (
     SchemaTooNew,
@@ -164,6 +165,12 @@ def _sync_log(path: Path) -> None:
             sync(log.parent)
     except OSError as error:
         raise StoreError(detail=f"{log} cannot be synced: {error.strerror}") from error
+
+
+def known_epoch(connection: sqlite3.Connection) -> int:
+    """Return the highest epoch that a database knows: the noted one, or that of an id in it."""
+    epoch, last_id = _identity(connection)
+    return max(epoch, last_id >> EPOCH_SHIFT)
 
 
 def _opening_error(error: sqlite3.Error, path: Path) -> StoreError:

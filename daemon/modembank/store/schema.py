@@ -88,9 +88,12 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
     if due and version:
         backup = back_up(connection, path, f"before-{due[0].number:04d}-{now_ms}", due[0].number)
         _log.info("database_backed_up", backup=str(backup), schema=version)
-    for migration in due:
-        _apply(connection, path, migration)
-        _log.info("database_migrated", migration=migration.name)
+    _apply_all(connection, path, due)
+
+
+def apply_due(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a copy of a database to the newest schema; without a backup, since it is one. Raises as migrate does."""
+    _apply_all(connection, path, known_migrations()[check_identity(connection, path) :])
 
 
 def back_up(connection: sqlite3.Connection, path: Path, mark: str, number: int) -> Path:
@@ -114,6 +117,12 @@ def back_up(connection: sqlite3.Connection, path: Path, mark: str, number: int) 
     for old in sorted(path.parent.glob(f"{path.name}.before-*.bak"), key=_backup_time)[:-BACKUPS_KEPT]:
         old.unlink()
     return target
+
+
+def _apply_all(connection: sqlite3.Connection, path: Path, due: Sequence[Migration]) -> None:
+    for migration in due:
+        _apply(connection, path, migration)
+        _log.info("database_migrated", migration=migration.name)
 
 
 def _apply(connection: sqlite3.Connection, path: Path, migration: Migration) -> None:

@@ -1,0 +1,81 @@
+"""The database that a restore finds in its place: what can be read of it, and setting it aside."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modembank.backup.checking import find_problem, open_untouched
+from modembank.backup.errors import RestoreRefused
+from modembank.backup.placing import sync_folder
+from modembank.store import StoreError
+from modembank.store.opening import connect, known_epoch
+from modembank.store.schema import check_identity
+
+_LOG = "-wal"
+_INDEX = "-shm"
+
+
+@dataclass(frozen=True, slots=True)
+class FormerDatabase:
+    """What is known of it."""
+
+    epoch: int = -1
+    """The highest that it knows; -1 when nobody can tell."""
+    sound: bool = False
+    """Whether all of it can be read and believed, and is in its one file."""
+
+    @classmethod
+    def look_at(cls, path: Path) -> FormerDatabase:
+        """Look at it, if it is there, and empty the log of a sound one; raises RestoreRefused while somebody reads."""
+        if not path.exists():
+            return cls()
+        epoch = -1
+        try:
+            with closing(open_untouched(path)) as conn:
+                check_identity(conn, path)
+                epoch = known_epoch(conn)
+                problem = find_problem(conn)
+            if problem is None:
+                _empty_log(path)
+            return cls(epoch, problem is None)
+        except (sqlite3.Error, StoreError):
+            return cls(epoch)  # damaged, or not ours: it is set aside as it is, with its log
+
+
+def set_aside(path: Path, now_ms: int) -> Path:
+    """Give the database a dated name besides its own, with its log if it could not be emptied; return that name.
+
+    The caller puts another file in its place next. Until then it is what it was: only an empty log is gone.
+    """
+    for earlier in path.parent.glob(f"{path.name}.set-aside-*"):
+        if earlier.samefile(path):  # a restore was killed between both steps
+            earlier.unlink()
+    aside = _free_name(path, now_ms)
+    log, index = path.with_name(path.name + _LOG), path.with_name(path.name + _INDEX)
+    os.link(path, aside)
+    if log.exists() and log.stat().st_size:
+        os.link(log, aside.with_name(aside.name + _LOG))
+    sync_folder(path.parent)
+    # A log beside another database than its own would destroy that.
+    log.unlink(missing_ok=True)
+    index.unlink(missing_ok=True)
+    return aside
+
+
+def _empty_log(path: Path) -> None:
+    with closing(connect(path)) as conn:
+        conn.execute("PRAGMA busy_timeout = 0")
+        if conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            raise RestoreRefused(detail=f"another program (a backup?) still reads {path}: wait for its end")
+
+
+def _free_name(path: Path, now_ms: int) -> Path:
+    stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    first = path.with_name(f"{path.name}.set-aside-{stamp}")
+    names = (first, *(first.with_name(f"{first.name}-{n}") for n in range(2, 1000)))
+    return next(name for name in names if not name.exists())

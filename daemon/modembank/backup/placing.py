@@ -1,0 +1,53 @@
+"""Files that appear under their name whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_ABANDONED_S = 3600
+"""An unfinished file that nobody wrote to for so long belongs to a process that was killed."""
+_BESIDE = ("-wal", "-shm", "-journal")
+
+
+@contextmanager
+def unfinished(target: Path) -> Iterator[Path]:
+    """Yield an empty file beside ``target``, for its owner alone; unless it was renamed, it is gone afterwards.
+
+    Raises OSError when the folder cannot be written to.
+    """
+    _clear_abandoned(target)
+    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
+    os.close(fd)
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        for each in (path, *(path.with_name(path.name + ending) for ending in _BESIDE)):
+            each.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make what happened to the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: Path) -> None:
+    """Put a file's content on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _clear_abandoned(target: Path) -> None:
+    before = time.time() - _ABANDONED_S
+    for old in target.parent.glob(f".{target.name}.*.unfinished*"):
+        if old.stat().st_mtime < before:
+            old.unlink(missing_ok=True)
