@@ -86,11 +86,15 @@ def _tell(restored: Restored) -> None:
 
 
 def _ask(database: Path, checked: Checked) -> None:
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise RestoreRefused(detail=f"{database} would be set aside: say --yes if that is meant")
     _describe(checked)
     if not click.confirm(f"Set {database} aside and restore this in its place?"):
         raise RestoreRefused(detail="it was not wanted")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _require_owner(data_dir: Path) -> None:

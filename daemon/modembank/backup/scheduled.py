@@ -60,7 +60,7 @@ class ScheduledBackups:
         if folder is None:
             return False
         try:
-            newest = await asyncio.to_thread(self._newest, folder)
+            newest = await asyncio.to_thread(self._newest, folder, now)
             self.facts = replace(self.facts, last_good_at=newest)
             if not self._due(now):
                 return False
@@ -83,8 +83,7 @@ class ScheduledBackups:
         failed, good = self.facts.last_failed_at, self.facts.last_good_at
         if self.facts.failing and failed is not None and 0 <= now - failed < RETRY_MS:
             return False
-        # A last one that is yet to come was made while the clock was wrong.
-        return good is None or not 0 <= now - good < self.facts.every_ms
+        return good is None or now - good >= self.facts.every_ms
 
     async def _make(self, folder: Path, now: int) -> None:
         target = folder / (
@@ -106,18 +105,22 @@ class ScheduledBackups:
         if not job.target.parent.is_dir():  # made by us it would hide that the disk for backups is not mounted
             raise BackupFailed(path=job.target, detail="there is no such folder: make it, or mount what belongs there")
         take_backup(job)
-        for old in self._ours(job.target.parent)[: -self._config.keep]:
+        for old in self._ours(job.target.parent, job.now_ms)[: -self._config.keep]:
             old.unlink(missing_ok=True)
         return job.target.stat().st_size
 
-    def _newest(self, folder: Path) -> int | None:
-        ours = self._ours(folder)
-        return self._made_at(ours[-1]) if ours else None
+    def _newest(self, folder: Path, now: int) -> int | None:
+        times = (self._made_at(path) for path in self._ours(folder, now))
+        return max((time for time in times if time is not None and time <= now), default=None)
 
-    def _ours(self, folder: Path) -> list[Path]:
-        """Return this box's scheduled backups, oldest first; other files are nobody's business."""
-        found = (path for path in folder.glob(f"{self._prefix()}*{_ENDING}") if self._made_at(path) is not None)
-        return sorted(found, key=lambda path: path.name)
+    def _ours(self, folder: Path, now: int) -> list[Path]:
+        """Return this box's scheduled backups, oldest first; other files are nobody's business.
+
+        One that is yet to come was made while the clock was wrong: it goes before all others.
+        """
+        found = [(self._made_at(path), path) for path in folder.glob(f"{self._prefix()}*{_ENDING}")]
+        dated = [(time <= now, time, path) for time, path in found if time is not None]
+        return [path for _, _, path in sorted(dated)]
 
     def _made_at(self, path: Path) -> int | None:
         stamp = path.name.removeprefix(self._prefix()).removesuffix(_ENDING)
