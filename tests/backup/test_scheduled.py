@@ -4,13 +4,15 @@ import asyncio
 import math
 import threading
 
+import httpx
 import pytest
 
 from fakes.boxes import TurnedClock
 from fakes.databases import load_newest
 from modembank.backup import BackupJob, ScheduledBackups, check_file, scheduled, take_backup
-from modembank.config import BackupConfig
+from modembank.config import BackupConfig, BoxConfig, Config, WebConfig
 from modembank.metrics import Metrics
+from modembankd.daemon import Daemon, _chores
 
 DAY = 86_400
 
@@ -138,3 +140,26 @@ async def test_the_daemons_stop_does_not_wait_for_a_backup(rig, monkeypatch):
         await running
     assert len(gone) == 1
     assert rig.names() == []
+
+
+async def test_the_daemon_makes_them_and_shows_their_age(tmp_path):
+    (tmp_path / "backups").mkdir()
+    config = Config(
+        box=BoxConfig(id="clinic", data_dir=str(tmp_path / "data")),
+        web=WebConfig(listen="127.0.0.1:0"),
+        backup=BackupConfig(folder=str(tmp_path / "backups")),
+    )
+    daemon = Daemon(config)
+    await daemon.start()
+    try:
+        backups = daemon.box.app.backups
+        assert [chore.run for chore in _chores(daemon.box) if chore.name == "backup"] == [backups.run_if_due]
+        assert await backups.run_if_due()
+        async with httpx.AsyncClient(base_url=daemon.url, trust_env=False) as client:
+            metrics = (await client.get("/metrics")).text
+    finally:
+        await daemon.stop()
+    (age,) = (line.split()[1] for line in metrics.splitlines() if line.startswith("modembank_backup_age_seconds"))
+    assert 0 <= float(age) < 60
+    (path,) = (tmp_path / "backups").iterdir()
+    assert check_file(path).manifest.box == "clinic"
