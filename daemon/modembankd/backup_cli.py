@@ -78,7 +78,7 @@ def _tell(restored: Restored) -> None:
         return
     learnt = restored.learnt
     if learnt is None:
-        say("The former database is damaged: what SIMs sent after the backup is not counted.")
+        say("The former database is damaged or of a newer release: what SIMs sent after the backup is not counted.")
     else:
         say(f"  learnt:   what became of {learnt.ended} messages, and what SIMs sent, from the former database")
         say(f"  behind:   {learnt.left_messages} messages accepted since and {learnt.left_inbox} received stay in it")

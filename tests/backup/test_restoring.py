@@ -165,6 +165,24 @@ def test_a_name_that_a_killed_restore_left_is_not_taken_for_the_old_database(bac
     assert list(database.parent.glob("*.set-aside-*")) == [restored.set_aside]
 
 
+def test_a_database_of_a_newer_release_is_set_aside_and_its_epoch_is_known(backup, database):
+    """The way back from an upgrade that did not please."""
+    load_newest(database)
+    change(database, "UPDATE box SET value = '500000' WHERE name = 'epoch'", "PRAGMA user_version = 99")
+    change(database, "ALTER TABLE sims RENAME COLUMN iccid TO card")
+    restored = restore(database, backup, NOW, gladly)
+    assert (restored.learnt, restored.epoch) == (None, 500_001)
+    assert rows(restored.set_aside, "PRAGMA user_version") == [(99,)]
+    assert problem_of(database) is None
+
+
+def test_what_a_killed_restore_left_is_cleared(backup, database):
+    left = database.with_name(".box.db.abc.unfinished")
+    left.write_text("half")
+    restore(database, backup, NOW, never)
+    assert not left.exists()
+
+
 def test_nothing_is_set_aside_that_nobody_agreed_to(backup, database):
     load_newest(database)
     before = content(database)

@@ -1,11 +1,13 @@
 """Checkpoints: the writer's own, in steps, never while a small tool writes."""
 
+import asyncio
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
-from modembank.store import Store, checkpoints
+from modembank.store import Store, checkpoints, opening
 from modembank.store.checkpoints import Checkpointer
 from modembank.store.lock import TurnLock
 from modembank.store.opening import connect, open_owned
@@ -154,4 +156,20 @@ async def test_a_busy_store_checkpoints_and_keeps_its_log_small(tmp_path):
     # How many depends on whether the next write waits already; that they come, and that the log is bounded, does not.
     assert store._opened.checkpoints.done >= 2
     assert (tmp_path / "box.db-wal").stat().st_size < 24 << 20
+    await store.close()
+
+
+async def test_closing_does_not_wait_for_a_reader(tmp_path, monkeypatch):
+    """A backup may read for minutes; the log stays, and the next start goes on with it."""
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT_MS", 600_000)
+    store = await Store.open(tmp_path / "box.db")
+    with closing(sqlite3.connect(tmp_path / "box.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM routes").fetchall()
+        await store.write(lambda conn: conn.execute("INSERT INTO routes (spec) VALUES ('logged')").rowcount)
+        async with asyncio.timeout(60):
+            await store.close()
+        assert (tmp_path / "box.db-wal").stat().st_size
+    store = await Store.open(tmp_path / "box.db")
+    assert await store.fetch_all("SELECT spec FROM routes") == [("logged",)]
     await store.close()

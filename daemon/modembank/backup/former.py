@@ -14,7 +14,7 @@ from modembank.backup.errors import RestoreRefused
 from modembank.backup.placing import sync_folder
 from modembank.store import StoreError
 from modembank.store.opening import connect, known_epoch
-from modembank.store.schema import check_identity
+from modembank.store.schema import check_identity, known_migrations
 
 _LOG = "-wal"
 _INDEX = "-shm"
@@ -27,7 +27,7 @@ class FormerDatabase:
     epoch: int = -1
     """The highest that it knows; -1 when nobody can tell."""
     sound: bool = False
-    """Whether all of it can be read and believed, and is in its one file."""
+    """Whether all of it can be read, understood and believed, and is in its one file."""
 
     @classmethod
     def look_at(cls, path: Path) -> FormerDatabase:
@@ -37,14 +37,16 @@ class FormerDatabase:
         epoch = -1
         try:
             with closing(open_untouched(path)) as conn:
-                check_identity(conn, path)
+                schema = check_identity(conn, path)
                 epoch = known_epoch(conn)
-                problem = find_problem(conn)
-            if problem is None:
+                sound = schema <= len(known_migrations()) and find_problem(conn) is None
+            if sound:
                 _empty_log(path)
-            return cls(epoch, problem is None)
+            return cls(epoch, sound)
         except (sqlite3.Error, StoreError):
-            return cls(epoch)  # damaged, or not ours: it is set aside as it is, with its log
+            return cls(
+                epoch
+            )  # damaged, or not ours: like one of a newer release it is set aside as it is, with its log
 
 
 def set_aside(path: Path, now_ms: int) -> Path:

@@ -15,12 +15,13 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 
 @contextmanager
-def unfinished(target: Path) -> Iterator[Path]:
+def unfinished(target: Path, *, alone: bool = False) -> Iterator[Path]:
     """Yield an empty file beside ``target``, for its owner alone; unless it was renamed, it is gone afterwards.
 
-    Raises OSError when the folder cannot be written to.
+    What killed processes left is cleared; ``alone``: nobody else can be at work on ``target``. Raises OSError when the
+    folder cannot be written to.
     """
-    _clear_abandoned(target)
+    _clear_abandoned(target, 0 if alone else _ABANDONED_S)
     fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
     os.close(fd)
     path = Path(name)
@@ -46,8 +47,7 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _clear_abandoned(target: Path) -> None:
-    before = time.time() - _ABANDONED_S
+def _clear_abandoned(target: Path, after_s: float) -> None:
     for old in target.parent.glob(f".{target.name}.*.unfinished*"):
-        if old.stat().st_mtime < before:
+        if not after_s or old.stat().st_mtime < time.time() - after_s:
             old.unlink(missing_ok=True)

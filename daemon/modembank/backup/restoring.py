@@ -93,7 +93,7 @@ def _alone(database: Path) -> Iterator[None]:
 
 def _restore(database: Path, checked: Checked, now_ms: int) -> Restored:
     old = FormerDatabase.look_at(database)
-    with unfinished(database) as path:
+    with unfinished(database, alone=True) as path:
         with closing(_copied(checked.path, path)) as conn, former(conn, database) if old.sound else nullcontext():
             conn.execute("BEGIN IMMEDIATE")
             failed_pins = take_failed_pins(conn)
