@@ -12,6 +12,7 @@ from litestar import Litestar
 from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
 from modembank.app import App
+from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
@@ -61,6 +62,7 @@ class Box:
     messages: Any
     inbox: Any
     bank: Any
+    backups: Any
     readiness: Readiness = field(default_factory=Readiness)
     web: Litestar = field(init=False)
 
@@ -104,5 +106,6 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
         "inbox": Inbox(store, admission),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
+        "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
     return Box(**(parts | changes))
