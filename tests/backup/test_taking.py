@@ -157,7 +157,10 @@ def test_a_damaged_database_gives_no_backup_and_leaves_the_old_one(database):
 
 def test_a_page_out_of_order_is_found(database):
     change(database, "PRAGMA journal_mode = DELETE")
-    scribble(database, database.stat().st_size // 2)
+    ((root, octets),) = rows(
+        database, "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'messages'"
+    )
+    scribble(database, (root - 1) * octets)
     with pytest.raises(BackupFailed, match=r"damaged|malformed"):
         take_backup(job(database))
     assert files(database.parent) == {"box.db"}
