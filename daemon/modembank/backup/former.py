@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modembank.backup.checking import find_problem, open_untouched
 from modembank.backup.errors import RestoreRefused
-from modembank.backup.placing import sync_folder
+from modembank.durable import sync
 from modembank.store import StoreError
 from modembank.store.opening import connect, known_epoch
 from modembank.store.schema import check_identity, known_migrations
@@ -62,7 +62,7 @@ def set_aside(path: Path, now_ms: int) -> Path:
     os.link(path, aside)
     if log.exists() and log.stat().st_size:
         os.link(log, aside.with_name(aside.name + _LOG))
-    sync_folder(path.parent)
+    sync(path.parent)
     # A log beside another database than its own would destroy that.
     log.unlink(missing_ok=True)
     index.unlink(missing_ok=True)

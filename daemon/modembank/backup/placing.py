@@ -32,21 +32,6 @@ def unfinished(target: Path, *, alone: bool = False) -> Iterator[Path]:
             each.unlink(missing_ok=True)
 
 
-def sync_folder(path: Path) -> None:
-    """Make what happened to the names in a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync_file(path: Path) -> None:
-    """Put a file's content on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def _clear_abandoned(target: Path, after_s: float) -> None:
     for old in target.parent.glob(f".{target.name}.*.unfinished*"):
         if not after_s or old.stat().st_mtime < time.time() - after_s:

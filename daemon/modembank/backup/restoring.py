@@ -23,8 +23,9 @@ from modembank.backup.errors import DaemonRunning, RestoreRefused
 from modembank.backup.former import FormerDatabase, set_aside
 from modembank.backup.learning import Learnt, former, learn, learnt
 from modembank.backup.manifest import take_failed_pins
-from modembank.backup.placing import sync_file, sync_folder, unfinished
+from modembank.backup.placing import unfinished
 from modembank.clock import rfc3339
+from modembank.durable import sync
 from modembank.messages.outbox.fold import Fold
 from modembank.messages.outbox.holding import hold_waiting
 from modembank.modem import FAILED_PINS, PinRecord
@@ -110,13 +111,13 @@ def _restore(database: Path, checked: Checked, now_ms: int) -> Restored:
             problem = find_problem(conn)
             if problem is not None:
                 raise RestoreRefused(detail=f"the restored database would be wrong: {problem}")
-        sync_file(path)
+        sync(path)
         # A PIN that failed must be known before anything can start on the new database.
         if failed_pins:
             PinRecord(database.with_name(FAILED_PINS)).add(failed_pins)
         aside = set_aside(database, now_ms) if database.exists() else None
         path.replace(database)
-        sync_folder(database.parent)
+        sync(database.parent)
     return Restored(checked, epoch, held, interrupted, aside, found)
 
 

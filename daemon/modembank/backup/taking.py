@@ -18,8 +18,9 @@ from pathlib import Path
 from modembank.backup.checking import find_problem, interruptible
 from modembank.backup.errors import BackupExists, BackupFailed, BackupStopped
 from modembank.backup.manifest import Manifest, describe, write_manifest
-from modembank.backup.placing import sync_folder, unfinished
+from modembank.backup.placing import unfinished
 from modembank.backup.seal import seal
+from modembank.durable import sync
 from modembank.modem import FAILED_PINS, PinRecord
 from modembank.store import StoreError
 from modembank.store.health import RESERVE_OCTETS, Room
@@ -62,7 +63,7 @@ def take_backup(job: BackupJob) -> Manifest:
             if job.stopped():
                 raise BackupStopped(path=job.target)
             path.replace(job.target)
-            sync_folder(job.target.parent)
+            sync(job.target.parent)
     except OSError as error:
         raise BackupFailed(path=job.target, detail=error.strerror or str(error)) from error
     except (sqlite3.Error, StoreError) as error:
