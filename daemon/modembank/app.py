@@ -11,7 +11,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
-from modembank.messages import Inbox, Messages
+from modembank.messages import HeldMessages, Inbox, Messages
 from modembank.metrics import Metrics
 from modembank.sim import Sims
 from modembank.store import Store
@@ -28,6 +28,7 @@ class App:
     store: Store
     accounts: Accounts
     messages: Messages
+    held: HeldMessages
     inbox: Inbox
     sims: Sims
     bank: Bank
@@ -40,6 +41,7 @@ class App:
         self.backups.observe()
         for state, count in (await self.messages.counts()).items():
             self.metrics.messages.labels(state).set(count)
+        self.metrics.held.set(await self.held.count())
         now_ms = to_ms(self.clock.now())
         for sim in self.sims.all():
             for window, used in self.sims.ledger(sim.id).usage(now_ms).items():

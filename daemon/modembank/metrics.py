@@ -21,6 +21,13 @@ class Metrics:
             "modembank_messages_received", "Inbound messages completed", ["kind"], registry=self.registry
         )
         self.messages = Gauge("modembank_messages", "Outbound messages by state", ["state"], registry=self.registry)
+        self.held = Gauge(
+            "modembank_messages_held", "Messages that wait for an admin's decision", registry=self.registry
+        )
+        self.outages = Counter(
+            "modembank_outages", "Times in which nothing could be sent for long, by route", ["kind"],
+            registry=self.registry,
+        )  # fmt: skip
         self.attempts = Counter("modembank_attempts", "Segments handed to a modem", ["outcome"], registry=self.registry)
         self.reports = Counter(
             "modembank_delivery_reports", "Delivery reports by match", ["match"], registry=self.registry

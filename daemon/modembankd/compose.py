@@ -14,7 +14,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
-from modembank.messages import Admission, Inbox, Messages, Receiving
+from modembank.messages import Admission, HeldMessages, Inbox, Messages, Receiving
 from modembank.messages.outbox import Outbox
 from modembank.metrics import Metrics
 from modembank.modem import Timings
@@ -47,7 +47,7 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
     async with AsyncExitStack() as undo:
         store = await Store.open(data_dir / DATABASE, metrics=metrics, soon_s=SOON_S, lazy_s=LAZY_S)
         undo.push_async_callback(store.close)
-        outbox = Outbox(store, bus, clock, metrics)
+        outbox = Outbox(store, bus, clock, metrics, config.outage)
         await outbox.recover()
         sims = Sims(store, bus, clock, config.limits, config.sim)
         await sims.load()
@@ -75,6 +75,7 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         store=store,
         accounts=Accounts(store, clock),
         messages=messages,
+        held=HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved),
         inbox=Inbox(store, admission),
         sims=sims,
         bank=bank,

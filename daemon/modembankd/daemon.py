@@ -16,6 +16,7 @@ from modembank.bank import BankOptions
 from modembank.clock import Clock, SystemClock
 from modembank.config import Config
 from modembank.failpoints import Failpoint, reach
+from modembank.store import Urgency
 from modembank.supervision import Supervisor
 from modembank_web import WebServer, create_app, serve
 from modembankd.compose import Box, assemble
@@ -84,6 +85,7 @@ class Daemon:
         await asyncio.wait([drained], timeout=DRAIN_S + 1)
         reach(Failpoint.STOP_DRAINED)
         await box.app.bank.stop()
+        await box.app.dispatcher.note_alive(Urgency.SOON)
         await self._supervisor.stop_all(1.0)
         await box.outbox.flush()
         reach(Failpoint.STOP_FLUSHED)
@@ -133,4 +135,5 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
         Chore("backup", 60, app.backups.run_if_due, first_s=30),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
+        Chore("alive", 60, app.dispatcher.note_alive),
     )

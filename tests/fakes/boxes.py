@@ -10,7 +10,17 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.bank import BankOptions
 from modembank.clock import SystemClock
-from modembank.config import BankConfig, BoxConfig, Config, LimitsConfig, PortEntry, SendingConfig, SimConfig, WebConfig
+from modembank.config import (
+    BankConfig,
+    BoxConfig,
+    Config,
+    LimitsConfig,
+    OutageConfig,
+    PortEntry,
+    SendingConfig,
+    SimConfig,
+    WebConfig,
+)
 from modembank.events import Event
 from modembank.modem import Timings
 from modembank.port import open_port
@@ -20,6 +30,7 @@ from modembankd import compose
 from modembankd.daemon import Daemon
 
 NO_LIMITS = LimitsConfig(min_interval_s=0, per_minute=0, per_hour=0, per_day=0, per_month=0)
+USUAL = OutageConfig()
 WITHIN_S = 30.0
 
 
@@ -147,7 +158,7 @@ class TestBox:
 
 
 def config_for(
-    bank: EmulatedBank, data_dir: Path, limits=NO_LIMITS, sims: tuple[SimConfig, ...] = (), **sending
+    bank: EmulatedBank, data_dir: Path, limits=NO_LIMITS, sims: tuple[SimConfig, ...] = (), outage=USUAL, **sending
 ) -> Config:
     ports = tuple(PortEntry(path=str(modem.path)) for modem in bank.modems)
     return Config(
@@ -157,6 +168,7 @@ def config_for(
         limits=limits,
         sim=sims,
         sending=SendingConfig(**sending),
+        outage=outage,
     )
 
 

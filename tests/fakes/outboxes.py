@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from modembank.bus import Bus
+from modembank.config import OutageConfig
 from modembank.events import Event, MessagesReady
 from modembank.messages.model import (
     Intent,
@@ -54,13 +55,14 @@ class OutboxBox:
     events: list[Event] = field(default_factory=list)
     numbers: int = 0
     lazy_s: float = 0.02
+    outage: OutageConfig = field(default_factory=OutageConfig)
 
     async def open(self, *, recover: bool = True) -> "OutboxBox":
         self.store = await Store.open(self.path, lazy_s=self.lazy_s, soon_s=0.002)
         self.bus = Bus()
         self.metrics = Metrics()
         self.bus.subscribe(Event, self.events.append)
-        self.outbox = Outbox(self.store, self.bus, self.clock, self.metrics)
+        self.outbox = Outbox(self.store, self.bus, self.clock, self.metrics, self.outage)
         if recover:
             self.recovery = await self.outbox.recover()
         return self

@@ -18,7 +18,9 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import BankConfig, Config, PortEntry, SendingConfig
 from modembank.messages.admission import Admission
+from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
+from modembank.messages.outbox.judging import Judging
 from modembank.messages.service import Messages
 from modembank.metrics import Metrics
 from modembank.sim import SimIdentity, Sims
@@ -60,6 +62,7 @@ class Box:
     accounts: Accounts
     sims: Sims
     messages: Any
+    held: Any
     inbox: Any
     bank: Any
     backups: Any
@@ -104,6 +107,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "accounts": Accounts(store, clock),
         "sims": sims,
         "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
+        "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
         "inbox": Inbox(store, admission),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),

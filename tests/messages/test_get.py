@@ -10,7 +10,7 @@ from fakes.senders import ADMIN, ANNE, BERT, NUMBER, SIMS, WRITER
 from modembank.errors import Forbidden, NotFound
 from modembank.messages import MessageState
 from modembank.messages.model import ReportFacts, Settlement
-from modembank.messages.showing import HELD
+from modembank.messages.showing import MAY_BE_SENT
 from modembank.modem.outcome import AttemptOutcome
 
 
@@ -36,6 +36,7 @@ async def test_a_fresh_message(post):
         "encoding": "gsm7",
         "sim": None,
         "priority": 2,
+        "on_unknown": "hold",
         "delivery_report": True,
         "flash": True,
         "created_at": "2027-01-15T08:00:00.000Z",
@@ -81,7 +82,7 @@ async def test_an_attempt_with_its_evidence(post):
     intent = post.box.intent(post.row_id(public), sim=2)
     await post.box.outbox.begin(intent)
     post.box.clock.turn(1500)
-    evidence = '{"prompt_s":0.1,"octets_written":42,"final":"+CMGS: 7"}'
+    evidence = '{"prompt_s":0.1,"ctrl_z_s":0.2,"octets_written":42,"final":"+CMGS: 7"}'
     await post.box.outbox.settle(Settlement(intent, AttemptOutcome.ACCEPTED, post.box.clock.now_ms, 7, None, evidence))
     await post.box.outbox.flush()
     view = await post.messages.get(ANNE, public)
@@ -101,7 +102,20 @@ async def test_an_attempt_with_its_evidence(post):
         "cause": None,
         "report_status": None,
         "report_at": None,
-        "evidence": {"prompt_s": 0.1, "octets_written": 42, "final": "+CMGS: 7"},
+        "verdict": "it was sent: the network took it",
+        "evidence": {
+            "intent_durable": True,
+            "prompt_seen": True,
+            "octets_written": 42,
+            "ctrl_z_written": True,
+            "final_seen": True,
+            "final": "+CMGS: 7",
+            "report_seen": False,
+            "prompt_s": 0.1,
+            "ctrl_z_s": 0.2,
+            "final_s": None,
+            "concat": None,
+        },
     }
 
 
@@ -132,7 +146,7 @@ async def test_unknown_says_that_it_is_held_and_what_can_be_done(post):
     await post.attempt(public, AttemptOutcome.UNKNOWN, cause="no_final: silence after Ctrl-Z")
     post.waiting.sentence = None
     view = await post.messages.get(ANNE, public)
-    assert (view.status, view.waiting_for) == ("unknown", HELD)
+    assert (view.status, view.waiting_for) == ("unknown", MAY_BE_SENT)
     assert view.cause == "no_final: silence after Ctrl-Z"
     post.waiting.sentence = "held by the dispatcher"
     assert (await post.messages.get(ANNE, public)).waiting_for == "held by the dispatcher"

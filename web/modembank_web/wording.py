@@ -27,6 +27,7 @@ are refused by name.
 
 TAGS: Mapping[str, str] = {
     "Messages": "Outbound messages, one per recipient.",
+    "Outage": "What grew old while nothing could be sent, and what becomes of it.",
     "Inbox": "What came in.",
     "Modems": "The modems in their slots.",
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
@@ -80,6 +81,20 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "from": {"description": "The sender's number or name", "example": "+447900900123"},
         "cursor": _CURSOR,
         "limit": _LIMIT,
+    },
+    "SettleRequest": {
+        "as": {"description": "What became of it, as far as you know"},
+        "note": {"description": "How you know, up to 200 characters; it stands in the message's `cause`"},
+    },
+    "SettleManyRequest": {
+        "as": {"description": "What became of them, as far as you know"},
+        "older_than_s": {"description": "Only those accepted longer ago than so many seconds"},
+        "note": {"description": "How you know, up to 200 characters; it stands in each message's `cause`"},
+    },
+    "DecideRequest": {
+        "decision": {"description": "`send`: back into the queue; `expire`: given up"},
+        "older_than_s": {"description": "Only those that have been due for longer"},
+        "newer_than_s": {"description": "Only those that have been due for less long"},
     },
     "UssdRequest": {
         "code": {"description": "What one would dial, such as `*100#`"},

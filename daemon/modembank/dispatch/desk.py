@@ -41,6 +41,8 @@ class Desk:
         """Set, and cleared at once, whenever a line ends with a message."""
         self.open = False
         """Whether messages are given out: after recovery, until the drain."""
+        self.route_added: Callable[[RouteQueue], object] = lambda _: None
+        """Called with the queue of a route that was not known before, while it is still empty."""
 
     @property
     def now(self) -> int:
@@ -57,7 +59,11 @@ class Desk:
 
     def add_route(self, route: Route) -> RouteQueue:
         """Return the route's queue, made when new; its messages are still in the store."""
-        return self.routes.setdefault(route.id, RouteQueue(route))
+        queue = self.routes.get(route.id)
+        if queue is None:
+            queue = self.routes[route.id] = RouteQueue(route)
+            self.route_added(queue)
+        return queue
 
     def serves(self, route: Route, sim: Sim) -> bool:
         """Return whether a route leads through a SIM."""
@@ -180,6 +186,14 @@ class Desk:
         for line in sorted(self.lines.values(), key=lambda line: line.turn):
             line.wake()
 
+    def leads(self, queue: RouteQueue, line: LineState) -> bool:
+        """Return whether a queue's messages may leave through a line's SIM, whether or not it can send now."""
+        return self.serves(queue.route, self._sims.get(line.sim_id))
+
+    def served(self, queue: RouteQueue) -> bool:
+        """Return whether a line is up through which a queue's messages may leave."""
+        return any(line.line is not None and self._may(line, queue) for line in self.lines.values())
+
     def others(self, route_id: int, sim_id: int, entry: Entry) -> bool:
         """Return whether another line could try a message that this SIM could not send."""
         queue, now = self.routes.get(route_id), self.now
@@ -221,9 +235,14 @@ class Desk:
         found = [
             (queue, entry)
             for queue in self._queues_of(line, sim)
-            if (entry := queue.best(line.sim_id, now)) is not None
+            if (entry := queue.best(line.sim_id, now, self._judged)) is not None
         ]
         return min(found, key=lambda pair: pair[1].key, default=None)
+
+    def _judged(self, entry: Entry) -> bool:
+        """Return whether its route's outage has been dealt with as far as this message, wherever it is queued."""
+        route = self.routes.get(entry.message.route_id)
+        return route is None or route.judged(entry.key)
 
     def _set_aside(self, entry: Entry, now: int) -> bool:
         """Decide about a message whose time is over, or not now; return whether that was so."""

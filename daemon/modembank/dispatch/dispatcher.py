@@ -17,11 +17,13 @@ from modembank.dispatch.lines import LineState
 from modembank.dispatch.loader import Loader
 from modembank.dispatch.refusals import Refusals
 from modembank.dispatch.sender import Sender
+from modembank.dispatch.vigil import Vigil
 from modembank.events import MessagesReady, MessageStateChanged, SimChanged
 from modembank.messages.model import TERMINAL, Decision, MessageState
 from modembank.messages.outbox import Outbox
 from modembank.messages.waiting import WaitingMessage
 from modembank.sim import Sims
+from modembank.store import Urgency
 from modembank.supervision import Supervisor
 
 ROUND_S = 30.0
@@ -40,6 +42,7 @@ class Dispatcher:
         self._clock = clock
         self._desk = Desk(sims, clock, self._decide)
         self._loader = Loader(self._desk, outbox)
+        self._vigil = Vigil(self._desk, outbox)
         self._encoder = Encoder()
         self._refusals = Refusals()
         self._explainer = Explainer(self._desk, sims)
@@ -56,8 +59,10 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Begin to give out messages; call it after Outbox.recover() and Sims.load()."""
+        await self._vigil.load()
         self._started = self._desk.open = True
         self._children.start("dispatch.loader", self._loader.run)
+        self._children.start("dispatch.vigil", self._vigil.run)
         self._children.start("dispatch.rounds", self._rounds)
         for line in self._desk.lines.values():
             self._start_sender(line)
@@ -87,6 +92,8 @@ class Dispatcher:
         if state is None:
             state = self._desk.lines[sim_id] = LineState(sim_id)
         state.line, state.slot, state.why_down, state.failures = line, line.slot, "", 0
+        state.first_up_at = state.first_up_at or self._desk.now
+        self._vigil.look()  # before it can take anything: what waited through an outage is judged first
         state.reopen()
         state.wake()
         if is_new and self._started:
@@ -98,6 +105,7 @@ class Dispatcher:
         if state is None:
             return
         state.line, state.why_down = None, why
+        self._vigil.look()
         state.wake()
         self._desk.notify_all()
 
@@ -113,6 +121,14 @@ class Dispatcher:
         self._desk.notify_all()
         self._loader.look()
         self._rearm.set()
+
+    async def note_alive(self, urgency: Urgency = Urgency.LAZY) -> None:
+        """Note that the box lives, so that the next start knows for how long it did not; call it once a minute."""
+        await self._vigil.note_alive(urgency)
+
+    def unserved(self) -> dict[int, int]:
+        """Return the routes on which something waits and no SIM is in service, with since when (unix ms)."""
+        return self._vigil.unserved()
 
     def in_flight(self) -> int:
         """Return how many messages are in the hands of lines."""
@@ -134,6 +150,7 @@ class Dispatcher:
             self._desk.forget(event.message)
 
     def _sim_changed(self, event: SimChanged) -> None:
+        self._vigil.look()
         line = self._desk.lines.get(event.sim)
         if line is not None:
             line.reopen()

@@ -12,7 +12,9 @@ from modembank.messages.model import MessageState, Route
 from modembank.messages.waiting import WaitingMessage
 from modembank.sim import Sims
 
-_HELD = "held: it may have been sent{cause}; a delivery report settles it, else ask the recipient before sending again"
+_UNKNOWN = (
+    "held: it may have been sent{cause}; a delivery report settles it, else ask the recipient before sending again"
+)
 
 
 class Explainer:
@@ -26,9 +28,11 @@ class Explainer:
     def explain(self, message: WaitingMessage) -> str | None:
         """Return one sentence, or None when it waits for nothing any more."""
         if message.state is MessageState.UNKNOWN:
-            return _HELD.format(cause=f" ({message.cause})" if message.cause else "")
+            return _UNKNOWN.format(cause=f" ({message.cause})" if message.cause else "")
         if message.state >= MessageState.SENT:
             return None
+        if message.held:
+            return f"held until an admin decides (POST /api/v1/outage/decide); {message.cause or 'after an outage'}"
         holder = next((line for line in self._desk.lines.values() if line.sending == message.id), None)
         if holder is not None:
             return f"being sent through {self._name(holder.sim_id)}"
@@ -61,9 +65,11 @@ class Explainer:
         return self._of_line(line) or self._place(message, queue)
 
     def _queued(self, message: WaitingMessage, queue: RouteQueue) -> str:
-        lines = [line for line in self._desk.lines.values() if line.line is not None and self._leads(queue, line)]
+        lines = [line for line in self._desk.lines.values() if line.line is not None and self._desk.leads(queue, line)]
         if not lines:
             return self._nobody(queue.route)
+        if not queue.judged((message.rank, message.id)):
+            return "whether it grew too old in an outage is being looked at"
         obstacles = [self._of_line(line) for line in lines]
         if all(obstacles):
             first = min(range(len(lines)), key=lambda at: (self._paused(lines[at]), lines[at].closed_until))
@@ -122,9 +128,6 @@ class Explainer:
         known = any(entry.message.id == message.id for entry in queue)
         amount = str(before) if known or not queue.more else f"{before} or more"
         return f"{amount} {'message is' if amount == '1' else 'messages are'} before it"
-
-    def _leads(self, queue: RouteQueue, line: LineState) -> bool:
-        return self._desk.serves(queue.route, self._sims.get(line.sim_id))
 
     def _paused(self, line: LineState) -> bool:
         return self._sims.get(line.sim_id).paused

@@ -18,6 +18,8 @@ class LineState:
     """None while it is down."""
     slot: str = ""
     why_down: str = ""
+    first_up_at: int = 0
+    """Unix ms, when it came up for the first time in this life of the box."""
     turn: int = 0
     """When it was last used, as a running number: the smallest among the idle goes first."""
     idle: bool = False

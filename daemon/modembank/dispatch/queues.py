@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from modembank.messages.model import QueuedMessage, Route
@@ -44,6 +44,10 @@ class RouteQueue:
         self.route = route
         self.more = True
         self.loading = False
+        self.unserved_since: int | None = None
+        """Unix ms, since when no line serves the route; None while one does."""
+        self.judged_to: Key | None = None
+        """After an outage: what stands behind this place is not to be given out yet; None: all may."""
         self._limit = limit
         self._keys: list[Key] = []
         self._entries: dict[int, Entry] = {}
@@ -87,9 +91,13 @@ class RouteQueue:
         if self._entries.pop(entry.message.id, None) is not None:
             del self._keys[bisect_left(self._keys, entry.key)]
 
-    def best(self, sim_id: int, now: int) -> Entry | None:
-        """Return the best one that this SIM may try now."""
-        return next((entry for entry in self if entry.open_to(sim_id, now)), None)
+    def best(self, sim_id: int, now: int, also: Callable[[Entry], bool] | None = None) -> Entry | None:
+        """Return the best one that this SIM may try now, and that ``also`` allows."""
+        return next((entry for entry in self if entry.open_to(sim_id, now) and (also is None or also(entry))), None)
+
+    def judged(self, key: Key) -> bool:
+        """Return whether what stands there may be given out, as far as outages are concerned."""
+        return self.judged_to is None or key <= self.judged_to
 
     def before(self, key: Key) -> int:
         """Return how many in memory go before ``key``."""

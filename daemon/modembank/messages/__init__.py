@@ -1,6 +1,7 @@
 """Messages: accepting, showing and cancelling outbound ones, and everything that comes in."""
 
 from modembank.messages.admission import Admission
+from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
 from modembank.messages.model import (
     TERMINAL,
@@ -26,9 +27,12 @@ from modembank.messages.views import (
     Accepted,
     AttemptView,
     Conservation,
+    EvidenceView,
     InboxView,
     MessageView,
     Note,
+    OutageDecision,
+    OutageView,
     Page,
     Preview,
     Replacement,
@@ -43,6 +47,8 @@ __all__ = [
     "Admission",
     "AttemptView",
     "Conservation",
+    "EvidenceView",
+    "HeldMessages",
     "IdempotencyKey",
     "IdempotencyMismatch",
     "Inbox",
@@ -55,6 +61,8 @@ __all__ = [
     "Messages",
     "Note",
     "OnUnknown",
+    "OutageDecision",
+    "OutageView",
     "Page",
     "Preview",
     "QueuedMessage",

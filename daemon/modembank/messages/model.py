@@ -35,6 +35,8 @@ class MessageState(enum.IntEnum):
         return self.name.lower()
 
 
+HELD = 3
+"""The value of ``messages.ready`` for what waits until an admin decides; 1 may be dispatched, 2 waits for a time."""
 TERMINAL = frozenset(
     {
         MessageState.UNDELIVERED,
@@ -166,9 +168,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Its validity has ended before it was sent; a message of which a part is UNKNOWN becomes UNKNOWN instead."""
+    """It is given up before it was sent; a message of which a part is UNKNOWN becomes UNKNOWN instead."""
 
     cause: str | None = None
+    """What went wrong last."""
+    why: str | None = None
+    """Why it is given up, where that is not the end of its validity."""
 
 
 Decision = RetryAt | Fail | Hold | Expire

@@ -12,15 +12,15 @@ import msgspec
 from modembank.accounts.model import Actor, Scope
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
-from modembank.errors import FieldProblem, InvalidRequest, NotFound
+from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import row_id
-from modembank.messages import cancelling, idempotency, listing
+from modembank.messages import cancelling, idempotency, listing, settling
 from modembank.messages.accepting import Accepting, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
 from modembank.messages.model import MessageState
 from modembank.messages.requests import IdempotencyKey, MessageFilter, SubmitRequest, UnknownProvider
-from modembank.messages.showing import HELD, message_view, waiting_message
+from modembank.messages.showing import MAY_BE_SENT, message_view, waiting_message
 from modembank.messages.stored import read_stories
 from modembank.messages.text import TextProblem, preview_text
 from modembank.messages.views import MESSAGE_ID, Conservation, MessageView, Page, Preview, SubmitReceipt
@@ -119,9 +119,43 @@ class Messages:
         actor.require(Scope.MESSAGES_SEND)
         message_id, now = _row_id(message), self._now()
         done = self._store.submit(lambda conn: cancelling.cancel(conn, message_id, actor, now), Urgency.NOW)
-        done.add_done_callback(self._cancelled)
+        done.add_done_callback(self._changed)
         await asyncio.shield(done)
         return await self._one(actor, message)
+
+    async def settle(self, actor: Actor, message: str, as_: str, note: str = "") -> MessageView:
+        """Say what became of a message that may or may not have been sent: ``delivered`` or ``failed``.
+
+        Raises Forbidden, NotFound, InvalidRequest, and Conflict unless it is UNKNOWN.
+        """
+        actor.require(Scope.MESSAGES_SEND)
+        verdict = settling.verdict_of(actor, as_, note)
+        message_id, now = _row_id(message), self._now()
+        done = self._store.submit(lambda conn: settling.settle(conn, message_id, verdict, now), Urgency.NOW)
+        done.add_done_callback(self._changed)
+        await asyncio.shield(done)
+        return await self._one(actor, message)
+
+    async def settle_all(self, actor: Actor, as_: str, older_than_s: int, note: str = "") -> int:
+        """Settle every UNKNOWN message accepted longer ago, a bounded number in each write; return how many.
+
+        Raises Forbidden for all but admins, and InvalidRequest.
+        """
+        if not actor.is_admin:
+            raise Forbidden(why="only an admin settles the messages of all users")
+        verdict, now = settling.verdict_of(actor, as_, note), self._now()
+        before, settled, place = now - older_than_s * 1000, 0, 0
+        while True:
+            after = place
+            events, following = await self._store.write(
+                lambda conn, after=after: settling.settle_many(conn, verdict, before, after, now)  # type: ignore[misc]
+            )
+            for event in events:
+                self._bus.publish(event)
+            settled += len(events)
+            if following is None:
+                return settled
+            place = following
 
     async def counts(self) -> dict[str, int]:
         """Return how many messages are in each state, by its word."""
@@ -163,10 +197,10 @@ class Messages:
             return shown.view
         why = self._waiting.explain(shown.waiting)
         if why is None and shown.waiting.state is MessageState.UNKNOWN:
-            why = HELD
+            why = MAY_BE_SENT
         return msgspec.structs.replace(shown.view, waiting_for=why)
 
-    def _cancelled(self, done: asyncio.Future[tuple[MessageStateChanged, ...]]) -> None:
+    def _changed(self, done: asyncio.Future[tuple[MessageStateChanged, ...]]) -> None:
         if not done.cancelled() and done.exception() is None:
             for event in done.result():
                 self._bus.publish(event)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
-import msgspec
+from typing import Literal
 
 from modembank.clock import rfc3339
 from modembank.ids import public_id
-from modembank.messages.model import MessageFlags, MessageState
+from modembank.messages.evidence import evidence_view, verdict
+from modembank.messages.model import HELD, MessageFlags, MessageState, OnUnknown
 from modembank.messages.outbox import AttemptRow, Fate, fates
 from modembank.messages.stored import ShownSim, StoredMessage, Story
 from modembank.messages.views import BATCH_ID, MESSAGE_ID, AttemptView, MessageView, ReportView
 from modembank.messages.waiting import WaitingMessage
 
-HELD = "held: it may have been sent; a delivery report settles it, else ask the recipient before sending the text again"
+MAY_BE_SENT = (
+    "held: it may have been sent; a delivery report settles it, else ask the recipient before sending the text again"
+)
 """What an UNKNOWN message waits for, when whoever sends says nothing more exact."""
 _NEVER_SENT = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED})
 
@@ -37,6 +38,7 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
         encoding=message.encoding.value,
         sim=sim.iccid if sim else None,
         priority=9 - message.rank,
+        on_unknown="resend" if message.on_unknown is OnUnknown.RESEND else "hold",
         delivery_report=bool(message.flags & MessageFlags.DELIVERY_REPORT),
         flash=bool(message.flags & MessageFlags.FLASH),
         created_at=rfc3339(message.created_at),
@@ -61,6 +63,7 @@ def waiting_message(message: StoredMessage) -> WaitingMessage | None:
         rank=message.rank,
         state=message.state,
         ready=message.ready == 1,
+        held=message.ready == HELD,
         not_before=message.not_before,
         window=message.window,
         cause=message.cause,
@@ -81,7 +84,8 @@ def _attempt_view(attempt: AttemptRow, sims: Mapping[int, ShownSim]) -> AttemptV
         cause=attempt.cause,
         report_status=attempt.report_status,
         report_at=_moment(attempt.report_at),
-        evidence=_evidence(attempt.evidence),
+        verdict=verdict(attempt),
+        evidence=evidence_view(attempt),
     )
 
 
@@ -109,11 +113,6 @@ def _report_status(
     if delivered == segments:
         return "delivered"
     return "partial" if delivered else "pending"
-
-
-def _evidence(stored: str | None) -> dict[str, Any]:
-    """Return what was seen on the wire, with the concatenation reference that was used."""
-    return {} if stored is None else msgspec.json.decode(stored, type=dict[str, Any])
 
 
 def _moment(ms: int | None) -> str | None:

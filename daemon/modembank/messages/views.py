@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -74,6 +74,28 @@ class Preview(msgspec.Struct, frozen=True):
     segments_saved: int = 0
 
 
+class EvidenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one attempt; null where nobody knows, as after a crash. Times are seconds after the command."""
+
+    intent_durable: bool
+    """It was on the disk that this would be tried before the modem was given the text."""
+    prompt_seen: bool | None = None
+    octets_written: int | None = None
+    ctrl_z_written: bool | None = None
+    """The text was given to the modem: from here on it may be sent."""
+    final_seen: bool | None = None
+    """The modem told how it ended."""
+    final: str | None = None
+    """In its own words."""
+    report_seen: bool
+    """A delivery report came."""
+    prompt_s: float | None = None
+    ctrl_z_s: float | None = None
+    final_s: float | None = None
+    concat: int | None = None
+    """The concatenation reference of a part of a long message."""
+
+
 class AttemptView(msgspec.Struct, frozen=True):
     """One try of one segment; ``outcome`` is ``in_flight`` or the lower-case name of an AttemptOutcome."""
 
@@ -89,9 +111,9 @@ class AttemptView(msgspec.Struct, frozen=True):
     report_status: int | None
     """TP-ST (3GPP TS 23.040 9.2.3.15)."""
     report_at: str | None
-    evidence: dict[str, Any] = {}
-    """What was seen on the wire: ``prompt_s ctrl_z_s final_s`` (seconds after the command), ``octets_written final``,
-    and ``concat`` for a part of a long message; only what is known."""
+    verdict: str
+    """What all this means, for people."""
+    evidence: EvidenceView
 
 
 class ReportView(msgspec.Struct, frozen=True):
@@ -123,6 +145,8 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     sim: str | None
     """ICCID."""
     priority: int
+    on_unknown: Literal["hold", "resend"]
+    """What is done with a segment that may have been sent: never sent twice, or never lost."""
     delivery_report: bool
     flash: bool
     created_at: str
@@ -138,6 +162,62 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """None when no delivery report was asked for, or none can come because nothing was sent."""
     waiting_for: str | None = None
     """Why it is not sent yet, while it is not."""
+
+
+class AgeView(msgspec.Struct, frozen=True):
+    """How many held messages had been due for so long: at least ``from_s``, and less than ``to_s`` seconds."""
+
+    from_s: int
+    to_s: int | None
+    held: int
+
+
+class HeldRouteView(msgspec.Struct, frozen=True):
+    """How many held messages may leave through what."""
+
+    route: str
+    held: int
+
+
+class OutagePeriod(msgspec.Struct, frozen=True):
+    """A time in which nothing could be sent on a route; ``until`` is null while it goes on."""
+
+    route: str
+    kind: str
+    """``down`` the box, ``no_sim`` every SIM for it, ``clock`` nobody knows, ``restored`` from a backup."""
+    cause: str
+    since: str
+    until: str | None
+    held: int
+    """Messages that were held for it, whatever became of them."""
+    expired: int
+    """Messages that were given up for it by the box's rule."""
+
+
+class OutageView(msgspec.Struct, frozen=True):
+    """Held messages and the outages behind them."""
+
+    held: int
+    oldest_due_at: str | None
+    """Since when the oldest of them could have been sent."""
+    ages: tuple[AgeView, ...]
+    routes: tuple[HeldRouteView, ...]
+    outages: tuple[OutagePeriod, ...]
+    """Those that go on, then those that have ended, newest first."""
+    rule: str
+    after_s: int
+    older_than_s: int
+
+
+class OutageDecision(msgspec.Struct, frozen=True):
+    """What a decision did."""
+
+    sent: int
+    """Put back into the queue, by rank and age."""
+    expired: int
+    """Given up, or past their validity."""
+    held: int
+    """Still held."""
 
 
 class InboxView(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ class WaitingMessage:
     not_before: int | None
     window: str | None
     cause: str | None
+    held: bool = False
+    """Until an admin decides."""
 
 
 class WaitExplainer(Protocol):

@@ -12,12 +12,15 @@ from modembank.messages.outbox.aggregate import (
 )
 from modembank.messages.outbox.changes import ACCEPTED_EVER, add_counts
 from modembank.messages.outbox.decisions import WAKE_LIMIT
+from modembank.messages.outbox.fold import INTERRUPTED
+from modembank.messages.outbox.holding import hold_waiting
 from modembank.messages.outbox.journal import attempts_of, may_cancel
 from modembank.messages.outbox.outbox import Outbox
 from modembank.messages.outbox.reports import same_number
 
 __all__ = [
     "ACCEPTED_EVER",
+    "INTERRUPTED",
     "MOST_RESENDS",
     "WAKE_LIMIT",
     "AttemptRow",
@@ -30,6 +33,7 @@ __all__ = [
     "done_segments",
     "fate_of",
     "fates",
+    "hold_waiting",
     "may_cancel",
     "same_number",
 ]

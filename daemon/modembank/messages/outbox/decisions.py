@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from modembank.events import MessageStateChanged
-from modembank.messages.model import Decision, Expire, Fail, Hold, MessageState, RetryAt
+from modembank.messages.model import HELD, Decision, Expire, Fail, Hold, MessageState, RetryAt
 from modembank.messages.outbox.aggregate import AttemptRow, Fate, all_sent, fates
 from modembank.messages.outbox.changes import Changes, MessageRow
 from modembank.messages.outbox.journal import attempts_of
@@ -38,16 +38,17 @@ def decide(conn: sqlite3.Connection, message_id: int, decision: Decision, now: i
     state: MessageState = row.state
     match decision:
         case RetryAt(ms, cause):
-            row.ready, row.not_before = 2, min(ms, row.expires_at)
-            row.cause = cause or row.cause
+            row.not_before = min(ms, row.expires_at)
+            if row.ready != HELD:
+                row.ready, row.cause = 2, cause or row.cause
         case Fail(cause):
             row.cause = cause
             state = MessageState.FAILED
         case Hold(cause):
             row.cause = cause
             state = MessageState.UNKNOWN
-        case Expire(cause):
-            state = _expired(row, attempts, cause)
+        case Expire(cause, why):
+            state = _expired(row, attempts, cause, why)
     changes.save(row, state)
     return changes.finish()
 
@@ -74,7 +75,7 @@ def expire(conn: sqlite3.Connection, messages: list[int], now: int) -> list[Mess
     events: list[MessageStateChanged] = []
     for message in messages:
         waits = conn.execute(
-            "SELECT 1 FROM messages WHERE id = ? AND ready IN (1, 2) AND expires_at <= ?", (message, now)
+            "SELECT 1 FROM messages WHERE id = ? AND ready IN (1, 2, 3) AND expires_at <= ?", (message, now)
         ).fetchone()
         if waits is not None:
             events += decide(conn, message, Expire(), now) or []
@@ -94,6 +95,18 @@ def overdue(
     return late, (rows[-1][:3] if len(rows) == most else None)
 
 
+def overdue_held(
+    conn: sqlite3.Connection, after: tuple[int, int], now: int, most: int
+) -> tuple[list[int], tuple[int, int] | None]:
+    """Like overdue(), of the messages that are held until an admin decides."""
+    rows = conn.execute(
+        "SELECT rank, id, expires_at FROM messages WHERE ready = 3 AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?",
+        (*after, most),
+    ).fetchall()
+    late = [row[1] for row in rows if row[2] <= now]
+    return late, (rows[-1][:2] if len(rows) == most else None)
+
+
 def forget_awaiting(conn: sqlite3.Connection, keys: list[tuple[int, int, int]]) -> int:
     """Wait no longer for delivery reports of these attempts; return how many there were."""
     for key in keys:
@@ -110,15 +123,16 @@ def _move_on(changes: Changes, row: MessageRow, now: int) -> None:
     changes.save(row, state)
 
 
-def _expired(row: MessageRow, attempts: list[AttemptRow], cause: str | None) -> MessageState:
+def _expired(row: MessageRow, attempts: list[AttemptRow], cause: str | None, why: str | None = None) -> MessageState:
     """A part that may have been sent makes it UNKNOWN: nobody may believe that the recipient has nothing."""
     found = list(fates(row.segments, attempts).values())
     sent = sum(fate >= Fate.SENT for fate in found)
     said = cause or row.cause
-    last = f"; last: {said}" if said else ""
+    last = f"; last: {said}" if said and why is None else ""
+    why = why or "expired: its validity ended"
     if Fate.UNKNOWN in found or Fate.OPEN in found:
-        row.cause = f"expired: its validity ended and it may have been sent{last}"
+        row.cause = f"{why} and it may have been sent{last}"
         return MessageState.UNKNOWN
     parts = f" after {sent} of {row.segments} segments were sent" if sent else ""
-    row.cause = f"expired: its validity ended{parts}{last}"
+    row.cause = f"{why}{parts}{last}"
     return MessageState.EXPIRED

@@ -26,6 +26,8 @@ OPEN_AFTER_MS = 3_000
 """An attempt under way for longer is folded open."""
 FOLD_LIMIT = 2_000
 """Journal rows in one fold: bounds how long it holds the writer."""
+INTERRUPTED = "interrupted: the daemon stopped while it was being sent"
+"""Cause of an attempt whose end nobody saw."""
 _log = structlog.get_logger()
 
 
@@ -154,7 +156,7 @@ class Fold:
                 attempt,
                 finished_at=self._now,
                 outcome=AttemptOutcome.UNKNOWN,
-                cause="interrupted: the daemon stopped while it was being sent",
+                cause=INTERRUPTED,
             )
             self._update(message_id, self._ended(message_id, ended))
 

@@ -1,14 +1,184 @@
-"""Holding messages back until a person decides: nothing hands out what is held."""
+"""Held messages: taken out of the queue after an outage, and put back or given up when an admin decides.
+
+``messages.ready`` is 3 while one is held. Each step looks at a bounded number and is one transaction; the order is by
+rank and age, so that what is released goes out as it would have.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-HELD = 3
-"""The value of ``messages.ready`` while a message is held."""
+from modembank.events import MessageStateChanged
+from modembank.messages.model import HELD, Expire, MessageState
+from modembank.messages.outbox import decisions, outages
+from modembank.messages.outbox.changes import Changes
+from modembank.messages.outbox.outages import Outage, OutageKind
+
+STEP = decisions.WAKE_LIMIT
+"""Messages looked at in one transaction."""
+Place = tuple[int, int]
+"""(rank, message id): smaller goes first."""
+START: Place = (-1, -1)
+_DUE = "max(created_at, COALESCE(not_before, 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one step of judge() did."""
+
+    after: Place | None
+    """Where to go on; None: all were looked at."""
+    taken: tuple[int, ...] = ()
+    """Messages that are not to be sent now."""
+    held: int = 0
+    expired: int = 0
+    events: list[MessageStateChanged] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which held messages a decision is about: those due after ``after`` and before ``until`` (unix ms)."""
+
+    after: int | None = None
+    until: int | None = None
+
+    def includes(self, due: int) -> bool:
+        """Return whether a message that was due then is meant."""
+        return (self.after is None or due > self.after) and (self.until is None or due < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one step of release() or give_up() did."""
+
+    after: Place | None
+    entries: tuple[tuple[int, int, int], ...] = ()
+    """(route, rank, message) of what may be sent now."""
+    later: int = 0
+    """Released before their time has come."""
+    expired: int = 0
+    events: list[MessageStateChanged] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many messages of a route are held, of those whose age lies in one bucket, and when the oldest was due."""
+
+    route_id: int
+    bucket: int
+    count: int
+    oldest: int
+
+
+def judge(
+    conn: sqlite3.Connection, outage: Outage, older_than_ms: int, after: Place, now: int, *, expire: bool
+) -> Judged:
+    """Look at the next STEP ready messages of the outage's route, and hold (or give up) what had grown old by its end.
+
+    Validity goes first: what is past it expires as it always does.
+    """
+    rows = conn.execute(
+        f"SELECT rank, id, expires_at, {_DUE} FROM messages WHERE ready = 1 AND route_id = ?"  # noqa: S608 - constants
+        " AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?",
+        (outage.route_id, *after, STEP),
+    ).fetchall()
+    late = [row[1] for row in rows if row[2] <= now]
+    old = [row[1] for row in rows if row[2] > now and row[3] < outage.until - older_than_ms]
+    events = decisions.expire(conn, late, now)
+    if expire:
+        given_up = _expire(conn, old, outage.cause, now)
+        events += given_up
+        held, expired = 0, len(given_up)
+    else:
+        _hold(conn, old, outage.cause)
+        held, expired = len(old), 0
+    ended = len(rows) < STEP
+    outages.count(conn, outage.id, held, expired, now if ended else None)
+    return Judged(None if ended else rows[-1][:2], (*late, *old), held, expired, events)
+
+
+def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) -> Decided:
+    """Put the chosen ones of the next STEP held messages back into the queue; what is past its validity expires."""
+    rows, following = _next_held(conn, chosen, after)
+    changes = Changes(conn, now)
+    late = [message for message, _, _, expires_at, _ in rows if expires_at <= now]
+    entries = []
+    later = 0
+    for message, route_id, rank, expires_at, not_before in rows:
+        row = changes.read(message)
+        if expires_at <= now or row is None:
+            continue
+        row.cause = None
+        if not_before is not None and not_before > now:
+            row.ready, later = 2, later + 1
+        else:
+            row.ready = 1
+            entries.append((route_id, rank, message))
+        due = row.ready == 1 and row.state is MessageState.SCHEDULED
+        changes.save(row, MessageState.QUEUED if due else row.state)
+    expired = decisions.expire(conn, late, now)
+    return Decided(following, tuple(entries), later, len(late), [*changes.finish(), *expired])
+
+
+def give_up(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int, by: str) -> Decided:
+    """Expire the chosen ones of the next STEP held messages, on behalf of somebody."""
+    rows, following = _next_held(conn, chosen, after)
+    events: list[MessageStateChanged] = []
+    for message, *_ in rows:
+        cause = conn.execute("SELECT cause FROM messages WHERE id = ?", (message,)).fetchone()[0]
+        events += _expire(conn, [message], f"{cause}; given up by {by}", now)
+    return Decided(following, expired=len(events), events=events)
 
 
 def hold_waiting(conn: sqlite3.Connection, cause: str, now: int) -> int:
-    """Hold every message that waits to be sent, now or at its time, until an admin decides; return how many."""
-    del now  # its cause says since when
-    return conn.execute("UPDATE messages SET ready = ?, cause = ? WHERE ready IN (1, 2)", (HELD, cause)).rowcount
+    """Hold every message that waits to be sent, now or at its time, until an admin decides; return how many.
+
+    For data that is restored from a backup: whatever waits in it may have been sent since. ``cause`` is what each of
+    them tells. Nothing may be dispatched meanwhile.
+    """
+    held = conn.execute("UPDATE messages SET ready = ?, cause = ? WHERE ready IN (1, 2)", (HELD, cause)).rowcount
+    outages.add(conn, Outage(None, OutageKind.RESTORED, now, now, judged_at=now, held=held))
+    return held
+
+
+def count_held(conn: sqlite3.Connection) -> int:
+    """Return how many messages are held."""
+    found: int = conn.execute("SELECT count(*) FROM messages WHERE ready = 3").fetchone()[0]
+    return found
+
+
+def ages(conn: sqlite3.Connection, bounds_ms: Iterable[int], now: int) -> list[Held]:
+    """Return the held messages counted by route and age; bucket n holds ages from the n-th bound on. Reads them all."""
+    steps = " + ".join(f"(due <= {now - bound})" for bound in bounds_ms)
+    rows = conn.execute(
+        f"SELECT route_id, {steps} AS bucket, count(*), min(due) FROM"  # noqa: S608 - numbers and constants
+        f" (SELECT route_id, {_DUE} AS due FROM messages WHERE ready = 3) GROUP BY route_id, bucket"
+    )
+    return [Held(*row) for row in rows]
+
+
+def _next_held(
+    conn: sqlite3.Connection, chosen: Chosen, after: Place
+) -> tuple[list[tuple[int, int, int, int, int | None]], Place | None]:
+    rows = conn.execute(
+        f"SELECT id, route_id, rank, expires_at, not_before, {_DUE} FROM messages"  # noqa: S608 - constants
+        " WHERE ready = 3 AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?",
+        (*after, STEP),
+    ).fetchall()
+    following = (rows[-1][2], rows[-1][0]) if len(rows) == STEP else None
+    return [row[:5] for row in rows if chosen.includes(row[5])], following
+
+
+def _hold(conn: sqlite3.Connection, messages: list[int], cause: str) -> None:
+    conn.executemany(
+        "UPDATE messages SET ready = ?, cause = ? WHERE id = ?", [(HELD, cause, message) for message in messages]
+    )
+
+
+def _expire(conn: sqlite3.Connection, messages: list[int], why: str, now: int) -> list[MessageStateChanged]:
+    events: list[MessageStateChanged] = []
+    for message in messages:
+        events += decisions.decide(conn, message, Expire(why=why), now) or []
+    return events

@@ -11,6 +11,7 @@ import structlog
 
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
+from modembank.config import OutageConfig
 from modembank.events import Event, MessagesReady, MessageStateChanged
 from modembank.messages.model import (
     BeginVerdict,
@@ -26,6 +27,9 @@ from modembank.messages.model import (
 from modembank.messages.outbox import decisions, journal, queue, reports
 from modembank.messages.outbox.fold import Fold, FoldResult
 from modembank.messages.outbox.folding import Folding
+from modembank.messages.outbox.holding import Judged, Place
+from modembank.messages.outbox.judging import Judging
+from modembank.messages.outbox.outages import Outage
 from modembank.messages.outbox.sweeping import Sweeper
 from modembank.metrics import Metrics
 from modembank.store import Store, StoreClosed, StoreError, Urgency
@@ -34,13 +38,14 @@ OFFERS = 1024
 """Messages kept in memory between their acceptance and their dispatch."""
 RETRY_S = 1.0
 """Between tries to journal what the store could not take."""
+AS_USUAL = OutageConfig()
 _log = structlog.get_logger()
 
 
 class Outbox:
     """Reads the queue, keeps the journal of sending, folds it, and tells of new states after they are durable."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Clock, metrics: Metrics, outage: OutageConfig = AS_USUAL) -> None:
         """Use these; call recover() before anything is sent."""
         self._store = store
         self._bus = bus
@@ -50,6 +55,7 @@ class Outbox:
         self._deciding: Counter[int] = Counter()
         self._folding = Folding(store, clock, self._folded)
         self._sweeper = Sweeper(store)
+        self.judging = Judging(store, metrics, outage)
 
     async def recover(self) -> RecoveryReport:
         """Apply what the last run left: attempts then under way are UNKNOWN, and the policy decides what follows."""
@@ -118,6 +124,12 @@ class Outbox:
         if woken.entries:
             self._bus.publish(MessagesReady(self._now(), woken.entries))
         return len(woken.entries) + woken.expired
+
+    async def judge(self, outage: Outage, after: Place) -> Judged:
+        """Judge the next messages that waited through a stored outage (a bounded number), and tell of the changes."""
+        step = await self.judging.step(outage, after, self._now())
+        self._publish(step.events)
+        return step
 
     async def begin(self, intent: Intent) -> BeginVerdict:
         """Make an intent durable, if the segment may still be sent; only GO may be followed by Ctrl-Z.

@@ -11,6 +11,7 @@ from modembank.store import Store, Urgency
 LOOK_AT = 2_000
 """Ready messages looked at in one step."""
 _START = (-1, -1, -1)
+_START_HELD = (-1, -1)
 
 
 class Sweeper:
@@ -20,12 +21,17 @@ class Sweeper:
         """Begin at the front of the queue."""
         self._store = store
         self._after: tuple[int, int, int] = _START
+        self._after_held: tuple[int, int] = _START_HELD
 
     async def step(self, now: int) -> tuple[int, list[MessageStateChanged]]:
         """Do one step; return how many messages expired, and the events to publish."""
         late, after = await self._store.read(lambda conn: decisions.overdue(conn, self._after, now, LOOK_AT))
         self._after = _START if after is None else after
-        late = late[: decisions.WAKE_LIMIT]
+        held, after_held = await self._store.read(
+            lambda conn: decisions.overdue_held(conn, self._after_held, now, LOOK_AT)
+        )
+        self._after_held = _START_HELD if after_held is None else after_held
+        late = [*late, *held][: decisions.WAKE_LIMIT]
         events = await self._store.write(lambda conn: decisions.expire(conn, late, now), Urgency.LAZY) if late else []
         if after is None:  # once a round
             stale = await self._store.read(lambda conn: stale_awaiting(conn, now))

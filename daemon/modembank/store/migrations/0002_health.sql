@@ -16,7 +16,19 @@ CREATE UNIQUE INDEX issues_open ON issues (kind, subject) WHERE cleared_at IS NU
 CREATE INDEX issues_cleared ON issues (cleared_at) WHERE cleared_at IS NOT NULL;
 
 -- messages.ready = 3: held after an outage or a restore, until somebody decides (docs/promise.md).
-CREATE INDEX messages_held ON messages (id) WHERE ready = 3;
+CREATE INDEX messages_held ON messages (rank, id) WHERE ready = 3;
+
+-- Times in which nothing could be sent, one row for each route on which something waited; the newest are kept.
+CREATE TABLE outages (
+  id        INTEGER PRIMARY KEY,
+  route_id  INTEGER,                         -- NULL: every route
+  kind      TEXT NOT NULL,                   -- OutageKind
+  since     INTEGER NOT NULL,
+  until     INTEGER NOT NULL,
+  judged_at INTEGER,                         -- NULL while what waited through it is being looked through
+  held      INTEGER NOT NULL DEFAULT 0,
+  expired   INTEGER NOT NULL DEFAULT 0
+);
 
 -- state_counts.state = 0: all messages ever accepted, counted where they are accepted and nowhere else. The sum of the
 -- other rows must equal it: accepted = terminal + open.

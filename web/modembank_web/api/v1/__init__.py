@@ -1,10 +1,12 @@
 """Version 1 of the native API: one module per noun, each with its operations."""
 
-from modembank_web.api.v1 import inbox, messages, modems, sims
+from modembank_web.api.v1 import inbox, messages, modems, outage, settling, sims
 from modembank_web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *messages.OPERATIONS,
+    *settling.OPERATIONS,
+    *outage.OPERATIONS,
     *inbox.OPERATIONS,
     *modems.OPERATIONS,
     *sims.OPERATIONS,

@@ -64,6 +64,7 @@ MESSAGE: dict[str, Any] = {
     "encoding": "gsm7",
     "sim": "8944110068256270054",
     "priority": 5,
+    "on_unknown": "hold",
     "delivery_report": True,
     "flash": False,
     "created_at": "2026-11-20T14:05:00.000Z",
@@ -86,12 +87,19 @@ MESSAGE: dict[str, Any] = {
             "cause": None,
             "report_status": 0,
             "report_at": "2026-11-20T14:05:09.000Z",
+            "verdict": "it arrived: a delivery report says so",
             "evidence": {
+                "intent_durable": True,
+                "prompt_seen": True,
+                "octets_written": 84,
+                "ctrl_z_written": True,
+                "final_seen": True,
+                "final": "+CMGS: 17",
+                "report_seen": True,
                 "prompt_s": 0.031,
                 "ctrl_z_s": 0.034,
                 "final_s": 2.88,
-                "octets_written": 84,
-                "final": "+CMGS: 17",
+                "concat": None,
             },
         }
     ],
@@ -99,6 +107,18 @@ MESSAGE: dict[str, Any] = {
     "waiting_for": None,
 }
 MESSAGES_PAGE: dict[str, Any] = {"items": [MESSAGE], "next": NEXT}
+SETTLE: dict[str, Any] = {
+    "delivered": {"as": "delivered", "note": "the patient called back"},
+    "failed": {"as": "failed"},
+}
+SETTLE_MANY: dict[str, Any] = {"old": {"as": "failed", "older_than_s": 86400, "note": "reports are long overdue"}}
+SETTLED: dict[str, Any] = {
+    **MESSAGE,
+    "cause": "settled: by alice: the patient called back",
+    "attempts": [],
+    "report": None,
+    "sent_at": None,
+}
 CANCELLED: dict[str, Any] = {
     **MESSAGE,
     "status": "cancelled",

@@ -1,0 +1,136 @@
+"""Outages as stored: until when the box lived, since when no SIM served a route, and what came of it."""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import msgspec
+
+KEPT = 100
+"""Outages in the table; older ones are forgotten."""
+_ALIVE = "alive"
+
+
+class OutageKind(enum.StrEnum):
+    """What was away."""
+
+    DOWN = "down"
+    """The box."""
+    NO_SIM = "no_sim"
+    """Every SIM that the messages may leave through."""
+    CLOCK = "clock"
+    """Nobody knows: the clock jumped ahead, or everything stood still meanwhile."""
+    RESTORED = "restored"
+    """The data is a backup's: whatever waits in it may have been sent since."""
+
+
+_WHY = {
+    OutageKind.DOWN: "the box was not running",
+    OutageKind.NO_SIM: "no SIM for it was in service",
+    OutageKind.CLOCK: "the box stood still, or its clock was set ahead",
+    OutageKind.RESTORED: "the data is restored from a backup",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which nothing could be sent on a route (None: on any); ``id`` is 0 until it is stored."""
+
+    route_id: int | None
+    kind: OutageKind
+    since: int
+    until: int
+    id: int = 0
+    judged_at: int | None = None
+    held: int = 0
+    expired: int = 0
+
+    @property
+    def cause(self) -> str:
+        """What a message tells that was held or given up for it."""
+        return f"outage: nothing could be sent from {_moment(self.since)} to {_moment(self.until)} UTC: {self.why}"
+
+    @property
+    def why(self) -> str:
+        """What was away, in words."""
+        return _WHY[self.kind]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """What the box notes of itself about once a minute (row ``alive`` of table ``box``)."""
+
+    at: int
+    unserved: dict[int, int] = {}
+    """Since when no SIM serves a route on which something waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a start finds of the life before."""
+
+    alive: Alive | None
+    """None in the first life."""
+    last_route: int
+    """Routes with a higher id are of this life."""
+    unjudged: tuple[Outage, ...] = ()
+    """Outages of which the look through the waiting messages was broken off."""
+
+
+def read_past(conn: sqlite3.Connection) -> Past:
+    """Return what the life before left."""
+    noted = conn.execute("SELECT value FROM box WHERE name = ?", (_ALIVE,)).fetchone()
+    last_route = conn.execute("SELECT COALESCE(max(id), 0) FROM routes").fetchone()[0]
+    unjudged = tuple(outage for outage in outages(conn) if outage.judged_at is None)
+    return Past(None if noted is None else msgspec.json.decode(noted[0], type=Alive), last_route, unjudged[::-1])
+
+
+def note_alive(conn: sqlite3.Connection, at: int, unserved: Mapping[int, int]) -> None:
+    """Note that the box is alive; one row, whose page is all that is written."""
+    value = msgspec.json.encode(Alive(at, dict(unserved))).decode()
+    conn.execute(
+        "INSERT INTO box (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_ALIVE, value),
+    )
+
+
+def add(conn: sqlite3.Connection, outage: Outage) -> Outage | None:
+    """Store an outage if anything waited through it; return it with its id, or None."""
+    if outage.route_id is not None and not _waits(conn, outage.route_id):
+        return None
+    row = conn.execute(
+        "INSERT INTO outages (route_id, kind, since, until, judged_at, held, expired) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING id",
+        (outage.route_id, outage.kind, outage.since, outage.until, outage.judged_at, outage.held, outage.expired),
+    ).fetchone()
+    conn.execute("DELETE FROM outages WHERE id <= ? AND judged_at IS NOT NULL", (row[0] - KEPT,))
+    return replace(outage, id=row[0])
+
+
+def count(conn: sqlite3.Connection, outage_id: int, held: int, expired: int, judged_at: int | None) -> None:
+    """Add to what an outage held and gave up; ``judged_at`` is set when the look through is over."""
+    if held or expired or judged_at is not None:
+        conn.execute(
+            "UPDATE outages SET held = held + ?, expired = expired + ?, judged_at = ? WHERE id = ?",
+            (held, expired, judged_at, outage_id),
+        )
+
+
+def outages(conn: sqlite3.Connection) -> list[Outage]:
+    """Return the stored outages, newest first."""
+    rows = conn.execute(
+        "SELECT route_id, kind, since, until, id, judged_at, held, expired FROM outages ORDER BY id DESC"
+    )
+    return [Outage(row[0], OutageKind(row[1]), *row[2:]) for row in rows]
+
+
+def _waits(conn: sqlite3.Connection, route_id: int) -> bool:
+    row = conn.execute("SELECT 1 FROM messages WHERE ready = 1 AND route_id = ? LIMIT 1", (route_id,)).fetchone()
+    return row is not None
+
+
+def _moment(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}"
