@@ -144,6 +144,23 @@ class OutboxBox:
             self.bus.publish(MessagesReady(self.clock.now_ms, entries))
         return message_id
 
+    async def fill(self, count: int, *, ready: int = 1, cause: str | None = None, created: int | None = None) -> int:
+        """Put many queued messages at once, of all ranks in turn; return the first one's id."""
+        route, first = await self.route(), self.store.ids.take(count)
+        at = self.clock.now_ms if created is None else created
+
+        def insert(conn: sqlite3.Connection) -> None:
+            conn.executemany(
+                "INSERT INTO messages (id, user_id, recipient, text, encoding, segments, flags, route_id, rank, state,"
+                " ready, expires_at, on_unknown, created_at, cause)"
+                " VALUES (?, 1, ?, 'x', 0, 1, 1, ?, ?, 30, ?, ?, 0, ?, ?)",
+                [(first + n, f"+4478{n:08d}", route, n % 10, ready, at + 48 * HOUR, at, cause) for n in range(count)],
+            )
+            add_counts(conn, Counter({MessageState.QUEUED: count}))
+
+        await self.store.write(insert)
+        return first
+
     def intent(self, message: int, *, segment: int = 1, n: int = 1, sim: int = 1) -> Intent:
         return Intent(message, segment, n, sim, f"slot-{sim}", self.clock.now_ms)
 

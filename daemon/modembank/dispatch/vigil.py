@@ -37,10 +37,12 @@ class Vigil:
         desk.route_added = self._added
 
     async def load(self) -> None:
-        """Learn what the life before left."""
+        """Learn what the life before left, and begin to watch every route on which something waits."""
         self._past = await self._judging.past()
         self._started_at = self._noted_at = self._desk.now
         self._cases.extend(self._past.unjudged)
+        for route in await self._outbox.routes():
+            self._desk.add_route(route)
 
     async def run(self) -> None:
         """Judge for ever; raises StoreError when the store cannot be written, and what is not judged stays closed."""
