@@ -135,5 +135,5 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
         Chore("backup", 60, app.backups.run_if_due, first_s=30),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
-        Chore("alive", 60, app.dispatcher.note_alive),
+        Chore("alive", 60, app.dispatcher.note_alive, first_s=0),
     )

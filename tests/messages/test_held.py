@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.outboxes import HOUR, START, route_spec
-from fakes.senders import ADMIN, ANNE, NUMBER, SIMS
+from fakes.senders import ADMIN, ANNE, SIMS
 from modembank.errors import Conflict, Forbidden, InvalidRequest
 from modembank.events import MessagesReady
 from modembank.messages import HeldMessages
