@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,7 @@ from modembank.bank import BankOptions
 from modembank.clock import Clock, SystemClock
 from modembank.config import Config
 from modembank.failpoints import Failpoint, reach
-from modembank.store import Urgency
+from modembank.store import StoreError, Urgency
 from modembank.supervision import Supervisor
 from modembank_web import WebServer, create_app, serve
 from modembankd.compose import Box, assemble
@@ -85,7 +85,8 @@ class Daemon:
         await asyncio.wait([drained], timeout=DRAIN_S + 1)
         reach(Failpoint.STOP_DRAINED)
         await box.app.bank.stop()
-        await box.app.dispatcher.note_alive(Urgency.SOON)
+        with suppress(StoreError):  # the last note of the minute has to do
+            await box.app.dispatcher.note_alive(Urgency.SOON)
         await self._supervisor.stop_all(1.0)
         await box.outbox.flush()
         reach(Failpoint.STOP_FLUSHED)

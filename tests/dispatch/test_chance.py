@@ -131,7 +131,7 @@ class Chance:
             numbers = [sent.part[2] for sent in parts[number]]
             if policy is OnUnknown.HOLD:
                 assert len(numbers) == len(set(numbers)), f"{number} got a segment twice"
-            assert len({sent.part[:2] for sent in parts[number]}) <= 1 or policy is OnUnknown.RESEND
+            assert len({sent.part[:2] for sent in parts[number]}) <= 1, "parts with two references"
             if policy is OnUnknown.HOLD:
                 assert len({sent.sim_id for sent in parts[number]}) <= 1, "segments of one message through two SIMs"
         for times in by_sim.values():

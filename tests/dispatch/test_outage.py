@@ -454,6 +454,35 @@ async def test_holding_all_that_waits_in_restored_data(box):
     assert not box.air
 
 
+async def test_a_start_that_fails_forgets_nothing(box):
+    """The box is away for hours, and its first try to come back ends before anything could be sent."""
+    old = await box.accept()
+    await box.dispatcher.note_alive(Urgency.NOW)
+    await box.close()
+    box.clock.turn(6 * HOUR)
+    await box.open(start=False)
+    await box.dispatcher.note_alive(Urgency.NOW)
+    await box.close()
+    await box.open()
+    await box.line()
+    await judged(box)
+    assert await held(box) == [old]
+
+
+async def test_what_is_noted_is_small_and_names_only_routes_on_which_something_waits(box):
+    line = await box.line()
+    idle, busy = await box.route(route_spec(77)), await box.route(route_spec(78))
+    message = await box.accept(route=idle)
+    await box.outbox.decide(message, Fail("encoding: no"))
+    await box.accept(route=busy)
+    await box.until(lambda: busy in box.dispatcher.unserved())
+    await box.settled()
+    await box.dispatcher.note_alive(Urgency.NOW)
+    [noted] = await box.store.fetch_one("SELECT value FROM box WHERE name = 'alive'")
+    assert noted == f'{{"at":{START},"unserved":{{"{busy}":{START}}}}}'
+    assert line.submits == 0
+
+
 class Weather:
     """Lines that come and go, restarts and crashes, with a model of how long each route was without a SIM."""
 

@@ -430,6 +430,19 @@ async def test_a_merged_sim_serves_routes_that_name_its_old_row(box):
     assert await box.state(message) is MessageState.SENT
 
 
+async def test_story_02_a_first_segment_that_is_resent_keeps_its_reference(box):
+    """The phone may have it already: with another reference it would wait there for a rest that never comes."""
+    line = await box.line()
+    line.answers = [unknown()]
+    await box.accept("+447911000001", text="x" * 200, segments=2, on_unknown=OnUnknown.RESEND)
+    await box.until(lambda: len(box.air) == 1)
+    await box.settled()
+    await box.turn(120_000)
+    await box.until(lambda: len(box.air) == 3)
+    assert [sent.part[2] for sent in box.air] == [1, 1, 2]
+    assert len({sent.part[0] for sent in box.air}) == 1
+
+
 async def test_a_report_that_proves_a_segment_stops_its_resending(box):
     line = await box.line()
     line.answers = [unknown()]

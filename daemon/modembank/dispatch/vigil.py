@@ -33,6 +33,7 @@ class Vigil:
         """Outages that are not dealt with; the first is in hand."""
         self._work = asyncio.Event()
         self._past = Past(None, 0)
+        self._loaded = False
         self._started_at = self._noted_at = desk.now
         desk.route_added = self._added
 
@@ -43,6 +44,7 @@ class Vigil:
         self._cases.extend(self._past.unjudged)
         for route in await self._outbox.routes():
             self._desk.add_route(route)
+        self._loaded = True
 
     async def run(self) -> None:
         """Judge for ever; raises StoreError when the store cannot be written, and what is not judged stays closed."""
@@ -66,7 +68,12 @@ class Vigil:
                 queue.unserved_since = now
 
     async def note_alive(self, urgency: Urgency) -> None:
-        """Note durably that the box lives; when the last time was long ago, nobody knows what happened in between."""
+        """Note durably that the box lives; when the last time was long ago, nobody knows what happened in between.
+
+        Before load() it lives only to fail: what the life before noted is still needed.
+        """
+        if not self._loaded:
+            return
         now, before = self._desk.now, self._noted_at
         self._noted_at = now
         if now - before >= self._judging.after_ms:

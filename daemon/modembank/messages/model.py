@@ -94,7 +94,7 @@ class QueuedMessage(msgspec.Struct, frozen=True, gc=False):
     done: frozenset[int] = frozenset()
     """Segments that need not be sent (again): accepted ones, and UNKNOWN ones under HOLD."""
     concat: int | None = None
-    """The concatenation reference of the segments that are done: the rest must carry the same."""
+    """The concatenation reference of segments that are, or may be, out already: the rest must carry the same."""
 
 
 @dataclass(frozen=True, slots=True)

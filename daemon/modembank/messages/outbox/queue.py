@@ -88,8 +88,10 @@ def _queued(row: tuple[Any, ...], attempts: list[AttemptRow]) -> QueuedMessage |
     done = done_segments(policy, segments, attempts)
     if any(attempt.outcome is None for attempt in attempts) or len(done) >= segments:
         return None
-    earlier = [attempt for attempt in attempts if attempt.segment in done and attempt.outcome in MAY_BE_SENT]
+    out = [attempt for attempt in attempts if attempt.outcome in MAY_BE_SENT]
+    earlier = [attempt for attempt in out if attempt.segment in done]
     tries = max([row[11], *(attempt.n for attempt in attempts)])
-    sim_id, concat = (earlier[-1].sim_id, earlier[-1].concat) if earlier else (None, None)
+    sim_id = earlier[-1].sim_id if earlier else None
+    concat = (earlier or out)[-1].concat if out else None
     values = (*row[:5], MessageFlags(row[5]), *row[6:10], policy, tries, sim_id, done, concat)
     return QueuedMessage(*values)
