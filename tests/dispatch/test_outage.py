@@ -134,6 +134,18 @@ async def test_a_clock_behind_the_last_note_is_not_misread(box):
     assert await held(box) == [waits]
 
 
+async def test_a_clock_that_is_set_before_a_sim_is_back_tells_how_long_it_was(box):
+    box.clock.turn(9 * HOUR)
+    waits = await box.accept()
+    await down(box, -8 * HOUR)
+    box.clock.turn(14 * HOUR)
+    await box.line()
+    await judged(box)
+    assert await held(box) == [waits]
+    [outage] = await known(box)
+    assert (outage.kind, outage.until - outage.since) == (OutageKind.CLOCK, 6 * HOUR)
+
+
 async def test_what_follows_a_jump_of_the_clock_is_judged_with_the_next_note(box):
     line = await box.line(per_hour=1)
     for _ in range(3):
@@ -315,6 +327,27 @@ async def test_a_crash_in_the_middle_of_judging_is_made_good(box, monkeypatch):
     assert not box.air
     [outage] = await known(box)
     assert outage.held == 3
+
+
+async def test_a_crash_before_the_outage_is_on_the_disk_forgets_nothing(box, monkeypatch):
+    message = await box.accept()
+    line = await box.line(up=False)
+    await box.settled()
+    box.clock.turn(6 * HOUR)
+    begun = []
+
+    async def for_ever(*arguments):
+        begun.append(arguments)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(box.outbox.judging, "begin", for_ever)
+    box.dispatcher.line_up(line)
+    await box.until(lambda: begun)
+    await box.dispatcher.note_alive(Urgency.NOW)
+    await box.crash()
+    await box.line()
+    await judged(box)
+    assert await held(box) == [message]
 
 
 async def test_a_store_that_refuses_keeps_the_queue_closed(box, monkeypatch):

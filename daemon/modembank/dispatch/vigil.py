@@ -112,12 +112,12 @@ class Vigil:
     def _since(self, route_id: int) -> int | None:
         """Return since when a route was not served as this life began; None when there is nothing to know.
 
-        A clock that is behind what was noted is not set: then nothing is known before this start.
+        That may lie ahead, while the clock is not set yet: then nothing is an outage until it is.
         """
         alive = self._past.alive
         if alive is None or route_id > self._past.last_route:
             return None
-        return min(alive.unserved.get(route_id, alive.at), self._started_at)
+        return alive.unserved.get(route_id, alive.at)
 
     def _ended(self, queue: RouteQueue, since: int, until: int, kind: OutageKind | None = None) -> None:
         if until - since < self._judging.after_ms:
@@ -130,8 +130,10 @@ class Vigil:
     def _kind(self, since: int, until: int) -> OutageKind:
         """The box itself was away when that makes up most of the time."""
         alive = self._past.alive
-        if alive is None or since > alive.at or self._started_at > until:
+        if alive is None or since > alive.at:
             return OutageKind.NO_SIM
+        if self._started_at < alive.at:  # the clock was not set
+            return OutageKind.CLOCK
         return OutageKind.DOWN if 2 * (self._started_at - alive.at) >= until - since else OutageKind.NO_SIM
 
     async def _deal_with(self, outage: Outage) -> None:
