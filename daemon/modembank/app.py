@@ -11,6 +11,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
+from modembank.health import Health
 from modembank.messages import HeldMessages, Inbox, Messages
 from modembank.metrics import Metrics
 from modembank.sim import Sims
@@ -34,6 +35,7 @@ class App:
     bank: Bank
     dispatcher: Dispatcher
     backups: ScheduledBackups
+    health: Health
 
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""
@@ -42,6 +44,7 @@ class App:
         for state, count in (await self.messages.counts()).items():
             self.metrics.messages.labels(state).set(count)
         self.metrics.held.set(await self.held.count())
+        await self.health.observe(self.metrics)
         now_ms = to_ms(self.clock.now())
         for sim in self.sims.all():
             for window, used in self.sims.ledger(sim.id).usage(now_ms).items():

@@ -121,6 +121,20 @@ class BackupConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How many stay in the folder."""
 
 
+class HealthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[health]``: from when on something is an issue."""
+
+    late_after_s: Annotated[int, msgspec.Meta(ge=1, le=30 * 86_400)] = 900
+    """A message that waits for longer should say to a person why."""
+    unknown_after_s: Annotated[int, msgspec.Meta(ge=1, le=30 * 86_400)] = 3600
+    modem_missing_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 120
+    modem_hung_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 180
+    no_network_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300
+    limit_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 90
+    disk_free_mib: NonNegative = 1024
+    disk_free_percent: Annotated[int, msgspec.Meta(ge=0, le=99)] = 5
+
+
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[log]``: how much, and in which form."""
 
@@ -139,6 +153,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     sending: SendingConfig = SendingConfig()
     outage: OutageConfig = OutageConfig()
     backup: BackupConfig = BackupConfig()
+    health: HealthConfig = HealthConfig()
     log: LogConfig = LogConfig()
 
 
@@ -216,6 +231,7 @@ def _allowed(keys: list[str]) -> tuple[str, ...]:
         ("sending",): SendingConfig,
         ("outage",): OutageConfig,
         ("backup",): BackupConfig,
+        ("health",): HealthConfig,
         ("log",): LogConfig,
     }
     shape = shapes.get(tuple(keys), Config)

@@ -60,6 +60,15 @@ class Metrics:
         )
         self.backup_age_s.set(math.nan)
         self.commit_writes = Counter("modembank_commit_writes", "Write functions committed", registry=self.registry)
+        self.accepted_ever = Gauge(
+            "modembank_messages_accepted_ever", "Outbound messages ever accepted by this box", registry=self.registry
+        )
+        self.open = Gauge("modembank_messages_open", "Outbound messages that have not ended", registry=self.registry)
+        self.terminal = Gauge("modembank_messages_terminal", "Outbound messages that have", registry=self.registry)
+        self.breach = Gauge(
+            "modembank_conservation_breach", "1 while accepted is not terminal + open", registry=self.registry
+        )
+        self.issues = Gauge("modembank_issues", "What needs a person", ["kind", "severity"], registry=self.registry)
         self.loop_lag_s = Histogram(
             "modembank_loop_lag_seconds",
             "How late the event loop was, sampled ten times a second",

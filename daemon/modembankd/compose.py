@@ -14,6 +14,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
+from modembank.health import Health, Law, Surroundings
 from modembank.messages import Admission, HeldMessages, Inbox, Messages, Receiving
 from modembank.messages.outbox import Outbox
 from modembank.metrics import Metrics
@@ -67,6 +68,16 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         metrics=metrics,
         options=options or BankOptions(Timings(final_s=config.bank.send_timeout_s), state_dir=data_dir),
     )
+    around = Surroundings(
+        config=config,
+        clock=clock,
+        store=store,
+        messages=messages,
+        sims=sims,
+        bank=bank,
+        sending=dispatcher,
+        law=Law(messages, clock),
+    )
     app = App(
         config=config,
         clock=clock,
@@ -81,5 +92,6 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         bank=bank,
         dispatcher=dispatcher,
         backups=ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics),
+        health=Health(around, bus),
     )
     return Box(app, outbox, receiving)

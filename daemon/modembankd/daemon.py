@@ -67,6 +67,7 @@ class Daemon:
             await self._serve()
             await app.dispatcher.start()
             await app.bank.start()
+            await app.health.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -77,6 +78,7 @@ class Daemon:
         """Stop in stages: faces, dispatcher, modems, chores, store. Whatever is cut short is UNKNOWN, never lost."""
         notify("STOPPING=1")
         box = self.box
+        await box.app.health.stop()
         await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
         (self._data_dir / ADDRESS_NAME).unlink(missing_ok=True)
@@ -135,6 +137,7 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("incomplete_messages", 30, box.receiving.sweep),
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
         Chore("backup", 60, app.backups.run_if_due, first_s=30),
+        Chore("old_issues", 6 * 3600, app.health.forget_old, first_s=120),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
         Chore("alive", 60, app.dispatcher.note_alive, first_s=0),
     )

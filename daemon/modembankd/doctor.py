@@ -66,6 +66,7 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
         reply = call_daemon(data_dir, "GET", "/api/v1/modems")
         findings.append(Finding(True, "daemon", "is running"))
         reports = [msgspec.convert(item, SlotReport) for item in reply.body["items"]]
+        findings += _open_issues(data_dir)
     except NoDaemon:
         findings.append(Finding(True, "daemon", "is not running; looking at the ports myself"))
         reports = run_async(_look_at_ports(config))
@@ -73,6 +74,22 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
         findings.append(Finding(False, "modems", "no port is configured: add [[bank.port]] with a path"))
     good, text, notes = power_summary(config.bank, run_async(power_outlooks(config.bank)))
     return [*findings, *(judge(report) for report in reports), Finding(good, "port power", text, notes)]
+
+
+def _open_issues(data_dir: Path) -> list[Finding]:
+    """What the running daemon says needs a person, and which remedies it offers."""
+    items = call_daemon(data_dir, "GET", "/api/v1/issues?limit=500").body["items"]
+    if not items:
+        return [Finding(True, "issues", "none is open")]
+    return [
+        Finding(
+            item["severity"] == "info",
+            f"issue {item['kind']}",
+            item["summary"],
+            tuple(f"remedy {remedy['name']}: {remedy['does']}" for remedy in item["remedies"]),
+        )
+        for item in items
+    ]
 
 
 def judge(report: SlotReport) -> Finding:

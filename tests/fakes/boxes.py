@@ -14,6 +14,7 @@ from modembank.config import (
     BankConfig,
     BoxConfig,
     Config,
+    HealthConfig,
     LimitsConfig,
     OutageConfig,
     PortEntry,
@@ -31,6 +32,8 @@ from modembankd.daemon import Daemon
 
 NO_LIMITS = LimitsConfig(min_interval_s=0, per_minute=0, per_hour=0, per_day=0, per_month=0)
 USUAL = OutageConfig()
+HEALTH = HealthConfig(disk_free_mib=0, disk_free_percent=0)
+"""As usual, whatever room the machine that runs the tests has."""
 WITHIN_S = 30.0
 
 
@@ -158,7 +161,13 @@ class TestBox:
 
 
 def config_for(
-    bank: EmulatedBank, data_dir: Path, limits=NO_LIMITS, sims: tuple[SimConfig, ...] = (), outage=USUAL, **sending
+    bank: EmulatedBank,
+    data_dir: Path,
+    limits=NO_LIMITS,
+    sims: tuple[SimConfig, ...] = (),
+    outage=USUAL,
+    health=HEALTH,
+    **sending,
 ) -> Config:
     ports = tuple(PortEntry(path=str(modem.path)) for modem in bank.modems)
     return Config(
@@ -169,6 +178,7 @@ def config_for(
         sim=sims,
         sending=SendingConfig(**sending),
         outage=outage,
+        health=health,
     )
 
 
@@ -219,10 +229,14 @@ async def emulated(folder: Path, **bank):
 
 
 @asynccontextmanager
-async def box_on(tmp_path: Path, *, timings: Timings | None = None, limits=NO_LIMITS, sims=(), sending=None, **bank):
+async def box_on(
+    tmp_path: Path, *, timings: Timings | None = None, limits=NO_LIMITS, sims=(), sending=None, health=HEALTH, **bank
+):
     """Run both; the shortest way to a whole box."""
     async with (
         emulated(tmp_path / "tty", **bank) as running_bank,
-        running(running_bank, tmp_path / "data", timings=timings, limits=limits, sims=sims, **(sending or {})) as box,
+        running(
+            running_bank, tmp_path / "data", timings=timings, limits=limits, sims=sims, health=health, **(sending or {})
+        ) as box,
     ):
         yield box

@@ -20,7 +20,7 @@ from modembank.messages.model import (
     ReportFacts,
     Settlement,
 )
-from modembank.messages.outbox import Outbox, add_counts, attempts_of
+from modembank.messages.outbox import ACCEPTED_EVER, Outbox, add_counts, attempts_of
 from modembank.metrics import Metrics
 from modembank.modem.outcome import AttemptOutcome
 from modembank.store import Store
@@ -131,7 +131,7 @@ class OutboxBox:
                     self.clock.now_ms,
                 ),
             )
-            add_counts(conn, Counter({state: 1}))
+            add_counts(conn, Counter({state: 1, ACCEPTED_EVER: 1}))
 
         await self.store.write(insert)
         if offer:

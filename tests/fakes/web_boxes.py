@@ -17,6 +17,7 @@ from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import BankConfig, Config, PortEntry, SendingConfig
+from modembank.health import Health, Law, Surroundings
 from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
@@ -38,6 +39,12 @@ class Unexplained:
 
     def explain(self, message: object) -> str | None:
         return "no modem is registered"
+
+    def in_flight(self) -> int:
+        return 0
+
+    def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
+        return ()
 
 
 class NoLines:
@@ -66,6 +73,7 @@ class Box:
     inbox: Any
     bank: Any
     backups: Any
+    health: Any
     readiness: Readiness = field(default_factory=Readiness)
     web: Litestar = field(init=False)
 
@@ -112,4 +120,9 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
+    around = Surroundings(
+        config=config, clock=clock, store=store, messages=parts["messages"], sims=sims, bank=parts["bank"],
+        sending=Unexplained(), law=Law(parts["messages"], clock), sysfs=folder / "sysfs",
+    )  # fmt: skip
+    parts["health"] = Health(around, bus)
     return Box(**(parts | changes))

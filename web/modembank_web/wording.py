@@ -31,6 +31,7 @@ TAGS: Mapping[str, str] = {
     "Inbox": "What came in.",
     "Modems": "The modems in their slots.",
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
+    "Health": "What needs a person, with evidence and remedies, and whether the books add up.",
     "Status": "For load balancers, watchdogs and Prometheus.",
     "Documentation": "This document and its pages.",
 }
@@ -95,6 +96,11 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "decision": {"description": "`send`: back into the queue; `expire`: given up"},
         "older_than_s": {"description": "Only those that have been due for longer"},
         "newer_than_s": {"description": "Only those that have been due for less long"},
+    },
+    "IssuesQuery": {
+        "state": {"description": "Only what is open, what was cleared (in 90 days), or all", "example": "open"},
+        "cursor": _CURSOR,
+        "limit": _LIMIT,
     },
     "UssdRequest": {
         "code": {"description": "What one would dial, such as `*100#`"},

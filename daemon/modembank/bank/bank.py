@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ from modembank.sim import Sims
 from modembank.supervision import RestartPolicy, Supervisor
 
 _log = structlog.get_logger()
+SWEEP_S = 20.0
+"""For reading and deleting what lies in a modem's memories, as long as somebody waits for it."""
 STOP_S = 10.0
 """The bank is down within this time, whatever its modems do."""
 
@@ -157,6 +160,20 @@ class Bank:
         if worker.admin is AdminState.DISABLED:
             raise NotNow(slot, "is disabled")
         worker.wish(AdminState.DRAINING)
+
+    async def sweep(self, slot: str) -> int:
+        """Take all messages out of the modem's memories; return how many.
+
+        Raises NoSuchSlot, or NotNow when the modem is not in service or does not finish in time.
+        """
+        serving = self._worker(slot).modem.serving
+        if serving is None or serving.closing:
+            raise NotNow(slot, "has no modem in service")
+        try:
+            async with asyncio.timeout(SWEEP_S):
+                return await serving.sweep()
+        except TimeoutError:
+            raise NotNow(slot, f"did not finish within {SWEEP_S:g} s; it goes on") from None
 
     async def ussd(self, slot: str, code: str) -> UssdAnswer:
         """Ask a USSD code such as ``*100#``. Raises NoSuchSlot, UssdFailed."""

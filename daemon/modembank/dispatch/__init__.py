@@ -2,6 +2,7 @@
 
 from modembank.dispatch.dispatcher import Dispatcher
 from modembank.dispatch.policy import RULES, Action, Blame, Rule, Step, step_after
+from modembank.dispatch.refusals import is_refusal
 from modembank.dispatch.window import opens_at
 
-__all__ = ["RULES", "Action", "Blame", "Dispatcher", "Rule", "Step", "opens_at", "step_after"]
+__all__ = ["RULES", "Action", "Blame", "Dispatcher", "Rule", "Step", "is_refusal", "opens_at", "step_after"]

@@ -134,6 +134,10 @@ class Dispatcher:
         """Return how many messages are in the hands of lines."""
         return len(self._desk.in_hand())
 
+    def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
+        """Return the numbers, masked, whose refusals in a row paused a SIM while this daemon ran."""
+        return self._refusals.numbers.get(sim_id, ())
+
     def _start_sender(self, line: LineState) -> None:
         sender = Sender(line, self._desk, self._outbox, self._sims, encoder=self._encoder, refusals=self._refusals)
         self._children.start(f"dispatch[sim-{line.sim_id}].sender", sender.run)

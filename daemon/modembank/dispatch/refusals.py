@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from modembank.dispatch.policy import Blame
+from modembank.ids import mask_number
 
 MOST_BY_SIM = 3
 """Different numbers in a row for which the SIM itself was refused."""
 MOST_BY_NETWORK = 5
 """Different numbers in a row with network trouble while other SIMs sent: many operators answer so to no credit."""
+
+
+_REASON = re.compile(r"(refused \d+ numbers in a row|\d+ numbers in a row failed while other SIMs sent), last with ")
+
+
+def is_refusal(paused_reason: str) -> bool:
+    """Return whether a SIM was paused by what this module counts, and not by a person."""
+    return _REASON.match(paused_reason) is not None
 
 
 @dataclass(slots=True)
@@ -25,6 +35,8 @@ class Refusals:
     def __init__(self) -> None:
         """Start with none."""
         self._runs: dict[int, _Run] = {}
+        self.numbers: dict[int, tuple[str, ...]] = {}
+        """By SIM, masked: the numbers for which it was paused."""
 
     def sent(self, sim_id: int) -> None:
         """A SIM sent something: its run ends, and the other SIMs' troubles are not everybody's."""
@@ -45,5 +57,6 @@ class Refusals:
             numbers = len(run.by_network)
             reason = f"{numbers} numbers in a row failed while other SIMs sent, last with {cause}: check its credit"
         if reason is not None:
+            self.numbers[sim_id] = tuple(sorted(map(mask_number, run.by_sim | run.by_network)))
             del self._runs[sim_id]
         return reason

@@ -15,9 +15,10 @@ from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import row_id
-from modembank.messages import cancelling, idempotency, listing, settling
+from modembank.messages import cancelling, conservation, idempotency, late, listing, settling
 from modembank.messages.accepting import Accepting, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
+from modembank.messages.late import LateGroup, UnknownFound
 from modembank.messages.model import MessageState
 from modembank.messages.requests import IdempotencyKey, MessageFilter, SubmitRequest, UnknownProvider
 from modembank.messages.showing import MAY_BE_SENT, message_view, waiting_message
@@ -159,17 +160,23 @@ class Messages:
 
     async def counts(self) -> dict[str, int]:
         """Return how many messages are in each state, by its word."""
-        return by_word(await self._store.fetch_all("SELECT state, n FROM state_counts"))
+        return conservation.by_word(await self._store.fetch_all("SELECT state, n FROM state_counts"))
+
+    async def counters(self) -> Conservation:
+        """Return what the counters say, now."""
+        return await self._store.read(conservation.counters)
 
     async def recount(self) -> Conservation:
         """Compare the counters with the table, as of one commit; reads the whole table."""
+        return await self._store.read(conservation.recount)
 
-        def read(conn: sqlite3.Connection) -> Conservation:
-            recorded = conn.execute("SELECT state, n FROM state_counts").fetchall()
-            counted = conn.execute("SELECT state, count(*) FROM messages GROUP BY state").fetchall()
-            return Conservation(by_word(recorded), by_word(counted))
+    async def late(self, before: int) -> tuple[LateGroup, ...]:
+        """Return what has waited since before ``before`` (unix ms), by queue."""
+        return await self._store.read(lambda conn: late.late_groups(conn, before))
 
-        return await self._store.read(read)
+    async def long_unknown(self, before: int) -> UnknownFound | None:
+        """Return the messages that are UNKNOWN since before ``before`` (unix ms), or None."""
+        return await self._store.read(lambda conn: late.long_unknown(conn, before))
 
     async def forget_old_keys(self) -> int:
         """Delete idempotency keys past their lifetime, a bounded number in each write; return how many."""
@@ -207,12 +214,6 @@ class Messages:
 
     def _now(self) -> int:
         return to_ms(self._clock.now())
-
-
-def by_word(counts: Iterable[tuple[int, int]]) -> dict[str, int]:
-    """Return counters by the words of all states, in the order of the life cycle."""
-    known = dict(counts)
-    return {state.word: known.get(state, 0) for state in MessageState}
 
 
 def _row_id(message: str) -> int:

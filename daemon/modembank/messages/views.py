@@ -7,6 +7,8 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from modembank.messages.model import TERMINAL
+
 MESSAGE_ID = "msg"
 BATCH_ID = "bat"
 INBOX_ID = "inb"
@@ -244,12 +246,47 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Conservation:
-    """Accepted = terminal + open: the recorded counters against a count of the table, by MessageState word."""
+    """Accepted = terminal + open, as of one commit: the counters by MessageState word, and a count of the table."""
 
+    accepted: int
+    """All messages ever accepted."""
     recorded: dict[str, int]
-    counted: dict[str, int]
+    counted: dict[str, int] | None = None
+    """None when the table was not read."""
+    rows: int = 0
+    """All rows of the table, whatever their state."""
+    stranded: tuple[str, ...] = ()
+    """Public ids of open messages that nothing will hand out any more."""
+
+    @property
+    def terminal(self) -> int:
+        """How many messages have ended, by the counters."""
+        return sum(self.recorded[state.word] for state in TERMINAL)
+
+    @property
+    def open(self) -> int:
+        """How many have not, by the counters."""
+        return sum(self.recorded.values()) - self.terminal
 
     @property
     def holds(self) -> bool:
-        """Whether both agree in every state."""
-        return self.recorded == self.counted
+        """Whether every leg of the law stands."""
+        return not self.breaches()
+
+    def breaches(self) -> tuple[str, ...]:
+        """Return what is wrong, one sentence for each leg that does not stand."""
+        found = []
+        total = sum(self.recorded.values())
+        if self.accepted != total:
+            found.append(f"{self.accepted} messages were ever accepted, but the counters by state add up to {total}")
+        if self.counted is not None:
+            found += [
+                f"{self.recorded[word]} messages are recorded as {word}, but the table has {n}"
+                for word, n in self.counted.items()
+                if self.recorded[word] != n
+            ]
+            if self.rows != self.accepted:
+                found.append(f"{self.accepted} messages were ever accepted, but the table has {self.rows}")
+        if self.stranded:
+            found.append(f"{len(self.stranded)} open messages are stranded: nothing would ever hand them out")
+        return tuple(found)

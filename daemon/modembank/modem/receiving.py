@@ -51,6 +51,7 @@ class Receiving:
         self._sweeps = Counter(capabilities.memories)
         self._wake = asyncio.Event()
         self._wake.set()
+        self._rested = asyncio.Event()
         self.reader = Reader(channel, capabilities, standing, sink)
         self.received = 0
 
@@ -76,6 +77,15 @@ class Receiving:
         self._sweeps.update(self._capabilities.memories)
         self._wake.set()
 
+    async def sweep_now(self) -> int:
+        """Look through all memories; return how many messages were taken once nothing is known to wait."""
+        before = self.received
+        self.sweep_soon()
+        while not self.idle:
+            self._rested.clear()
+            await self._rested.wait()
+        return self.received - before
+
     async def run(self) -> None:
         """Work until cancelled. Raises ChannelError when the dialogue fails."""
         while True:
@@ -84,6 +94,7 @@ class Receiving:
                 while not self.idle:
                     await self._next()
                 await self.reader.back()
+                self._rested.set()
             except ModembankError as error:
                 # Not durable: the modem keeps its copy (or the network, unacknowledged), and we ask again.
                 _log.error("inbound_not_stored", modem=self._standing.slot, error=str(error))

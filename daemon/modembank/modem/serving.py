@@ -109,6 +109,13 @@ class Serving:
             self.channel.interrupt(urc.name)
             self.end(Restarted(detail=f"it says {urc.name[:32]}"))
 
+    async def sweep(self) -> int:
+        """Empty all memories and return how many messages were taken; how full they are is known afterwards."""
+        taken = await self.receiving.sweep_now()
+        taken += await self.receiving.sweep_now()  # its first question is how much is left
+        self.watch.storage |= self.receiving.reader.storage
+        return taken
+
     # -- sending
 
     async def submit(self, pdu: str, length: int, gate: Gate, *, more_follow: bool) -> SubmitResult:

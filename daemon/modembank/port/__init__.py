@@ -1,6 +1,6 @@
 """The only place that opens a tty."""
 
-from modembank.port.holders import Holder, holder_of
+from modembank.port.holders import Holder, holder_of, holders_of
 from modembank.port.opening import open_port
 from modembank.port.types import OnData, OnLost, Port, PortConfig, PortError, PortFailure
 from modembank.port.uhubctl import PROGRAM, HubError, HubStatus, Uhubctl
@@ -22,5 +22,6 @@ __all__ = [
     "UsbPlace",
     "UsbTree",
     "holder_of",
+    "holders_of",
     "open_port",
 ]

@@ -8,6 +8,7 @@ CREATE TABLE issues (
   severity   TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
   summary    TEXT NOT NULL,                  -- one sentence
   evidence   TEXT NOT NULL DEFAULT '{}',     -- JSON object
+  remedied   TEXT NOT NULL DEFAULT '[]',     -- JSON array: who ran which remedy, when, and what it did
   raised_at  INTEGER NOT NULL,
   changed_at INTEGER NOT NULL,               -- when summary, severity or evidence last changed
   cleared_at INTEGER

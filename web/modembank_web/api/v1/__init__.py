@@ -1,6 +1,6 @@
 """Version 1 of the native API: one module per noun, each with its operations."""
 
-from modembank_web.api.v1 import inbox, messages, modems, outage, settling, sims
+from modembank_web.api.v1 import inbox, issues, messages, modems, outage, settling, sims
 from modembank_web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -10,6 +10,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *inbox.OPERATIONS,
     *modems.OPERATIONS,
     *sims.OPERATIONS,
+    *issues.OPERATIONS,
 )
 
 __all__ = ["OPERATIONS"]

@@ -1,0 +1,19 @@
+"""All remedies, one file each."""
+
+from collections.abc import Mapping
+
+from modembank.health.parts import Remedy
+from modembank.health.remedies import recount, reset_modem, resume_sim, retry_modem, sweep_storage
+
+REMEDIES: Mapping[str, Remedy] = {
+    remedy.name: remedy
+    for remedy in (
+        reset_modem.REMEDY,
+        retry_modem.REMEDY,
+        resume_sim.REMEDY,
+        sweep_storage.REMEDY,
+        recount.REMEDY,
+    )
+}
+
+__all__ = ["REMEDIES"]

@@ -1,0 +1,85 @@
+"""What checks and remedies may look at and use, and what health remembers between two looks."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from modembank.bank import Bank
+from modembank.clock import Clock, rfc3339, to_ms
+from modembank.config import Config
+from modembank.events import ModemStateChanged
+from modembank.health.law import Law
+from modembank.messages import Messages, WaitExplainer
+from modembank.modem import ModemState
+from modembank.sim import Sims
+from modembank.store import Store
+
+MOST_CHANGES = 12
+_WELL = frozenset({ModemState.SEARCHING.value, ModemState.REGISTERED.value, ModemState.LOCKED.value})
+"""States in which a modem answers."""
+
+
+class Sending(WaitExplainer, Protocol):
+    """What health asks of whoever sends; Dispatcher is one."""
+
+    def in_flight(self) -> int:
+        """Return how many messages are being sent now."""
+
+    def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
+        """Return the numbers, masked, for whose refusals a SIM was paused."""
+
+
+class Memory:
+    """What was seen since the daemon started."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._changes: defaultdict[str, deque[ModemStateChanged]] = defaultdict(lambda: deque(maxlen=MOST_CHANGES))
+        self._trouble: dict[str, int] = {}
+        self.latest_ms = 0
+        """The latest time that the wall clock showed."""
+        self.failed_checks: dict[str, str] = {}
+        """By kind: what a check raised when it looked last."""
+
+    def note(self, event: ModemStateChanged) -> None:
+        """Take a change of a modem's state."""
+        self._changes[event.slot].append(event)
+        if event.new == ModemState.RECOVERING:
+            self._trouble.setdefault(event.slot, event.at)
+        elif event.new in _WELL:
+            self._trouble.pop(event.slot, None)
+
+    def trouble_since(self, slot: str) -> int | None:
+        """Return since when a modem has been in trouble without answering properly again (unix ms), or None."""
+        return self._trouble.get(slot)
+
+    def changes(self, slot: str) -> list[dict[str, Any]]:
+        """Return a modem's latest changes of state as evidence, oldest first."""
+        return [
+            {"at": rfc3339(event.at), "state": event.new, "reason": event.reason, "detail": event.detail}
+            for event in self._changes[slot]
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The parts of the box that health looks at."""
+
+    config: Config
+    clock: Clock
+    store: Store
+    messages: Messages
+    sims: Sims
+    bank: Bank
+    sending: Sending
+    law: Law
+    memory: Memory = field(default_factory=Memory)
+    sysfs: Path = Path("/sys")
+
+    @property
+    def now_ms(self) -> int:
+        """The wall clock, unix ms."""
+        return to_ms(self.clock.now())

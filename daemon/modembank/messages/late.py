@@ -1,0 +1,103 @@
+"""Messages that should have been sent or settled by now: what health looks at. Bounded, however long the queue is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from modembank.messages.model import MessageState
+from modembank.messages.waiting import WaitingMessage
+
+MOST_ROUTES = 500
+"""Heads of queues (route and rank) that are looked at."""
+MOST_SHOWN = 20
+"""Messages of one head that are explained."""
+MOST_COUNTED = 10_000
+"""Rows of one head that are counted."""
+_MOST_FRESH = 200
+"""Rows in a row that are not late, after which no late one is looked for: heads are read by age."""
+# Since when it waits for us: its first try, or when it was accepted or became due; not the time of the next try.
+_SINCE = (
+    "CASE WHEN tries > 0 THEN (SELECT COALESCE(min(started_at), created_at) FROM attempts WHERE message_id = id)"
+    " ELSE max(created_at, COALESCE(not_before, 0)) END"
+)
+_ROW = f"SELECT id, route_id, rank, state, ready, not_before, window, cause, {_SINCE} FROM messages"  # noqa: S608 - constants
+_NEXT_HEAD = (
+    "SELECT route_id, rank FROM messages WHERE ready = 1 AND (route_id, rank) > (?, ?) ORDER BY route_id, rank LIMIT 1"
+)
+_READY = f"{_ROW} WHERE ready = 1 AND route_id = ? AND rank = ? ORDER BY id LIMIT {MOST_COUNTED}"
+_TIMED = f"{_ROW} WHERE ready = 2 AND state > {int(MessageState.SCHEDULED)} ORDER BY not_before LIMIT {MOST_COUNTED}"
+_UNKNOWN = (
+    "SELECT id, (SELECT max(COALESCE(finished_at, started_at)) FROM attempts WHERE message_id = m.id)"
+    " FROM messages m WHERE state = ? ORDER BY id LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LateGroup:
+    """Late messages of one head of a queue, or of those that wait for another try."""
+
+    shown: tuple[WaitingMessage, ...]
+    """The oldest of them."""
+    count: int
+    since: int
+    """Since when the one that waits longest does (unix ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownFound:
+    """Messages of which nobody knows whether they were sent."""
+
+    count: int
+    oldest: int
+    """The row id of the one that is unknown for longest."""
+    since: int
+
+
+def late_groups(conn: sqlite3.Connection, before: int) -> tuple[LateGroup, ...]:
+    """Return what has waited since before ``before`` (unix ms); what is held, or not yet due, does not count."""
+    queries = [(_READY, head) for head in _heads(conn)] + [(_TIMED, ())]
+    found = (_group(conn.execute(sql, params), before) for sql, params in queries)
+    return tuple(group for group in found if group is not None)
+
+
+def long_unknown(conn: sqlite3.Connection, before: int) -> UnknownFound | None:
+    """Return the messages that are UNKNOWN since before ``before`` (unix ms)."""
+    found = MessageState.UNKNOWN, MOST_COUNTED
+    since = {message: at for message, at in conn.execute(_UNKNOWN, found) if at is not None and at < before}
+    if not since:
+        return None
+    oldest = min(since, key=since.__getitem__)
+    return UnknownFound(len(since), oldest, since[oldest])
+
+
+def _heads(conn: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    last = -1, -1
+    for _ in range(MOST_ROUTES):
+        head: tuple[int, int] | None = conn.execute(_NEXT_HEAD, last).fetchone()
+        if head is None:
+            return
+        yield head
+        last = head
+
+
+def _group(rows: sqlite3.Cursor, before: int) -> LateGroup | None:
+    late: list[tuple[Any, ...]] = []
+    fresh = 0
+    for row in rows:
+        fresh = 0 if row[-1] < before else fresh + 1
+        if fresh > _MOST_FRESH:
+            break
+        if not fresh:
+            late.append(row)
+    rows.close()
+    if not late:
+        return None
+    return LateGroup(tuple(_waiting(row) for row in late[:MOST_SHOWN]), len(late), min(row[-1] for row in late))
+
+
+def _waiting(row: tuple[Any, ...]) -> WaitingMessage:
+    message, route_id, rank, state, ready, not_before, window, cause, _ = row
+    return WaitingMessage(message, route_id, rank, MessageState(state), ready == 1, not_before, window, cause)
