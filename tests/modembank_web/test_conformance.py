@@ -30,7 +30,7 @@ OPERATIONS = [operation for operation in v1.OPERATIONS if operation.id not in {"
 NEEDS_MORE = {"ussdModem", "settleMessage"}
 """What it does takes a network, or a message of which the end is unknown."""
 
-REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID}
+REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount"}
 
 LEAF = (
     st.none()

@@ -91,6 +91,10 @@ SCOPES = {
     ("GET", "/api/v1/sims"): {Scope.MODEMS},
     ("GET", "/api/v1/sims/1"): {Scope.MODEMS},
     ("PATCH", "/api/v1/sims/1"): {Scope.MODEMS},
+    ("GET", "/api/v1/issues"): {Scope.MODEMS},
+    ("GET", "/api/v1/issues/iss_0"): {Scope.MODEMS},
+    ("POST", "/api/v1/issues/iss_0/remedies/recount"): {Scope.MODEMS},
+    ("GET", "/api/v1/conservation"): set(),
     ("GET", "/metrics"): {Scope.MODEMS},
 }
 

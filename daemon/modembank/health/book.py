@@ -19,7 +19,7 @@ from modembank.clock import Clock, to_ms
 from modembank.events import IssueCleared, IssueRaised
 from modembank.health import rows
 from modembank.health.model import Finding, Issue
-from modembank.health.parts import Check, Standing
+from modembank.health.parts import Standing
 from modembank.health.views import RemedyRun
 from modembank.ids import IdSequence
 from modembank.store import Store, StoreClosed, StoreError, Urgency
@@ -72,19 +72,17 @@ class Book:
         """Return the open issues of a kind by subject."""
         return {subject: issue for (each, subject), issue in self._open.items() if each == kind}
 
-    async def apply(self, check: Check, findings: Iterable[Finding], *, at_once: bool) -> float | None:
-        """Bring the issues of a check in line with what it found; return in how many seconds to look again, or None.
+    async def apply(self, kind: str, findings: Iterable[Finding], settle_s: float) -> float | None:
+        """Bring the issues of a kind in line with what was found; return in how many seconds to look again, or None.
 
-        ``at_once`` clears what is gone without waiting until it has been gone for long enough.
+        What has been gone for ``settle_s`` is cleared.
         """
         seen = set()
         for finding in list(findings)[:MOST_FINDINGS]:
             seen.add(finding.subject)
-            await self._found(check.kind, _plain(finding))
+            await self._found(kind, _plain(finding))
         waits = [
-            await self._gone(check, issue, at_once=at_once)
-            for subject, issue in self.standing(check.kind).items()
-            if subject not in seen
+            await self._gone(issue, settle_s) for subject, issue in self.standing(kind).items() if subject not in seen
         ]
         await self._pay()
         return min((wait for wait in waits if wait is not None), default=None)
@@ -98,7 +96,7 @@ class Book:
         remedied = (*known.remedied, run)[-MOST_RUNS:]
         if is_open:
             self._open[key] = noted = replace(known, remedied=remedied)
-            await self._write(noted, Urgency.SOON)
+            await self._write(noted)
         else:
             await self._store.write(lambda conn: rows.set_remedied(conn, issue.id, remedied), Urgency.SOON)
 
@@ -119,10 +117,10 @@ class Book:
                 changed_at=self._now(),
             )
             if graver:
-                await self._write(issue, Urgency.SOON)
+                await self._write(issue)
         written, since = self._written.get(issue.id, (issue, 0.0))
         if issue is not written and self._clock.monotonic() - since >= REWRITE_S:
-            await self._write(issue, Urgency.LAZY)
+            await self._write(issue)
 
     async def _raise(self, kind: str, finding: Finding) -> None:
         now = self._now()
@@ -137,16 +135,16 @@ class Book:
             changed_at=now,
         )
         self._open[kind, finding.subject] = issue
-        await self._write(issue, Urgency.SOON)
+        await self._write(issue)
         level = _log.info if finding.severity == "info" else _log.warning
         level("issue_raised", kind=kind, subject=issue.subject, severity=issue.severity.value, summary=issue.summary)
         self._bus.publish(IssueRaised(now, issue.id, kind, issue.subject, issue.severity.value, issue.summary))
 
-    async def _gone(self, check: Check, issue: Issue, *, at_once: bool) -> float | None:
+    async def _gone(self, issue: Issue, settle_s: float) -> float | None:
         key = issue.kind, issue.subject
         since = self._gone_since.setdefault(key, self._clock.monotonic())
-        left = check.settle_s - (self._clock.monotonic() - since)
-        if left > 0 and not at_once:
+        left = settle_s - (self._clock.monotonic() - since)
+        if left > 0:
             return left
         await self._clear(issue)
         return None
@@ -154,17 +152,17 @@ class Book:
     async def _clear(self, issue: Issue) -> None:
         now = self._now()
         key = issue.kind, issue.subject
-        self._open.pop(key, None)
+        issue = self._open.pop(key, issue)  # as a remedy may have left it meanwhile
         self._gone_since.pop(key, None)
-        await self._write(replace(issue, cleared_at=now), Urgency.SOON)
+        await self._write(replace(issue, cleared_at=now))
         self._written.pop(issue.id, None)
         _log.info("issue_cleared", kind=issue.kind, subject=issue.subject)
         self._bus.publish(IssueCleared(now, issue.id, issue.kind, issue.subject))
 
-    async def _write(self, issue: Issue, urgency: Urgency) -> None:
-        """Make an issue durable, or owe it."""
+    async def _write(self, issue: Issue) -> None:
+        """Make an issue durable, or owe it; one urgency for all, so that they become so in this order."""
         try:
-            await self._store.write(lambda conn: rows.put(conn, issue), urgency)
+            await self._store.write(lambda conn: rows.put(conn, issue), Urgency.SOON)
         except StoreError as error:
             self._owed[issue.id] = issue
             self._try_again_at = self._clock.monotonic() + RETRY_S

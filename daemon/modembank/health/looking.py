@@ -31,6 +31,8 @@ class Pace:
     rest_s: float = 1.0
     """Between two looks of one check, however many events come."""
     most_s: float = MOST_S
+    settle_share: float = 1.0
+    """Of the time for which something must be gone before its issue is cleared."""
 
 
 PACE = Pace()
@@ -83,7 +85,8 @@ class Looker:
             findings = await self._findings(watched.check)
             if findings is None:
                 return None
-            return await self._book.apply(watched.check, findings, at_once=at_once)
+            settle_s = 0.0 if at_once else watched.check.settle_s * PACE.settle_share
+            return await self._book.apply(kind, findings, settle_s)
 
     async def run(self, watched: _Watched) -> None:
         """Look at one thing for ever."""

@@ -13,13 +13,15 @@ from modembank.config import Config
 from modembank.events import ModemStateChanged
 from modembank.health.law import Law
 from modembank.messages import Messages, WaitExplainer
-from modembank.modem import ModemState
+from modembank.modem import FailedReason, ModemState
 from modembank.sim import Sims
 from modembank.store import Store
 
 MOST_CHANGES = 12
-_WELL = frozenset({ModemState.SEARCHING.value, ModemState.REGISTERED.value, ModemState.LOCKED.value})
-"""States in which a modem answers."""
+ABSENT_MS = 120_000
+"""A modem that was away for longer was unplugged; for less it may have been restarted, still in the same trouble."""
+_OVER = frozenset({ModemState.SEARCHING, ModemState.REGISTERED, ModemState.LOCKED, ModemState.DETECTED})
+"""States in which a modem answers, or nothing is wanted of it."""
 
 
 class Sending(WaitExplainer, Protocol):
@@ -39,6 +41,7 @@ class Memory:
         """Start with nothing."""
         self._changes: defaultdict[str, deque[ModemStateChanged]] = defaultdict(lambda: deque(maxlen=MOST_CHANGES))
         self._trouble: dict[str, int] = {}
+        self._gone: dict[str, int] = {}
         self.latest_ms = 0
         """The latest time that the wall clock showed."""
         self.failed_checks: dict[str, str] = {}
@@ -46,11 +49,15 @@ class Memory:
 
     def note(self, event: ModemStateChanged) -> None:
         """Take a change of a modem's state."""
-        self._changes[event.slot].append(event)
+        slot = event.slot
+        self._changes[slot].append(event)
+        if event.new == ModemState.GONE:
+            self._gone.setdefault(slot, event.at)
+        absent_ms = 0 if event.new == ModemState.GONE else event.at - self._gone.pop(slot, event.at)
+        if _over(event) or absent_ms > ABSENT_MS:
+            self._trouble.pop(slot, None)
         if event.new == ModemState.RECOVERING:
-            self._trouble.setdefault(event.slot, event.at)
-        elif event.new in _WELL:
-            self._trouble.pop(event.slot, None)
+            self._trouble.setdefault(slot, event.at)
 
     def trouble_since(self, slot: str) -> int | None:
         """Return since when a modem has been in trouble without answering properly again (unix ms), or None."""
@@ -62,6 +69,12 @@ class Memory:
             {"at": rfc3339(event.at), "state": event.new, "reason": event.reason, "detail": event.detail}
             for event in self._changes[slot]
         ]
+
+
+def _over(event: ModemStateChanged) -> bool:
+    """Return whether a modem's trouble is over, or has become another one that has a name of its own."""
+    named = event.new == ModemState.FAILED and event.reason != FailedReason.QUARANTINED
+    return named or event.new in _OVER
 
 
 @dataclass(frozen=True, slots=True)

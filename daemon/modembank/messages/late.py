@@ -14,9 +14,9 @@ MOST_ROUTES = 500
 """Heads of queues (route and rank) that are looked at."""
 MOST_SHOWN = 20
 """Messages of one head that are explained."""
-MOST_COUNTED = 10_000
-"""Rows of one head that are counted."""
-_MOST_FRESH = 200
+MOST_COUNTED = 20_000
+"""Rows that are read in all; beyond that a count is a floor. A few tenths of a second on a small computer."""
+_MOST_FRESH = 50
 """Rows in a row that are not late, after which no late one is looked for: heads are read by age."""
 # Since when it waits for us: its first try, or when it was accepted or became due; not the time of the next try.
 _SINCE = (
@@ -27,8 +27,8 @@ _ROW = f"SELECT id, route_id, rank, state, ready, not_before, window, cause, {_S
 _NEXT_HEAD = (
     "SELECT route_id, rank FROM messages WHERE ready = 1 AND (route_id, rank) > (?, ?) ORDER BY route_id, rank LIMIT 1"
 )
-_READY = f"{_ROW} WHERE ready = 1 AND route_id = ? AND rank = ? ORDER BY id LIMIT {MOST_COUNTED}"
-_TIMED = f"{_ROW} WHERE ready = 2 AND state > {int(MessageState.SCHEDULED)} ORDER BY not_before LIMIT {MOST_COUNTED}"
+_READY = f"{_ROW} WHERE ready = 1 AND route_id = ? AND rank = ? ORDER BY id LIMIT ?"
+_TIMED = f"{_ROW} WHERE ready = 2 AND state > {int(MessageState.SCHEDULED)} ORDER BY not_before LIMIT ?"
 _UNKNOWN = (
     "SELECT id, (SELECT max(COALESCE(finished_at, started_at)) FROM attempts WHERE message_id = m.id)"
     " FROM messages m WHERE state = ? ORDER BY id LIMIT ?"
@@ -44,6 +44,8 @@ class LateGroup:
     count: int
     since: int
     """Since when the one that waits longest does (unix ms)."""
+    more: bool
+    """There may be more of them than were counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,15 @@ class UnknownFound:
 
 def late_groups(conn: sqlite3.Connection, before: int) -> tuple[LateGroup, ...]:
     """Return what has waited since before ``before`` (unix ms); what is held, or not yet due, does not count."""
-    queries = [(_READY, head) for head in _heads(conn)] + [(_TIMED, ())]
-    found = (_group(conn.execute(sql, params), before) for sql, params in queries)
-    return tuple(group for group in found if group is not None)
+    groups: list[LateGroup] = []
+    left = MOST_COUNTED
+    for sql, params in ((_TIMED, ()), *((_READY, head) for head in _heads(conn))):
+        limit = max(left, MOST_SHOWN)
+        group = _group(conn.execute(sql, (*params, limit)), before, limit)
+        if group is not None:
+            groups.append(group)
+            left -= group.count
+    return tuple(groups)
 
 
 def long_unknown(conn: sqlite3.Connection, before: int) -> UnknownFound | None:
@@ -83,7 +91,7 @@ def _heads(conn: sqlite3.Connection) -> Iterator[tuple[int, int]]:
         last = head
 
 
-def _group(rows: sqlite3.Cursor, before: int) -> LateGroup | None:
+def _group(rows: sqlite3.Cursor, before: int, limit: int) -> LateGroup | None:
     late: list[tuple[Any, ...]] = []
     fresh = 0
     for row in rows:
@@ -95,7 +103,8 @@ def _group(rows: sqlite3.Cursor, before: int) -> LateGroup | None:
     rows.close()
     if not late:
         return None
-    return LateGroup(tuple(_waiting(row) for row in late[:MOST_SHOWN]), len(late), min(row[-1] for row in late))
+    shown = tuple(_waiting(row) for row in late[:MOST_SHOWN])
+    return LateGroup(shown, len(late), min(row[-1] for row in late), more=len(late) == limit)
 
 
 def _waiting(row: tuple[Any, ...]) -> WaitingMessage:

@@ -14,6 +14,8 @@ from modembank.ids import public_id
 from modembank.messages import WaitingMessage
 
 MOST_REASONS = 10
+MOST_ASKED = 200
+"""Messages that are asked why they wait, shared out over the queues: it is the event loop that answers."""
 
 
 async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # noqa: ARG001 - what all checks take
@@ -25,7 +27,7 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
     counts: Counter[str] = Counter()
     oldest: dict[str, str] = {}
     for group in groups:
-        reasons = list(_reasons(around, group.shown))
+        reasons = list(_reasons(around, group.shown[: max(1, MOST_ASKED // len(groups))]))
         for message, kind, words in reasons:
             kinds.add(kind)
             counts[words] += round(group.count / len(reasons))
@@ -34,15 +36,17 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
         return []
     since = rfc3339(min(group.since for group in groups))
     total = sum(group.count for group in groups)
+    more = any(group.more for group in groups)
     evidence = {
         "count": total,
+        "more": more,
         "oldest_since": since,
         "reasons": [
             {"reason": words, "count": count, "oldest": oldest[words]}
             for words, count in counts.most_common(MOST_REASONS)
         ],
     }
-    return [Finding("", _severity(around, kinds), _summary(total, since, counts.most_common(1)[0][0]), evidence)]
+    return [Finding("", _severity(around, kinds), _summary(total, more, since, counts.most_common(1)[0][0]), evidence)]
 
 
 def _reasons(around: Surroundings, messages: Iterable[WaitingMessage]) -> Iterable[tuple[WaitingMessage, Reason, str]]:
@@ -60,8 +64,8 @@ def _severity(around: Surroundings, kinds: set[Reason]) -> Severity:
     return Severity.INFO if moves else Severity.WARNING
 
 
-def _summary(total: int, since: str, reason: str) -> str:
-    who = "1 message waits" if total == 1 else f"{total} messages wait"
+def _summary(total: int, more: bool, since: str, reason: str) -> str:
+    who = "1 message waits" if total == 1 else f"{total}{' or more' if more else ''} messages wait"
     return f"{who} for longer than they should, the first since {since[:19]}Z; mostly: {reason}."
 
 

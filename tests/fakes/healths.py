@@ -1,0 +1,130 @@
+"""What health looks at, in pieces: real store, messages and SIMs, a clock to turn, and slots shown as a test says."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fakes.modem_hosts import RememberingSink
+from fakes.senders import ADMIN, Explaining, Post
+from modembank.bank import Bank, ModemView
+from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry
+from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
+from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
+from modembank.health.book import Book
+from modembank.modem import ModemState
+from modembank.sim import Sims
+
+SLOTS = (PortEntry("/dev/null/absent-1", "slot-1"), PortEntry("/dev/null/absent-2", "slot-2"))
+
+
+class ShownBank(Bank):
+    """A bank whose slots can be shown to be as a test says."""
+
+    shown: dict[str, dict[str, Any]]
+
+    def show(self, slot: str = "slot-1", **facts: Any) -> None:
+        self.shown[slot] = facts
+
+    def modems(self) -> list[ModemView]:
+        return [dataclasses.replace(view, **self.shown.get(view.slot, {})) for view in super().modems()]
+
+
+class NoLines:
+    """Listens to lines that never come."""
+
+    def line_up(self, line: object) -> None:
+        raise AssertionError(line)
+
+    def line_down(self, sim_id: int, why: str) -> None:
+        raise AssertionError(why)
+
+
+@dataclass
+class Sending(Explaining):
+    """Whoever sends: says what it is told to say."""
+
+    flying: int = 0
+    refused: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def in_flight(self) -> int:
+        return self.flying
+
+    def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
+        return self.refused.get(sim_id, ())
+
+
+@dataclass
+class Ward:
+    """A box without modems, and all that health needs of it."""
+
+    folder: Path
+    settings: HealthConfig = field(default_factory=HealthConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    events: list[Event] = field(default_factory=list)
+
+    async def open(self) -> "Ward":
+        self.post = await Post(self.folder / "ward.db", waiting=Sending()).open()
+        self.store, self.clock, self.bus = self.post.box.store, self.post.box.clock, self.post.box.bus
+        self.sending = self.post.waiting
+        self.bus.subscribe(IssueRaised, self.events.append)
+        self.bus.subscribe(IssueCleared, self.events.append)
+        self.sims = Sims(self.store, self.bus, self.clock, self.limits)
+        await self.sims.load()
+        bank_config = BankConfig(port=SLOTS)
+        self.bank = ShownBank(bank_config, self.sims, RememberingSink(), NoLines(), bus=self.bus, clock=self.clock)
+        self.bank.shown = {}
+        config = Config(box=BoxConfig(data_dir=str(self.folder)), bank=bank_config, health=self.settings)
+        self.around = Surroundings(
+            config=config,
+            clock=self.clock,
+            store=self.store,
+            messages=self.post.messages,
+            sims=self.sims,
+            bank=self.bank,
+            sending=self.sending,
+            law=Law(self.post.messages, self.clock),
+            sysfs=self.folder / "sys",
+        )
+        self.book = Book(self.store, self.bus, self.clock)
+        return self
+
+    async def close(self) -> None:
+        await self.post.close()
+
+    def health(self, *checks: Check) -> Health:
+        return Health(self.around, self.bus, checks) if checks else Health(self.around, self.bus)
+
+    async def look(self, check: Check) -> list[Finding]:
+        """Look, and keep what is found as the daemon does."""
+        found = list(await check.look(self.around, self.book.standing(check.kind)))
+        await self.book.apply(check.kind, found, 0.0)
+        return found
+
+    def change(self, new: ModemState, slot: str = "slot-1", old: str = "registered", reason: str = "trouble") -> None:
+        """Tell of a modem's change, as the bank does."""
+        self.around.memory.note(ModemStateChanged(self.clock.now_ms, slot, old, new.value, reason, "no reply to AT"))
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """What was announced: raised or cleared, kind, subject."""
+        words = {IssueRaised: "raised", IssueCleared: "cleared"}
+        return [(words[type(event)], event.kind, event.subject) for event in self.events]
+
+    async def rows(self, columns: str = "kind, subject, severity, cleared_at") -> list[tuple]:
+        return await self.store.fetch_all(f"SELECT {columns} FROM issues ORDER BY id")
+
+
+def found(subject: str = "slot-1", severity: Severity = Severity.WARNING, summary: str = "It is so.", **evidence: Any):
+    return Finding(subject, severity, summary, evidence)
+
+
+def checking(findings: list[Finding], kind: str = "made_up", **more: Any) -> Check:
+    """A check that finds these; the list may be changed later on."""
+
+    async def look(around: Surroundings, standing: Standing) -> list[Finding]:
+        return list(findings)
+
+    return Check(kind=kind, when="A test says so", severity="any", todo="Nothing", look=look, **more)
+
+
+__all__ = ["ADMIN", "SLOTS", "Sending", "ShownBank", "Ward", "checking", "found"]
