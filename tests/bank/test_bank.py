@@ -294,3 +294,36 @@ async def test_story_15_a_modem_that_was_merely_away_is_never_reset(tmp_path: Pa
             await box.all_up()
         assert box.bank.modem("slot-01").recovery == ()
         assert not any("CFUN=1,1" in line.text for line in box.bank.transcript("slot-01"))
+
+
+async def test_a_sweep_empties_all_memories_and_tells_what_is_left(tmp_path: Path) -> None:
+    async with opened(tmp_path) as box:
+        await box.all_up()
+        modem, card = box.emulated.modems[0], box.emulated.cards[0]
+        assert await box.bank.sweep("slot-01") == 0
+        modem.faults.arm(FaultKind.CMS_ERROR, command="+CMGR", times=None, code=320)
+        for number in range(3):
+            box.emulated.network.inject(card.msisdn, f"{number} unread")
+        await eventually(lambda: len(modem.stores["ME"].slots) == 3)
+        modem.heal()
+        assert await box.bank.sweep("slot-01") == 3
+        assert not modem.stores["ME"].slots
+        assert {fill.memory: fill.used for fill in box.bank.modem("slot-01").storage}["ME"] == 0
+        assert len(box.sink.stored) == 3
+
+
+async def test_a_sweep_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as box:
+        await box.all_up()
+        with pytest.raises(NoSuchSlot):
+            await box.bank.sweep("slot-99")
+        box.sink.broken = True
+        box.emulated.network.inject(box.emulated.cards[0].msisdn, "it cannot be stored")
+        monkeypatch.setattr("modembank.bank.bank.SWEEP_S", 0.3)
+        with pytest.raises(NotNow, match="did not finish"):
+            await box.bank.sweep("slot-01")
+        box.sink.broken = False
+        await eventually(lambda: len(box.sink.stored) == 1)
+        await box.bank.disable("slot-01")
+        with pytest.raises(NotNow, match="no modem in service"):
+            await box.bank.sweep("slot-01")

@@ -3,11 +3,15 @@
 import pytest
 
 from fakes.healths import ADMIN, checking, found
+from fakes.modem_hosts import eventually
 from fakes.senders import ANNE
 from modembank.accounts.model import Actor, Role, Scope
 from modembank.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from modembank.health import looking, service
 from modembank.health.checks import sim_without_credit
+from modembank.health.looking import Pace
 from modembank.ids import public_id
+from modembank.modem import FailedReason, ModemState
 from modembank.sim import SimIdentity
 
 ICCID = "8944110068256270054"
@@ -143,3 +147,38 @@ async def test_metrics_tell_what_is_open_now(ward):
     assert await value("modembank_conservation_breach") == 0
     await ward.store.write(lambda conn: conn.execute("UPDATE state_counts SET n = n + 1 WHERE state = 30"))
     assert await value("modembank_conservation_breach") == 1
+
+
+async def test_the_table_is_counted_in_the_background_and_a_breach_is_told_by_itself(ward, monkeypatch):
+    monkeypatch.setattr(service, "FIRST_RECOUNT_S", 0.05)
+    monkeypatch.setattr(looking, "PACE", Pace(rest_s=0.01))
+    await ward.post.one()
+    await ward.store.write(lambda conn: conn.execute("DELETE FROM messages").rowcount)
+    health = ward.health()
+    await health.start()
+    try:
+        await eventually(lambda: ("raised", "conservation", "") in ward.told())
+        [issue] = [issue for issue in health.open() if issue.kind == "conservation"]
+        assert "the table has 0" in str(issue.evidence)
+        assert issue.severity == "critical"
+    finally:
+        await health.stop()
+
+
+async def test_the_smallest_remedies_name_what_they_did(ward):
+    ward.bank.show(state=ModemState.FAILED, failed=FailedReason.QUARANTINED)
+    health = ward.health()
+    await health.look("modem_hung")
+    [issue] = (await health.list(ADMIN)).items
+    did, after = await health.remedy(ADMIN, issue.id, "reset_modem")
+    assert did == "asked for a restart of the modem in slot-1"
+    assert after.cleared_at is None, "it is still quarantined"
+    ward.bank.show(state=ModemState.GONE, since=0)
+    await health.look("modem_missing")
+    missing = next(one for one in (await health.list(ADMIN)).items if one.kind == "modem_missing")
+    did, after = await health.remedy(ADMIN, missing.id, "retry_modem")
+    assert did == "asked for another try at slot-1 now"
+    assert [run.remedy for run in after.remedied] == ["retry_modem"]
+    await ward.bank.disable("slot-1")
+    with pytest.raises(Conflict, match="is disabled"):
+        await health.remedy(ADMIN, missing.id, "retry_modem")

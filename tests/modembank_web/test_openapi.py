@@ -171,7 +171,12 @@ def matches(value: Any, schema: dict[str, Any]) -> bool:
 
 async def test_real_answers_fit_their_schemas(box: Box) -> None:
     message = {"to": "+447900900123", "text": "x"}
+    sim = box.sims.by_iccid(ICCID)
+    assert sim is not None
+    await box.sims.pause(sim.id, "refused 3 numbers in a row, last with +CMS ERROR 21: check its credit and contract")
+    await box.health.look("sim_without_credit")
     async with box.client(await box.key()) as client:
+        issue = (await client.get("/api/v1/issues")).json()["items"][0]["id"]
         sent = (await client.post("/api/v1/messages", json=message)).json()["id"]
         for method, path, body in [
             ("POST", "/api/v1/messages", message),
@@ -196,6 +201,13 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("GET", f"/api/v1/sims/{ICCID}", None),
             ("PATCH", f"/api/v1/sims/{ICCID}", {"label": "x"}),
             ("PATCH", f"/api/v1/sims/{ICCID}", {"labels": "x"}),
+            ("GET", "/api/v1/issues", None),
+            ("GET", "/api/v1/issues?state=closed", None),
+            ("GET", f"/api/v1/issues/{issue}", None),
+            ("POST", f"/api/v1/issues/{issue}/remedies/recount", None),
+            ("POST", f"/api/v1/issues/{issue}/remedies/resume_sim", None),
+            ("POST", f"/api/v1/issues/{issue}/remedies/resume_sim", None),
+            ("GET", "/api/v1/conservation", None),
             ("GET", "/healthz", None),
             ("GET", "/readyz", None),
             ("GET", "/openapi.json", None),

@@ -92,6 +92,18 @@ async def test_send_and_doctor_work_beside_the_daemon_and_it_stops_cleanly(confi
     assert not [event for event in events(log) if event["level"] == "error"]
 
 
+async def test_doctor_shows_what_needs_a_person(config, log, bank, tmp_path):
+    config.write_text(config.read_text() + "[health]\nmodem_missing_after_s = 0\n")
+    with daemon(config, log) as process:
+        until(lambda: log.read_text().count('"line_up"') == 2, process)
+        assert "[  ok  ] issues: none is open" in modembank("doctor", "--config", config)
+        await bank.control.unplug(1)
+        until(lambda: '"issue_raised"' in log.read_text(), process)
+        shown = modembank("doctor", "--config", config, status=1)
+    assert "[ LOOK ] issue modem_missing: There has been no modem at" in shown
+    assert "remedy retry_modem: " in shown
+
+
 async def test_the_logs_hold_neither_texts_nor_whole_numbers(config, log, bank, tmp_path):
     with daemon(config, log) as process:
         until(lambda: log.read_text().count('"line_up"') == 2, process)

@@ -5,7 +5,7 @@ import struct
 import subprocess
 import sys
 
-from modembank.port import Holder, holder_of
+from modembank.port import Holder, holder_of, holders_of
 from modembank.port import holders as holders_module
 from modembank.port.holders import lock_file_holder, program_name
 
@@ -24,6 +24,32 @@ def test_story_17_a_program_that_has_the_port_open_is_named(wire, tmp_path) -> N
         assert "python" in holder_of(wire.path)[0].name
         other.communicate("")
     assert holder_of(wire.path) == []
+
+
+def test_many_ports_are_looked_at_in_one_walk(wire, tmp_path, monkeypatch) -> None:
+    walks: list[object] = []
+    numbered = holders_module._numbered
+
+    def counted(folder):
+        walks.append(folder)
+        return numbered(folder)
+
+    monkeypatch.setattr(holders_module, "_numbered", counted)
+    link = tmp_path / "modem-07"
+    link.symlink_to(wire.path)
+    missing = str(tmp_path / "nothing")
+    held = os.open(wire.path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        found = holders_of([wire.path, str(link), missing])
+    finally:
+        os.close(held)
+    assert [holder.pid for holder in found[wire.path]] == [os.getpid()]
+    assert found[str(link)] == found[wire.path]
+    assert found[missing] == []
+    assert walks.count(holders_module._PROC) == 1
+    walks.clear()
+    assert holders_of([missing]) == {missing: []}
+    assert walks == []
 
 
 def test_nothing_to_name(tmp_path) -> None:

@@ -33,6 +33,8 @@ State = Literal["open", "cleared", "all"]
 FIRST_RECOUNT_S = 30.0
 """After the start, when the box has better things to do."""
 MOST_A_PAGE = 500
+STOP_S = 1.0
+"""A look under way is broken off within this time."""
 _FROM_THE_TOP = (1 << 63) - 1
 _log = structlog.get_logger()
 
@@ -57,7 +59,7 @@ class Health:
     async def stop(self) -> None:
         """Look no more: what stops from here on is no trouble."""
         self._looker.stop()
-        await self._supervisor.stop_all()
+        await self._supervisor.stop_all(STOP_S)
 
     # -- what faces see
 
