@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from fakes.outboxes import START
 from modembank.bank import ModemView
 from modembank.health.checks import (
     CHECKS,
@@ -20,9 +21,10 @@ from modembank.health.checks import (
     sim_locked,
     sim_missing,
 )
-from modembank.modem import AdminState, FailedReason, ModemState, Storage
+from modembank.modem import AdminState, Climb, FailedReason, ModemState, Rung, Storage, Trouble
 
 S = ModemState
+CLIMBS = (Climb(START, Rung.REOPEN, Trouble.SILENT), Climb(START + 20_000, Rung.RESTART, Trouble.SILENT))
 
 
 def at(ward, state, failed=None, **facts):
@@ -89,13 +91,16 @@ async def test_a_modem_that_is_recovered_for_too_long_hangs(ward):
     turn(ward, 100)
     for state in (S.OPENING, S.INITIALIZING, S.RECOVERING):  # tries do not start the time anew
         ward.change(state)
-        at(ward, state, recovery=("reopen (silent)", "restart (silent)"), last_error="no reply to AT")
+        at(ward, state, recovery=CLIMBS, last_error="no reply to AT")
     turn(ward, 79)
     assert await ward.look(modem_hung.CHECK) == []
     turn(ward, 1)
     [finding] = await ward.look(modem_hung.CHECK)
     assert finding.severity == "warning"
-    assert finding.evidence["rungs"] == ["reopen (silent)", "restart (silent)"]
+    assert [(rung["rung"], rung["trouble"], rung["result"]) for rung in finding.evidence["rungs"]] == [
+        ("reopen", "silent", "pending"), ("restart", "silent", "pending"),
+    ]  # fmt: skip
+    assert finding.evidence["rungs"][1]["at"] == "2027-01-15T08:00:20.000Z"
     assert [change["state"] for change in finding.evidence["changes"]] == [
         "recovering", "opening", "initializing", "recovering",
     ]  # fmt: skip

@@ -406,6 +406,13 @@ async def test_a_row_that_is_gone_is_found_by_the_next_recount_and_stays_found(w
     assert await ward.look(conservation.CHECK) == []
 
 
+async def test_what_is_cheap_is_counted_whenever_somebody_asks(ward):
+    for accepted in range(3):
+        recount = await ward.around.law.fresh()
+        assert (recount.found.accepted, recount.found.rows) == (accepted, accepted)
+        await ward.post.one()
+
+
 async def test_a_recount_takes_one_percent_of_the_time_at_most(ward, monkeypatch):
     law, real, calls = ward.around.law, ward.post.messages.recount, []
 

@@ -15,6 +15,8 @@ REST_S = 600.0
 """Between two recounts at least."""
 SHARE = 100
 """And so many times as long as the last one took: reading the table takes one percent of the time at most."""
+CHEAP_S = 1.0
+"""A recount that takes less is made whenever somebody asks."""
 _log = structlog.get_logger()
 
 
@@ -50,12 +52,13 @@ class Law:
             return await self._recount()
 
     async def fresh(self) -> Recount:
-        """Return the last recount, or a new one where that keeps to its share of the time."""
+        """Return a new recount, or the last one where counting again is dear and would exceed its share of the time."""
         async with self._one:
             last = self.last
-            if last is not None and self._clock.monotonic() - last.ended < SHARE * last.duration_s:
-                return last
-            return await self._recount()
+            if last is None or last.duration_s < CHEAP_S:
+                return await self._recount()
+            rested = self._clock.monotonic() - last.ended >= SHARE * last.duration_s
+            return await self._recount() if rested else last
 
     def rest_s(self) -> float:
         """Return how long to wait before the next recount."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from modembank.bank import ModemView
 from modembank.clock import rfc3339
 from modembank.health.model import Finding
@@ -47,6 +45,9 @@ def facts_of(view: ModemView) -> dict[str, Any]:
     }
 
 
-def climbed(view: ModemView) -> list[Any]:
+def climbed(view: ModemView) -> list[dict[str, str]]:
     """Return the rungs of the recovery ladder that were climbed lately, oldest first."""
-    return [msgspec.to_builtins(step) for step in view.recovery]
+    return [
+        {"at": rfc3339(step.at), "rung": step.rung.value, "trouble": step.trouble.value, "result": step.result.value}
+        for step in view.recovery
+    ]

@@ -115,8 +115,8 @@ OPERATIONS = (
         summary="Do the books add up?",
         description=(
             "Accepted = terminal + open, in the counters and in the table, and no open message is stranded: as of one"
-            " moment, `checked_at`. The table is read anew whenever that takes no more than one percent of the time."
-            " For administrators."
+            " moment, `checked_at`. The table is read anew each time, unless that takes longer than a second: then no"
+            " more than one percent of the time is spent on it. For administrators."
         ),
         run=get_conservation,
         needs=(Scope.ADMIN,),
