@@ -156,7 +156,7 @@ class OutboxBox:
                 " VALUES (?, 1, ?, 'x', 0, 1, 1, ?, ?, 30, ?, ?, 0, ?, ?)",
                 [(first + n, f"+4478{n:08d}", route, n % 10, ready, at + 48 * HOUR, at, cause) for n in range(count)],
             )
-            add_counts(conn, Counter({MessageState.QUEUED: count}))
+            add_counts(conn, Counter({MessageState.QUEUED: count, ACCEPTED_EVER: count}))
 
         await self.store.write(insert)
         return first
