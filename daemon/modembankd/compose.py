@@ -68,11 +68,15 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         metrics=metrics,
         options=options or BankOptions(Timings(final_s=config.bank.send_timeout_s), state_dir=data_dir),
     )
+    held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)
+    backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
     around = Surroundings(
         config=config,
         clock=clock,
         store=store,
         messages=messages,
+        held=held,
+        backups=backups,
         sims=sims,
         bank=bank,
         sending=dispatcher,
@@ -86,12 +90,12 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         store=store,
         accounts=Accounts(store, clock),
         messages=messages,
-        held=HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved),
+        held=held,
         inbox=Inbox(store, admission),
         sims=sims,
         bank=bank,
         dispatcher=dispatcher,
-        backups=ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics),
+        backups=backups,
         health=Health(around, bus),
     )
     return Box(app, outbox, receiving)

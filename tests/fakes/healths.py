@@ -7,11 +7,13 @@ from typing import Any
 
 from fakes.modem_hosts import RememberingSink
 from fakes.senders import ADMIN, Explaining, Post
+from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, ModemView
 from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry
 from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
 from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
 from modembank.health.book import Book
+from modembank.messages import HeldMessages
 from modembank.modem import ModemState
 from modembank.sim import Sims
 
@@ -75,11 +77,14 @@ class Ward:
         self.bank = ShownBank(bank_config, self.sims, RememberingSink(), NoLines(), bus=self.bus, clock=self.clock)
         self.bank.shown = {}
         config = Config(box=BoxConfig(data_dir=str(self.folder)), bank=bank_config, health=self.settings)
+        database, metrics = self.folder / "ward.db", self.post.box.metrics
         self.around = Surroundings(
             config=config,
             clock=self.clock,
             store=self.store,
             messages=self.post.messages,
+            held=HeldMessages(self.store, self.bus, self.clock, self.post.box.outbox.judging, dict),
+            backups=ScheduledBackups(config.backup, config.box.id, database, self.clock, metrics),
             sims=self.sims,
             bank=self.bank,
             sending=self.sending,

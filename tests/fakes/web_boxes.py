@@ -121,8 +121,9 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
     around = Surroundings(
-        config=config, clock=clock, store=store, messages=parts["messages"], sims=sims, bank=parts["bank"],
-        sending=Unexplained(), law=Law(parts["messages"], clock), sysfs=folder / "sysfs",
+        config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
+        backups=parts["backups"], sims=sims, bank=parts["bank"], sending=Unexplained(),
+        law=Law(parts["messages"], clock), sysfs=folder / "sysfs",
     )  # fmt: skip
     parts["health"] = Health(around, bus)
     return Box(**(parts | changes))

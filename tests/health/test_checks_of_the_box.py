@@ -7,14 +7,20 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from fakes.healths import ADMIN
+from modembank.accounts.model import Actor, Role, Scope
+from modembank.backup import BackupFacts
 from modembank.config import HealthConfig
 from modembank.dispatch import is_refusal
 from modembank.dispatch.policy import Blame
 from modembank.dispatch.refusals import Refusals
+from modembank.errors import Forbidden
 from modembank.health.checks import (
+    backup_failing,
     clock_not_set,
     conservation,
     disk_nearly_full,
+    held_messages,
     limits_nearly_spent,
     sim_without_credit,
     store_failed,
@@ -24,12 +30,14 @@ from modembank.health.checks import (
 )
 from modembank.health.checks.clock_not_set import RELEASED_MS, TOLERANCE_MS
 from modembank.health.law import REST_S, SHARE
+from modembank.messages.outbox import hold_waiting
 from modembank.modem import ModemState
 from modembank.modem.outcome import AttemptOutcome
 from modembank.sim import SimIdentity
 from modembank.store import Store, StoreState
 
 MIB = 1 << 20
+OPERATOR = Actor(4, "olga", Role.ADMIN, frozenset({Scope.MODEMS}))
 ICCID = "8944110068256270054"
 
 
@@ -371,6 +379,50 @@ async def test_unknown_messages(ward):
     [finding] = await ward.look(unknown_messages.CHECK)
     assert (finding.evidence["count"], finding.evidence["oldest"]) == (1, public)
     assert finding.summary.startswith("1 message may or may not have been sent")
+
+
+async def test_story_31_held_messages_are_an_issue_until_somebody_decides(ward):
+    assert await ward.look(held_messages.CHECK) == []
+    for _ in range(2):
+        await ward.post.one()
+    ward.clock.turn(5 * 3_600_000)
+    await ward.store.write(lambda conn: hold_waiting(conn, "restored: they may have been sent", ward.clock.now_ms))
+    [finding] = await ward.look(held_messages.CHECK)
+    assert finding.summary.startswith("2 messages wait for a decision")
+    assert finding.evidence["held"] == 2
+    assert finding.evidence["ages"] == [{"from_s": 4 * 3600, "to_s": 12 * 3600, "held": 2}]
+    assert finding.evidence["routes"] == [{"route": "any SIM", "held": 2}]
+
+
+@pytest.mark.parametrize(
+    ("name", "did", "status"),
+    [
+        ("send_held", "messages released for sending: 1", "queued"),
+        ("expire_held", "messages given up: 1", "expired"),
+    ],
+)
+async def test_a_click_decides_what_is_held(ward, name, did, status):
+    public = await ward.post.one()
+    await ward.store.write(lambda conn: hold_waiting(conn, "restored: it may have been sent", ward.clock.now_ms))
+    health = ward.health(held_messages.CHECK)
+    await health.look()
+    [issue] = (await health.list(ADMIN)).items
+    assert [offer.name for offer in issue.remedies] == ["send_held", "expire_held"]
+    with pytest.raises(Forbidden):  # who may reset modems may not decide about other people's messages
+        await health.remedy(OPERATOR, issue.id, name)
+    assert (await health.remedy(ADMIN, issue.id, name))[0] == did
+    assert (await ward.post.messages.get(ADMIN, public)).status == status
+    assert (await health.list(ADMIN)).items == ()
+
+
+async def test_backups_by_the_clock_that_fail_are_an_issue(ward):
+    assert await ward.look(backup_failing.CHECK) == []
+    facts = BackupFacts(ward.folder, 3_600_000, last_failed_at=ward.clock.now_ms, last_error="no room on the disk")
+    ward.around.backups.facts = facts
+    [finding] = await ward.look(backup_failing.CHECK)
+    assert "no room on the disk; there is none yet" in finding.summary
+    ward.around.backups.facts = replace(facts, last_good_at=ward.clock.now_ms + 1)
+    assert await ward.look(backup_failing.CHECK) == []
 
 
 # -- the books

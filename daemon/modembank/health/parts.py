@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from modembank.accounts.model import Actor
 from modembank.events import Event
 from modembank.health.model import Finding, Issue
 from modembank.health.surroundings import Surroundings
@@ -39,5 +40,5 @@ class Remedy:
 
     name: str
     does: str
-    run: Callable[[Surroundings, Issue], Awaitable[str]]
-    """Returns what was done; raises Conflict with the reason when it does not apply now."""
+    run: Callable[[Surroundings, Issue, Actor], Awaitable[str]]
+    """Returns what was done; raises Conflict with the reason when it does not apply now, Forbidden for some actors."""

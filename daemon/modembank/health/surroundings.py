@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from modembank.backup import ScheduledBackups
 from modembank.bank import Bank
 from modembank.clock import Clock, rfc3339, to_ms
 from modembank.config import Config
 from modembank.events import ModemStateChanged
 from modembank.health.law import Law
-from modembank.messages import Messages, WaitExplainer
+from modembank.messages import HeldMessages, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
 from modembank.sim import Sims
 from modembank.store import Store
@@ -85,6 +86,8 @@ class Surroundings:
     clock: Clock
     store: Store
     messages: Messages
+    held: HeldMessages
+    backups: ScheduledBackups
     sims: Sims
     bank: Bank
     sending: Sending

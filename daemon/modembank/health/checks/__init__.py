@@ -1,9 +1,11 @@
 """All checks, one file each."""
 
 from modembank.health.checks import (
+    backup_failing,
     clock_not_set,
     conservation,
     disk_nearly_full,
+    held_messages,
     issue_check_failed,
     limits_nearly_spent,
     modem_hung,
@@ -28,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     store_failed.CHECK,
     disk_nearly_full.CHECK,
     stuck_messages.CHECK,
+    held_messages.CHECK,
     unknown_messages.CHECK,
     modem_hung.CHECK,
     modem_missing.CHECK,
@@ -42,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     sim_without_credit.CHECK,
     limits_nearly_spent.CHECK,
     clock_not_set.CHECK,
+    backup_failing.CHECK,
     issue_check_failed.CHECK,
 )
 

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 
 from modembank.health.parts import Remedy
-from modembank.health.remedies import recount, reset_modem, resume_sim, retry_modem, sweep_storage
+from modembank.health.remedies import (
+    expire_held,
+    recount,
+    reset_modem,
+    resume_sim,
+    retry_modem,
+    send_held,
+    sweep_storage,
+)
 
 REMEDIES: Mapping[str, Remedy] = {
     remedy.name: remedy
@@ -12,6 +20,8 @@ REMEDIES: Mapping[str, Remedy] = {
         retry_modem.REMEDY,
         resume_sim.REMEDY,
         sweep_storage.REMEDY,
+        send_held.REMEDY,
+        expire_held.REMEDY,
         recount.REMEDY,
     )
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from modembank.accounts.model import Actor
 from modembank.health.model import Issue
 from modembank.health.parts import Remedy
 from modembank.health.surroundings import Surroundings
 
 
-async def run(around: Surroundings, issue: Issue) -> str:  # noqa: ARG001 - what all remedies take
+async def run(around: Surroundings, issue: Issue, actor: Actor) -> str:  # noqa: ARG001 - what all remedies take
     """Read the whole table now, however long that takes."""
     recount = await around.law.recount()
     verdict = "the books add up" if recount.found.holds else "; ".join(recount.found.breaches())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from modembank.accounts.model import Actor
 from modembank.errors import Conflict
 from modembank.health.model import Issue
 from modembank.health.parts import Remedy
 from modembank.health.surroundings import Surroundings
 
 
-async def run(around: Surroundings, issue: Issue) -> str:
+async def run(around: Surroundings, issue: Issue, actor: Actor) -> str:  # noqa: ARG001 - what all remedies take
     """End the SIM's pause. Raises Conflict when it is not paused."""
     sim = around.sims.by_iccid(issue.subject)
     if sim is None or not sim.paused:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from modembank.accounts.model import Actor
 from modembank.errors import Conflict
 from modembank.health.model import Issue
 from modembank.health.parts import Remedy
 from modembank.health.surroundings import Surroundings
 
 
-async def run(around: Surroundings, issue: Issue) -> str:
+async def run(around: Surroundings, issue: Issue, actor: Actor) -> str:  # noqa: ARG001 - what all remedies take
     """Do not wait for the next try. Raises Conflict when the modem serves, NotNow when it is disabled."""
     if around.bank.modem(issue.subject).able_to_send:
         raise Conflict(why=f"the modem in {issue.subject} is in service")

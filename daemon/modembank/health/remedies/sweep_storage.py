@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from modembank.accounts.model import Actor
 from modembank.health.model import Issue
 from modembank.health.parts import Remedy
 from modembank.health.surroundings import Surroundings
 
 
-async def run(around: Surroundings, issue: Issue) -> str:
+async def run(around: Surroundings, issue: Issue, actor: Actor) -> str:  # noqa: ARG001 - what all remedies take
     """Read, store and delete what lies in the memories. Raises NotNow when the modem does not serve."""
     taken = await around.bank.sweep(issue.subject)
     fills = around.bank.modem(issue.subject).storage
