@@ -147,6 +147,8 @@ class ForeignModem:
             self.csms = int(given)
             return ("+CSMS: 1,1,1", "OK")
         if name == "+CNMA":
+            if given == "2":
+                return ("+CMS ERROR: 340",)  # nothing waits for an answer
             self.acknowledged += 1
             return ("OK",)
         if name in {"+CMGR", "+CMGD", "+CMGL"}:

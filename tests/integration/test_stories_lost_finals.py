@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from random import Random
 
 from fakes.boxes import WITHIN_S, box_on
 from fakes.stories import BRISK, sent_to
@@ -14,12 +13,6 @@ NUMBERS = [f"+1999{number:07d}" for number in range(COUNT)]
 QUIET = NUMBERS[::5]
 """The network tells nothing of these."""
 HURRIED = BRISK.scaled(final_s=0.7, beat_s=0.5, quarantine_s=0.5)
-
-
-def struck(share: float, seed: int) -> list[tuple[int, int]]:
-    """So large a share of all messages, as (modem, its nth CMGS); each modem surely sends thirty."""
-    places = [(modem, nth) for modem in range(MODEMS) for nth in range(1, 31)]
-    return Random(seed).sample(places, round(share * COUNT))
 
 
 async def all_settled(box):
@@ -63,13 +56,13 @@ def accounted(messages, taken):
 
 async def test_story_01_final_results_get_lost_and_no_message_does(tmp_path):
     async with box_on(tmp_path, timings=HURRIED, modems=MODEMS) as box:
-        for modem, nth in struck(0.05, seed=1):
-            box.bank.modems[modem].faults.arm(FaultKind.DROP_FINAL, nth=nth)
+        for modem in box.bank.modems:
+            modem.faults.arm(FaultKind.DROP_FINAL, times=None, chance=0.05)
         messages = await all_settled(box)
         accounted(messages, Counter(sent_to(box.bank)))
         assert sorted(sent_to(box.bank)) == NUMBERS
         unknown = [message for message in messages if "unknown" in [try_["outcome"] for try_ in message["attempts"]]]
-        assert len(unknown) >= 0.05 * COUNT
+        assert len(unknown) >= 2  # ten are to be expected; two at least, but for one run in two thousand
         for message in unknown:  # proven by its report, where one comes
             wanted = "unknown" if message["to"] in QUIET else "delivered"
             assert (await box.until_status(message["id"], wanted))["status"] == wanted
@@ -79,9 +72,9 @@ async def test_story_13_modems_hang_for_a_while_and_no_message_is_lost_or_double
     stages = (Stage.COMMAND, Stage.PROMPT, Stage.CTRL_Z, Stage.SENT)
     kinds = (FaultKind.HANG, FaultKind.HANG_URCS_FLOW, FaultKind.ECHO_ONLY, FaultKind.HANG)
     async with box_on(tmp_path, timings=HURRIED, modems=MODEMS) as box:
-        for (modem, nth), stage, kind in zip(struck(0.02, seed=2), stages, kinds, strict=True):
+        for modem, stage, kind in zip(box.bank.modems, stages, kinds, strict=True):  # 2 % of the messages
             # What are twenty seconds beside the deadlines of a real modem.
-            box.bank.modems[modem].faults.arm(kind, nth=nth, stage=stage, lasts_s=2.0)
+            modem.faults.arm(kind, nth=3, stage=stage, lasts_s=2.0)
         messages = await all_settled(box)
         taken = Counter(sent_to(box.bank))
         accounted(messages, taken)

@@ -26,11 +26,13 @@ insert = accepting._insert
 accepting._insert = lambda conn, rows: insert(conn, (row for row in rows if row[0] % 7))
 """
 TOO_EARLY = """
-from modembank.modem.reading import Reader
 from modembank.at import command
+from modembank.failpoints import Failpoint, reach
+from modembank.modem.reading import Reader
 keep = Reader._keep
 async def early(self, memory, index, pdu):
     await self._ask(command("+CMGD", index, timeout_s=10.0))
+    reach(Failpoint.INBOUND_DELETED)
     await keep(self, memory, index, pdu)
 Reader._keep = early
 """
@@ -86,7 +88,7 @@ async def test_a_daemon_that_forgets_is_found_out(tmp_path):
 
 
 async def test_a_daemon_that_deletes_before_it_has_stored_is_found_out(tmp_path):
-    plan = At(kills=3, modems=2, place="group_written", nth=9, program=started_with(tmp_path, TOO_EARLY))
+    plan = At(kills=3, modems=2, place="inbound_deleted", nth=3, program=started_with(tmp_path, TOO_EARLY))
     verdict = await prove(plan, lambda _: None)
     assert verdict.inbound_lost
 
