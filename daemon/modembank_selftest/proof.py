@@ -136,11 +136,21 @@ class _Run:
         await self._late_reports()
         await self._until_quiet()
         told = await box.api.pages("/api/v1/messages?limit=500")
-        inbox = await box.api.pages("/api/v1/inbox?limit=500")
+        inbox = await self._whole_inbox()
         verdict = judge(self._witness, bank.network, told, inbox)
         verdict.broken += await _conservation(box.api, verdict.accepted)
         verdict.deaths, verdict.submits = self._deaths, len(bank.network.ledger)
         return verdict
+
+    async def _whole_inbox(self) -> list[dict[str, Any]]:
+        """Return the inbox, once everything is in it or nothing more comes: memories are read now and then."""
+        give_up = time.monotonic() + _STUCK_S
+        while True:
+            inbox = await self._box.api.pages("/api/v1/inbox?limit=500")
+            whole = sum(not message["missing"] for message in inbox)
+            if whole >= len(self._witness.injected) or time.monotonic() > give_up:
+                return inbox
+            await asyncio.sleep(1.0)
 
     async def _late_reports(self) -> None:
         """Let time pass until the late reports come, in steps: a modem waits only so long for its CNMA."""

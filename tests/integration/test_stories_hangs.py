@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from fakes.boxes import box_on, emulated, running
-from fakes.stories import BRISK, CALM, modems, sent_to, until_final, until_modem
+from fakes.stories import BRISK, CALM, modems, sent_to, until_final, until_inbox, until_modem
 from fakes.usb import FakeUsb
 from modembank_emulator import Ending, FaultKind, Fixed, LatencyModel, Mute, Stage
 from modembank_emulator.control import ControlServer
@@ -144,6 +144,21 @@ async def test_story_13_a_hang_after_the_network_took_it_is_settled_by_its_repor
         for message in await until_final(box, sent, "delivered"):
             assert outcomes(message) == ["unknown"]
             assert sent_to(box.bank).count(message["to"]) == 1
+
+
+async def test_story_13_a_modem_that_stopped_routing_while_it_was_mute_is_noticed_at_once(tmp_path):
+    """What it passed on could not be acknowledged meanwhile: after 15 s a modem stops (3GPP TS 27.005 3.4.4)."""
+    async with box_on(tmp_path, timings=CALM, modems=1) as box:
+        modem = box.bank.modems[0]
+        box.bank.network.plan_reports("+17770000000", "never")
+        modem.faults.arm(FaultKind.HANG, stage=Stage.SENT, lasts_s=CALM.final_s + 0.2)
+        sent = await box.send("+17770000000", on_unknown="hold")
+        await box.until(lambda: modem.faults.mute is Mute.ALL)
+        modem.settings.cnmi = (2, 0, 0, 0, 0)
+        await box.until_status(sent["id"], "unknown")
+        box.bank.network.inject(box.bank.cards[0].msisdn, "are you there?")
+        assert await until_inbox(box, 1) == ["are you there?"]
+        assert modem.settings.cnmi[:4] == (2, 1, 0, 1)
 
 
 async def test_story_13_an_answer_that_comes_with_the_next_command_still_counts(tmp_path):

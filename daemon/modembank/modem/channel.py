@@ -84,6 +84,8 @@ class AtChannel:
         self._markers = 0
         self.lost: asyncio.Future[PortError | None] = self._loop.create_future()
         self._results = results
+        self.given_up = 0
+        """Commands that were not answered in time. A modem that was mute for a while may have dropped its settings."""
 
     async def open(self, opener: Opener, config: PortConfig) -> None:
         """Open the port; raises PortError."""
@@ -195,6 +197,7 @@ class AtChannel:
         Raises NoReply with the trouble, or PortLost.
         """
         self._count("timeout")
+        self.given_up += 1
         self._engine.abandon()
         self._flight = None
         return await self.resynchronise(_head(flight.command), since=flight.octets)

@@ -154,6 +154,8 @@ class Serving:
             return
         if cause is not None and cause.klass is CauseClass.STORAGE:
             self.receiving.sweep_soon()
+        if cause is not None and cause.code == "no_final":  # mute until now: it may have stopped routing meanwhile
+            self.watch.look_closely()
         if cause is not None and cause.code in _SIM_CODES:
             self.watch.look_closely()
         self._not_ready = self._not_ready + 1 if _modem_to_blame(result) else 0

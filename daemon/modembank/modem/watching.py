@@ -96,6 +96,7 @@ class Watch:
         self._wake = asyncio.Event()
         self._wake.set()
         self._verified_at = channel.time()
+        self._given_up = channel.given_up
         self._ringing = False
         self._told: bool | None = None
         self.radio = Radio({})
@@ -150,7 +151,10 @@ class Watch:
         if signal is not None:
             self.radio.signal_dbm = signal.rssi_dbm
         now = self._channel.time()
-        if now - self._verified_at >= self._timings.verify_s or (self.radio.registered and self.radio.operator is None):
+        mute = self._channel.given_up != self._given_up
+        due = mute or now - self._verified_at >= self._timings.verify_s
+        if due or (self.radio.registered and self.radio.operator is None):
+            self._given_up = self._channel.given_up
             self._verified_at = now
             await self._verify()
 
