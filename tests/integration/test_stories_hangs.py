@@ -148,10 +148,10 @@ async def test_story_13_a_hang_after_the_network_took_it_is_settled_by_its_repor
 
 async def test_story_13_a_modem_that_stopped_routing_while_it_was_mute_is_noticed_at_once(tmp_path):
     """What it passed on could not be acknowledged meanwhile: after 15 s a modem stops (3GPP TS 27.005 3.4.4)."""
-    async with box_on(tmp_path, timings=CALM, modems=1) as box:
+    async with box_on(tmp_path, timings=CALM.scaled(verify_s=600.0, sweep_s=600.0), modems=1) as box:
         modem = box.bank.modems[0]
         box.bank.network.plan_reports("+17770000000", "never")
-        modem.faults.arm(FaultKind.HANG, stage=Stage.SENT, lasts_s=CALM.final_s + 0.2)
+        modem.faults.arm(FaultKind.HANG, stage=Stage.SENT, lasts_s=CALM.final_s / 2)
         sent = await box.send("+17770000000", on_unknown="hold")
         await box.until(lambda: modem.faults.mute is Mute.ALL)
         modem.settings.cnmi = (2, 0, 0, 0, 0)
