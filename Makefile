@@ -3,9 +3,11 @@
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 600
+TARGET ?=
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest soak powercuts environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest soak powercuts fuzz environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -32,11 +34,14 @@ selftest: environment ## prove the promise: kill the daemon 200 times and compar
 	$(BIN)/modembank selftest --kills $(or $(KILLS),200) $(ARGS)
 
 soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch tests/fuzz
 	$(BIN)/modembank selftest --kills $(or $(KILLS),10000) --seed $(or $(SEED),1)
 
 powercuts: dev-environment test-tools ## cut the power of a working box 1,500 times and check what is left (about 2 minutes)
 	$(BIN)/python tests/powercut/run.py --cuts 1500 --recordings 3 $(ARGS)
+
+fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
+	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"
 
 environment: $(VENV)/installed ## create the virtual environment with the locked dependencies
 
@@ -50,6 +55,10 @@ $(VENV)/installed-dev: requirements-dev.lock requirements-build.lock tools/envir
 	@PYTHON="$(PYTHON)" sh tools/environment.sh $(VENV) requirements-dev.lock
 	@touch $@ $(VENV)/installed
 
+$(VENV)/installed-fuzz: requirements-fuzz.lock $(VENV)/installed-dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-fuzz.lock
+	@touch $@
+
 test-tools: ## Debian's packages that tests and benchmarks need
 	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools gcc libc6-dev
 
@@ -57,6 +66,7 @@ lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
 	$(COMPILE) --group build -o requirements-build.lock
+	$(COMPILE) --group fuzz -o requirements-fuzz.lock
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz

@@ -11,8 +11,9 @@ import msgspec
 
 from modembank.errors import ModembankError
 
-NonNegative = Annotated[int, msgspec.Meta(ge=0)]
-NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
+# The same bounds as the API's: no infinity, and nothing that a counter or the database could not hold.
+NonNegative = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
 class ConfigError(ModembankError):
@@ -25,17 +26,17 @@ class ConfigError(ModembankError):
 class BoxConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[box]``: who this box is and where it keeps its data."""
 
-    id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")] = "modembank"
+    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")] = "modembank"
     site: str = ""
     data_dir: str = "/var/lib/modembank"
-    region: Annotated[str, msgspec.Meta(pattern="^([A-Z]{2})?$")] = ""
+    region: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")] = ""
     """ISO 3166 country of national numbers; empty: only international numbers are understood."""
 
 
 class WebConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[web]``: where the API and the pages listen."""
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:8080"
+    listen: Annotated[str, msgspec.Meta(pattern=r"^\S+:\d{1,5}\Z")] = "127.0.0.1:8080"
     tls_cert: str = ""
     tls_key: str = ""
 
@@ -44,9 +45,9 @@ class PortEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[[bank.port]]``: one modem's port, a tty path or a ``socket://`` / ``rfc2217://`` address."""
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
-    label: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{0,32}$")] = ""
+    label: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,32}\Z")] = ""
     baudrate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 115_200
-    pin: Annotated[str, msgspec.Meta(pattern="^([0-9]{4,8})?$")] = ""
+    pin: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z")] = ""
 
 
 class BankConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -86,10 +87,10 @@ class SimLimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class SimConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[[sim]]``: what is known of one SIM, by its ICCID."""
 
-    iccid: Annotated[str, msgspec.Meta(pattern="^[0-9]{18,20}$")]
+    iccid: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{18,20}\Z")]
     label: str = ""
-    msisdn: Annotated[str, msgspec.Meta(pattern=r"^(\+[0-9]{6,15})?$")] = ""
-    pin: Annotated[str, msgspec.Meta(pattern="^([0-9]{4,8})?$")] = ""
+    msisdn: Annotated[str, msgspec.Meta(pattern=r"^(\+[0-9]{6,15})?\Z")] = ""
+    pin: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z")] = ""
     limits: SimLimitsConfig = SimLimitsConfig()
 
 
@@ -167,8 +168,10 @@ def load_config(path: Path) -> Config:
         raise ConfigError(file=path, line=0, problem="is not UTF-8 text") from error
     try:
         parsed = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # most are TOMLDecodeErrors; a number of thousands of digits is not
         raise ConfigError(file=path, line=_line_in(str(error)), problem=f"is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(file=path, line=0, problem="is not TOML: it is nested too deeply") from error
     try:
         config = msgspec.convert(parsed, Config)
     except msgspec.ValidationError as error:

@@ -60,7 +60,7 @@ class ControlServer:
             request = json.loads(line)
             value = VERBS[request.pop("op")](self._bank, request)
             return {"ok": True, "value": await value if isinstance(value, Awaitable) else value}
-        except (LookupError, TypeError, ValueError, AttributeError, AtError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError, AtError) as error:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
 
 

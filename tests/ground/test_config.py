@@ -109,6 +109,17 @@ def test_broken_toml_names_the_line(tmp_path):
             ("label left", "twice"),
         ),
         ('[web]\ntls_cert = "/a.pem"\n', 2, ("go together",)),
+        ("[limits]\nmin_interval_s = inf\n", 2, ("limits.min_interval_s", "86400")),
+        ("[limits]\nmin_interval_s = nan\n", 2, ("limits.min_interval_s",)),
+        ("[limits]\nper_day = 99999999999999999999\n", 2, ("limits.per_day", "10000000")),
+        ("x = " + "9" * 5000, 0, ("not TOML", "digits")),
+        ("x = " + "[" * 20_000, 0, ("not TOML", "nested too deeply")),
+        ('[box]\nid = "box\\n"\n', 2, ("box.id",)),
+        ('[box]\nregion = "GB\\n"\n', 2, ("box.region",)),
+        ('[web]\nlisten = "127.0.0.1:80\\n"\n', 2, ("web.listen",)),
+        ('[[bank.port]]\npath = "/dev/a"\npin = "1234\\n"\n', 3, ("bank.port.pin",)),
+        ('[[bank.port]]\npath = "/dev/a"\nlabel = "left\\n"\n', 3, ("bank.port.label",)),
+        ('[[sim]]\niccid = "8944100000000000001\\n"\n', 2, ("sim.iccid",)),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path, text, line, words):

@@ -34,6 +34,12 @@ def test_many_foreign_characters_are_listed_in_part():
         measure("абвгдежзийклмнопрстуфхцчшщ", Encoding.GSM7)
 
 
+def test_what_would_spoil_the_sentence_is_only_named():
+    with pytest.raises(TextProblem) as problem:
+        measure("a\tb\u202eж", Encoding.GSM7)
+    assert "alphabet: U+0009 U+202E ж (U+0436);" in str(problem.value)
+
+
 @given(st.one_of(st.text(max_size=200), st.text("\n\r Az09@_[{~`\x7f€äж", max_size=170)), st.sampled_from(Encoding))
 def test_a_text_costs_what_the_codec_says(text, encoding):
     try:

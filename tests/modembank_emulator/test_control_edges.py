@@ -85,6 +85,15 @@ async def test_a_fault_of_a_card_that_is_not_there_is_refused(served: Served, ki
         assert (await client.stats())["modems"][0]["iccid"] is None  # the connection lives
 
 
+@pytest.mark.parametrize("line", [b"{", b"null", b"[]", b"\xff", b"[" * 100_000, b'{"op": []}', b'{"op": "fly"}'])
+async def test_a_line_that_is_no_request_is_refused_and_the_connection_lives(served: Served, line: bytes) -> None:
+    reader, writer = await asyncio.open_unix_connection(served.path)
+    writer.write(line + b'\n{"op": "stats"}\n')
+    assert json.loads(await reader.readline())["ok"] is False
+    assert json.loads(await reader.readline())["ok"] is True
+    writer.close()
+
+
 @pytest.mark.parametrize(
     ("kind", "details"),
     [

@@ -51,7 +51,7 @@ async def test_a_slot_that_is_not_there(box: Box, name: str) -> None:
 
 async def test_ussd_checks_the_code_before_the_modem_is_asked(box: Box) -> None:
     async with box.client(await box.key()) as client:
-        for code in ("", "*100#;AT+CFUN=0", "hello", "*" * 200, 100):
+        for code in ("", "*100#;AT+CFUN=0", "hello", "*" * 200, "*100#\n", 100):
             answer = await client.post(f"{MODEMS}/slot-03/ussd", json={"code": code})
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/code")
         assert (await client.post(f"{MODEMS}/slot-99/ussd", json={"code": "*100#"})).status_code == 404

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar, get
 
 from fakes.web_boxes import Box
 from modembank.config import WebConfig
 from modembank_web import CannotListen, WebServer, serve
+from modembank_web.problems import Problem
+from modembank_web.protocol import HEAD_LIMIT
 
 ANY = WebConfig(listen="127.0.0.1:0")
 
@@ -114,6 +117,70 @@ async def test_hostile_http(box: Box, octets: bytes, status: bytes) -> None:
     assert b"Traceback" not in answer
     async with httpx.AsyncClient(base_url=url(server)) as client:
         assert (await client.get("/healthz")).status_code == 200
+    await server.stop()
+
+
+async def test_what_is_no_http_is_refused_as_everything_else_is(box: Box) -> None:
+    server = await serve(box.web, ANY)
+    head, _, body = (await raw(server, b"nonsense\r\n\r\n")).partition(b"\r\n\r\n")
+    assert b"\r\ncontent-type: application/problem+json\r\n" in head
+    assert b"\r\nconnection: close" in head
+    problem = msgspec.json.decode(body, type=Problem)
+    assert (problem.status, problem.error_code) == (400, "BAD_REQUEST")
+    await server.stop()
+
+
+@pytest.mark.parametrize("flood", [b"X-Flood: 0123456789\r\n", b"x"], ids=["headers", "one header"])
+async def test_a_head_without_end_is_refused_and_costs_no_memory(box: Box, flood: bytes) -> None:
+    server = await serve(box.web, ANY)
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ")
+    sent = 0
+    while sent < 64 * HEAD_LIMIT and not reader.at_eof():
+        try:
+            writer.write(flood * (4096 // len(flood)))
+            await writer.drain()
+        except ConnectionError:
+            break
+        sent += 4096
+        await asyncio.sleep(0)
+    assert sent < 64 * HEAD_LIMIT, "nobody stopped us"
+    writer.transport.abort()
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        assert (await client.get("/healthz")).status_code == 200
+    await server.stop()
+
+
+async def test_a_long_head_within_the_limit_is_read_and_one_beyond_it_is_told_so(box: Box) -> None:
+    server = await serve(box.web, ANY)
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        for _ in range(3):  # the limit is each request's own
+            long = {f"X-{place}": "y" * 1000 for place in range(40)}
+            assert (await client.get("/healthz", headers=long)).status_code == 200
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+    for _ in range(HEAD_LIMIT // 4096 + 1):  # each read before the next is sent
+        await asyncio.sleep(0.005)
+        writer.write(b"y" * 4096)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"HEAD_TOO_LARGE"' in answer
+    writer.transport.abort()
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"nonsense\r\n\r\n", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"]
+)
+async def test_an_accepted_message_is_answered_before_what_follows_is_refused(box: Box, rubbish: bytes) -> None:
+    """Who hears a refusal for a message that was accepted sends it again."""
+    key, body = await box.key(), b'{"to": "+447900900123", "text": "once"}'
+    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAPI-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    server = await serve(box.web, ANY)
+    answer = await raw(server, head.encode() + body + rubbish)
+    assert answer.startswith(b"HTTP/1.1 202 "), answer
+    listed = await raw(server, f"GET /api/v1/messages HTTP/1.0\r\nAPI-Key: {key}\r\n\r\n".encode())
+    assert listed.count(b'"text":"once"') == 1
     await server.stop()
 
 

@@ -93,6 +93,14 @@ KINDS: tuple[ProblemKind, ...] = (
         "the body is not declared as a form that the operation reads",
     ),
     ProblemKind(
+        "head_too_large",
+        431,
+        "HEAD_TOO_LARGE",
+        "Request head too large",
+        "the request line and the headers together are longer than the box reads",
+        _HANG_UP,
+    ),
+    ProblemKind(
         "invalid_payload",
         422,
         "INVALID_PAYLOAD",

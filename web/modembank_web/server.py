@@ -12,6 +12,7 @@ import uvicorn
 
 from modembank.config import WebConfig
 from modembank.errors import ModembankError
+from modembank_web.protocol import Protocol
 
 _log = structlog.get_logger()
 
@@ -71,11 +72,10 @@ async def serve(app: Any, config: WebConfig, *, sockets: Sequence[socket.socket]
         server_header=False,
         proxy_headers=False,
         ws="none",
-        http="httptools",
+        http=Protocol,
         interface="asgi3",
         timeout_keep_alive=KEEP_ALIVE_S,
         limit_concurrency=MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=64 * 1024,
         ssl_certfile=config.tls_cert if tls else None,
         ssl_keyfile=config.tls_key if tls else None,
     )

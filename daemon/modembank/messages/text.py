@@ -99,7 +99,8 @@ def _too_many(count: SegmentCount, allowed: int) -> str:
 
 
 def _listed(characters: Sequence[str]) -> str:
-    shown = " ".join(f"{char} ({_named(char)})" for char in characters[:_SHOWN])
+    # A tab or a mark that turns the text around is named only: shown, it would spoil the sentence.
+    shown = " ".join(f"{char} ({_named(char)})" if char.isprintable() else _named(char) for char in characters[:_SHOWN])
     more = len(characters) - _SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 

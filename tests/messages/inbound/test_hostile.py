@@ -60,6 +60,9 @@ async def take(box: InboundBox, raw: RawInbound) -> None:
     grown = {table for table in after if after[table] > before[table]} - {"inbound_pdus"}
     if is_submit(raw.pdu) and raw.via is Via.STORED:
         assert grown == set()
+    elif what_is(raw.pdu) == "StatusReportTpdu":  # kept, or kept before: an equal report says nothing more
+        kept = "SELECT count(*) FROM orphan_reports WHERE pdu = ? AND sim_id = ?"
+        assert await box.real_store.fetch_one(kept, (raw.pdu, raw.sim_id)) == (1,)
     elif not grown:  # a duplicate of a part, or the last one of a message shown before
         assert "part" in what_is(raw.pdu)
     elif raw.via is Via.DIRECT and is_submit(raw.pdu):

@@ -231,6 +231,18 @@ async def test_a_long_message_is_delivered_when_every_part_is(box):
     assert await box.state(message) is MessageState.DELIVERED
 
 
+async def test_a_report_read_again_and_again_is_kept_once(box):
+    """A slot that the modem does not free is read at every sweep, for days."""
+    for ledger_id in range(1, 6):
+        await box.outbox.report(1, box.facts("+447911000001", 7), ledger_id)
+        await box.outbox.flush()
+    await box.outbox.report(1, box.facts("+447911000001", 8), 6)
+    await box.outbox.report(2, box.facts("+447911000001", 7), 7)
+    await box.outbox.flush()
+    kept = await box.store.fetch_all("SELECT sim_id, tp_mr FROM orphan_reports ORDER BY id")
+    assert kept == [(1, 7), (1, 8), (2, 7)]
+
+
 async def test_waiting_for_reports_and_keeping_orphans_ends(box):
     message = await sent(box, valid_ms=HOUR)
     await box.outbox.report(2, box.facts("+447911000001", 7), 1)

@@ -103,10 +103,11 @@ def find(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> tuple[Re
 
 
 def keep_orphan(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> None:
-    """Keep a report for an attempt whose end is not known yet."""
+    """Keep a report for an attempt whose end is not known yet, once: a slot that cannot be freed is read for days."""
     conn.execute(
         "INSERT INTO orphan_reports (sim_id, tp_mr, recipient, status, discharged_at, received_at, pdu)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+        " WHERE NOT EXISTS (SELECT 1 FROM orphan_reports WHERE sim_id = ?1 AND tp_mr = ?2 AND pdu = ?7)",
         (
             sim_id,
             report.tp_mr,

@@ -83,7 +83,7 @@ class ModemsPage(msgspec.Struct, frozen=True):
 class UssdRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A code for the network."""
 
-    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#+]{1,182}$")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#+]{1,182}$(?!\n)")]
 
 
 class UssdReply(msgspec.Struct, frozen=True):

@@ -1,0 +1,182 @@
+"""Every target fails when the code behind it is broken: an oracle that cannot fail proves nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from fuzz import modem_targets
+from fuzz.targets import TARGETS
+from modembank import at
+from modembank.at.engine import AtEngine
+from modembank.at.reply import Reply
+from modembank.messages import inbound_ledger, receiving
+from modembank.messages.inbox import Inbox
+from modembank.messages.outbox import reports
+from modembank.modem.modem import Modem
+from modembank.modem.outcome import AttemptOutcome, SubmitResult
+from modembank.modem.sending import Exchange
+from modembank.tpdu import join_parts, packing, split, user_data
+from modembank_emulator import control
+from modembank_web import protocol, reading, routing
+
+TELLING = (AssertionError, ValueError, ZeroDivisionError)
+"""An oracle's word, or the planted error itself; anything else would be a fault of the test."""
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def _lines_told_twice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Reply, "_append", lambda self, line: self.lines.extend([line] * 9))
+
+
+def _engine_that_forgets_the_rest_of_a_chunk(patch: pytest.MonkeyPatch) -> None:
+    feed = AtEngine.feed
+    patch.setattr(AtEngine, "feed", lambda self, data: feed(self, data[:64]))
+
+
+def _final_by_its_beginning(patch: pytest.MonkeyPatch) -> None:
+    match = at.engine.match_final
+    patch.setattr(at.engine, "match_final", lambda line: match("OK" if line.startswith(("OK", "NOK", "+C")) else line))
+
+
+def _parser_that_raises(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("fuzz.at_targets.LINE_PARSERS", (int,))
+
+
+def _parser_without_bound(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("fuzz.at_targets.LINE_PARSERS", (lambda line: line * 2000,))
+
+
+def _septet_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(user_data, "pack_septets", lambda septets, fill=0: packing.pack_septets(septets[:-1] + b"\0", fill))
+
+
+def _decoder_that_raises_another_error(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(user_data, "fill_bits_after", lambda size: 1 // (size % 3))
+
+
+def _part_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("fuzz.tpdu_targets.join_parts", lambda parts: join_parts(parts[1:]))
+
+
+def _surrogates_cut(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(split, "cluster_cuts", lambda *_: None)
+    patch.setattr(split, "unit_cuts", lambda utf16, size: [*range(size, len(utf16) // 2, size), len(utf16) // 2])
+
+
+def _says_not_sent_after_ctrl_z(patch: pytest.MonkeyPatch) -> None:
+    async def after(self, flight):  # type: ignore[no-untyped-def]
+        return SubmitResult(AttemptOutcome.NOT_SENT)
+
+    patch.setattr(Exchange, "_after_ctrl_z", after)
+
+
+def _channel_that_raises(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(modem_targets.AtChannel, "_count", lambda self, result: 1 // 0)
+
+
+def _worker_that_ends(patch: pytest.MonkeyPatch) -> None:
+    async def run(self):  # type: ignore[no-untyped-def]
+        raise RuntimeError
+
+    patch.setattr(Modem, "run", run)
+
+
+def _nothing_quarantined(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(receiving, "quarantine", lambda conn, raw, reason: None)
+
+
+def _slots_all_alike(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(inbound_ledger, "fingerprint", lambda raw: raw.pdu[:2].encode("utf-8", "replace"))
+
+
+def _report_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reports, "keep_orphan", lambda conn, sim_id, report: None)
+
+
+def _inbox_empty(patch: pytest.MonkeyPatch) -> None:
+    async def listed(self, actor, **_):  # type: ignore[no-untyped-def]
+        return type("Page", (), {"items": ()})
+
+    patch.setattr(Inbox, "list", listed)
+
+
+def _config_with_another_error(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("modembank.config._line_of", lambda *_, **__: 1 // 0)
+
+
+def _config_unchecked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("modembank.config._check_whole", lambda *_: None)
+    patch.setattr("fuzz.words_targets._FORMS", {"id": re.compile("never")})
+
+
+def _number_not_settled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("fuzz.words_targets.normalise_recipient", lambda written, region: written + "0")
+
+
+def _fault_in_an_operation(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reading, "QUERY_LIMIT", None)
+
+
+def _plain_refusals(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(protocol.Protocol, "send_400_response", protocol.HttpToolsProtocol.send_400_response)
+
+
+def _undocumented_status(patch: pytest.MonkeyPatch) -> None:
+    answered = routing.AccessLog.answered
+
+    def refused(self, call, status):  # type: ignore[no-untyped-def]
+        answered(self, call, status)
+        raise routing.MethodNotAllowedException
+
+    patch.setattr(routing.AccessLog, "answered", refused)
+
+
+def _control_that_dies(patch: pytest.MonkeyPatch) -> None:
+    async def answer(self, line):  # type: ignore[no-untyped-def]
+        raise ConnectionError
+
+    patch.setattr(control.ControlServer, "_answer", answer)
+
+
+PLANTED: tuple[tuple[str, Plant], ...] = (
+    ("at_engine", _lines_told_twice),
+    ("at_engine", _engine_that_forgets_the_rest_of_a_chunk),
+    ("at_engine", _final_by_its_beginning),
+    ("at_parsers", _parser_that_raises),
+    ("at_parsers", _parser_without_bound),
+    ("tpdu", _septet_lost),
+    ("tpdu", _decoder_that_raises_another_error),
+    ("joining", _part_lost),
+    ("text", _surrogates_cut),
+    ("channel", _says_not_sent_after_ctrl_z),
+    ("channel", _channel_that_raises),
+    ("modem_line", _worker_that_ends),
+    ("inbound", _nothing_quarantined),
+    ("inbound", _slots_all_alike),
+    ("inbound", _report_lost),
+    ("inbound", _inbox_empty),
+    ("configuration", _config_with_another_error),
+    ("configuration", _config_unchecked),
+    ("numbers", _number_not_settled),
+    ("http", _fault_in_an_operation),
+    ("http", _plain_refusals),
+    ("api", _fault_in_an_operation),
+    ("api", _undocumented_status),
+    ("emulator_control", _control_that_dies),
+)
+
+
+@pytest.mark.parametrize(("name", "plant"), PLANTED, ids=lambda value: getattr(value, "__name__", value))
+def test_a_planted_defect_is_found(name: str, plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = TARGETS[name]
+    with target.open() as run, pytest.raises(TELLING):  # noqa: PT012
+        plant(monkeypatch)
+        for seed in target.seeds():
+            run(seed)
+
+
+def test_no_target_is_without_a_planted_defect() -> None:
+    assert {name for name, _ in PLANTED} == set(TARGETS)

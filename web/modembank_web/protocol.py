@@ -1,0 +1,68 @@
+"""What uvicorn's parser leaves open: how long a request's head may be, and how octets that are no HTTP are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from modembank_web.answer import Answer
+from modembank_web.problems import BY_KEY, Failure, new_tracking_id, problem_answer
+
+HEAD_LIMIT = 64 * 1024
+"""Octets of a request's line and headers; more are read only as far as one read of the socket brings them."""
+_CLOSE = (b"connection", b"close")
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*args, **kwargs)
+        self._in_head = False
+        self._head_octets = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless a head has grown beyond its limit: without one, a stranger could fill the memory."""
+        went_on = self._in_head
+        super().data_received(data)
+        self._head_octets = self._head_octets + len(data) if went_on and self._in_head else 0
+        if self._head_octets > HEAD_LIMIT and not self.transport.is_closing():
+            self._refuse("head_too_large", f"the request line and headers are longer than {HEAD_LIMIT} octets")
+
+    def on_message_begin(self) -> None:
+        """Note that a head begins."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note that it ended."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; uvicorn calls this, with words of its own."""
+        del msg
+        self._refuse("bad_request", "what came is not HTTP/1.1")
+
+    def _refuse(self, key: str, why: str) -> None:
+        """Refuse and hang up, but only when all that was asked for before has been answered.
+
+        Who does not hear that a message was accepted would send it again.
+        """
+        kind = BY_KEY[key]
+        latest: Any = self.cycle  # None before the first request, whatever uvicorn declares
+        failure = Failure(kind, why, {}, (), (*kind.headers, _CLOSE))
+        answer = problem_answer(failure, "", new_tracking_id())
+        if latest is None or latest.response_complete or (latest.more_body and not self.pipeline):
+            self._write(answer)
+        elif latest.more_body:
+            self.pipeline[0] = (latest, answer)  # type: ignore[assignment]  # an Answer is an application
+        else:
+            latest.keep_alive = False
+
+    def _write(self, answer: Answer) -> None:
+        lines = [b"%b: %b\r\n" % header for header in answer.headers]
+        self.transport.write(b"".join((STATUS_LINE[answer.status], *lines, b"\r\n", answer.body)))
+        self.transport.close()
