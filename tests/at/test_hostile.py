@@ -1,6 +1,8 @@
 """Whatever comes in, the engine neither raises nor grows, and finds its feet at the next line end."""
 
+import math
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,8 @@ from modembank.at import (
     Prompt,
     UrcReceived,
     arguments,
+    cme_code,
+    cms_code,
     command,
     parse_cesq,
     parse_clcc,
@@ -137,6 +141,44 @@ def test_many_late_commands_are_forgotten() -> None:
 def test_controls_and_text_turners_are_made_visible(raw: str) -> None:
     (event,) = AtEngine().feed(raw.encode() + b"\r\n")
     assert event.raw == "A\ufffdB"
+
+
+def _cost(text: str) -> float:
+    """Seconds of this process for all parsers, and for the engine inside an open USSD text; the best of several."""
+    best = math.inf
+    for _ in range(7):
+        engine = AtEngine(max_line=1 << 20)
+        engine.feed(b'+CUSD: 1,"open\r\n')
+        start = time.process_time()
+        engine.feed(text.encode() + b"\r\n")
+        for parser in _PARSERS:
+            parser(text)
+        cms_code(text)
+        cme_code(text)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+@pytest.mark.parametrize(
+    ("head", "unit", "tail"),
+    [
+        ('+CUSD: 1,"a"', " ", ", x"),
+        ('+CUSD: 1,"a",', " ", "x"),
+        ('+CUSD: 1,"', '" , ', "x"),
+        ('"', '"', "x"),
+        ('a",', " ", "x"),
+        ("", "(", ""),
+        ("+CNMI: ", "(0-4096),", ""),
+        ("+CPMS: ", '("SM",', ""),
+        ("", "0041", ""),
+        ("", "9", ""),
+        ("+X: ", ",", ""),
+    ],
+)
+def test_no_line_costs_more_than_its_length(head: str, unit: str, tail: str) -> None:
+    """All modems share one loop: what one of them says must not hold up the others."""
+    short, long = (head + unit * (size // len(unit)) + tail for size in (1_000, 8_000))
+    assert _cost(long) < 30 * max(_cost(short), 1e-5)  # eight times the length; its square would be 64 times
 
 
 _PARSERS = [

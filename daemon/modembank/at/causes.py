@@ -218,7 +218,7 @@ def _unknown_class(code: int | None) -> CmsClass:
 
 
 def _essence(words: str) -> str:
-    text = re.sub(r"\(.*?\)", "", words.lower())
+    text = re.sub(r"\([^()]*\)", "", words.lower())
     text = text.replace("usim", "sim").replace("adapter", "adaptor")
     return "".join(letter for letter in text if letter.isalnum())
 

@@ -5,7 +5,7 @@ import re
 from modembank.at.urcs import code_args
 
 _HEX_LINE = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
-_TEXT_CLOSED = re.compile(r'"\s*(?:,\s*\d*\s*)?\Z')
+_TEXT_CLOSED = re.compile(r'"\s*+(?:,\s*+\d*+\s*+)?\Z')
 MAX_LINES_BETWEEN = 4
 """Lines that may stand between a header and its PDU before the pair is given up."""
 MAX_TEXT_LINES = 16

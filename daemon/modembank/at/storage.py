@@ -149,7 +149,7 @@ def _names(group: str) -> tuple[str, ...]:
 
 def parse_cnmi_ranges(line: str) -> IndicationRanges | None:
     """AT+CNMI=?: five lists or ranges, brackets missing in places."""
-    sets = [number_set(group) for group in groups(arguments(line))]
+    sets = [number_set(group) for group in groups(arguments(line))[:5]]
     if not any(sets):
         return None
     mode, mt, bm, ds, bfr = [*sets, *[frozenset[int]()] * 5][:5]

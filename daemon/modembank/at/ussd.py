@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from modembank.at.fields import arguments, number
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
-_WITH_TEXT = re.compile(r'\s*(\d)\s*,\s*"(.*)"\s*(?:,\s*(\d{1,3})?\s*)?\Z', re.DOTALL)
-_UNQUOTED = re.compile(r'\s*(\d)\s*,\s*"?(.*?)"?\s*(?:,\s*(\d{1,3})\s*)?\Z', re.DOTALL)
+# Possessive, so that no blank is tried twice: a text of blanks must not cost the square of its length.
+_WITH_TEXT = re.compile(r'\s*(\d)\s*,\s*"(.*)"\s*+(?:,\s*+(\d{1,3})?+\s*+)?\Z', re.DOTALL)
+_STATE = re.compile(r'\s*(\d)\s*,\s*"?')
+_DCS = re.compile(r",\s*+(\d{1,3})\Z")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufffd-\uffff]")
 MAX_TEXT = 1024
 
@@ -35,13 +37,25 @@ def parse_cusd(line: str) -> UssdReport | None:
     of padding, and bounded.
     """
     args = arguments(line)
-    found = _WITH_TEXT.match(args) or _UNQUOTED.match(args)
-    if found is None:
+    found = _WITH_TEXT.match(args)
+    parts = (found[1], found[2], found[3]) if found else _unquoted(args)
+    if parts is None:
         state = number(args)
         return UssdReport(state, None, None) if state is not None and 0 <= state <= 9 else None
-    dcs = int(found[3]) if found[3] else None
-    text = _decode(found[2], dcs)
-    return UssdReport(int(found[1]), _clean(text) or None, dcs)
+    dcs = int(parts[2]) if parts[2] else None
+    return UssdReport(int(parts[0]), _clean(_decode(parts[1], dcs)) or None, dcs)
+
+
+def _unquoted(args: str) -> tuple[str, str, str | None] | None:
+    """State, text and DCS where the quotes are missing, or one of them is."""
+    head = _STATE.match(args)
+    if head is None:
+        return None
+    text = args[head.end() :].rstrip()
+    dcs = _DCS.search(text)
+    if dcs is not None:
+        text = text[: dcs.start()].rstrip()
+    return head[1], text.removesuffix('"'), dcs[1] if dcs else None
 
 
 def from_ucs2_hex(text: str) -> str | None:
