@@ -155,6 +155,9 @@ def engine_seeds() -> list[bytes]:
     late = [b"\x08", b"\x06", b"\x01+CMEE: 1\r\nOK\r\n", b"\x08\r\n+CREG: 2,1\r\nOK\r\n"]
     split_text = [b'\x05+CUSD: 1,"one\r\ntwo', b'\x01three",15\r\nOK\r\n']
     listing = [b"\x02" + pair + b"+CMGL: 1,1,,28\r\n" + pair, b"\x00OK\r\n"]
+    found += [
+        bytes([step]) + codes + b"+CREG: 2,1\r\n" + codes + b"OK\r\n" for codes in seeds.chatter() for step in (0, 8)
+    ]
     return [*found, *(script(*turns) for turns in (sending, listing, late, split_text, found[:12]))]
 
 

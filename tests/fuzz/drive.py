@@ -67,6 +67,9 @@ def run_one(name: str, seconds: int) -> None:
 
     with atheris.instrument_imports(include=INSTRUMENTED):
         from fuzz.targets import TARGETS
+    import structlog
+
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # thousands of lines in a second help nobody
     target = TARGETS[name]
     corpus, seeds = CORPUS / name, CORPUS / f"{name}.seeds"
     for folder in (corpus, seeds):

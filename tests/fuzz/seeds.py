@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fakes import delivers, dialogues
 from fakes.foreign_modems import status_report
+from modembank_emulator.dialects import DIALECTS
 
 TESTS = Path(__file__).resolve().parents[1]
 VECTORS = TESTS / "vectors" / "tpdu.tsv"
@@ -32,9 +33,19 @@ def turns() -> tuple[tuple[bytes, bytes], ...]:
 
 @cache
 def lines() -> tuple[bytes, ...]:
-    """Every line that a recorded modem said, once."""
-    said = b"\n".join(received for _, received in turns())
+    """Every line that a recorded modem said, or that an emulated one says by itself, once."""
+    said = b"\n".join([*(received for _, received in turns()), *chatter()])
     return tuple(dict.fromkeys(line.strip() for line in said.splitlines() if line.strip()))
+
+
+@cache
+def chatter() -> tuple[bytes, ...]:
+    """What the emulated modem of each dialect says by itself, from its start on."""
+    found = []
+    for model in DIALECTS.values():
+        codes = [*model.boot_urcs, *model.ready_urcs, *model.chatter, *filter(None, [model.full_urc])]
+        found.append("".join(f"\r\n{code}\r\n" for code in codes).encode())
+    return tuple(found)
 
 
 @cache
