@@ -24,9 +24,11 @@ from modembank.port import PortConfig, open_port
 SWIFT = CALM.scaled(
     prompt_s=0.02, final_s=0.03, escape_s=0.01, command_s=0.02, probe_s=0.02, probes=2, quiet_scale=0.005
 )
+PATIENT = CALM.scaled(command_s=10.0, probe_s=3.0)
+"""For what a decent modem must answer, however busy the machine is."""
 SENDING = AtCommand("AT+CMGS=22", prefix=("+CMGS:",), payload=PDU)
 ASKED = (query("+CREG"), AtCommand("AT+CGMI", bare=True), SENDING, query("+CPMS"))
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 class HostilePeer:
@@ -133,7 +135,7 @@ async def _under_lies(said: Iterator[Dice]) -> None:
 async def _honest_again(peer: HostilePeer) -> None:
     """The port that was lied on can be opened once more, and a decent modem behind it is understood."""
     peer.honest = True
-    channel = AtChannel(CALM, Transcript(lambda: 0), lambda urc: None, {})
+    channel = AtChannel(PATIENT, Transcript(lambda: 0), lambda urc: None, {})
     await channel.open(open_port, PortConfig(peer.path))
     try:
         async with asyncio.timeout(WITHIN_S):
