@@ -17,7 +17,7 @@ from litestar import Litestar, get
 
 from fakes.web_boxes import Box
 from modembank.config import WebConfig
-from modembank_web import CannotListen, WebServer, serve
+from modembank_web import CannotListen, WebServer, protocol, serve
 from modembank_web.problems import Problem
 from modembank_web.protocol import HEAD_LIMIT
 
@@ -166,6 +166,28 @@ async def test_a_long_head_within_the_limit_is_read_and_one_beyond_it_is_told_so
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b'"HEAD_TOO_LARGE"' in answer
     writer.transport.abort()
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost:"], ids=["nothing", "blanks", "half a head"]
+)
+async def test_who_only_holds_a_connection_is_sent_away(
+    box: Box, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WAIT_S", 0.1)
+    server = await serve(box.web, ANY)
+    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(whole)
+    assert b" 200 " in await reader.readline()
+    await asyncio.sleep(0.3)  # between two requests only the idle time of kept connections counts
+    writer.write(whole)
+    answer = await raw(server, begun)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert answer.count(b"\r\nconnection: close\r\n") == 1
+    await asyncio.wait_for(reader.readuntil(b" 200 "), 10)
+    writer.close()
     await server.stop()
 
 

@@ -59,7 +59,7 @@ KINDS: tuple[ProblemKind, ...] = (
     ProblemKind("not_found", 404, "NOT_FOUND", "Not found", "there is no such thing, or none that this key may see"),
     ProblemKind("method_not_allowed", 405, "METHOD_NOT_ALLOWED", "Method not allowed", "see the header Allow"),
     ProblemKind(
-        "request_timeout", 408, "REQUEST_TIMEOUT", "Request timeout", "the body did not arrive in time", _HANG_UP
+        "request_timeout", 408, "REQUEST_TIMEOUT", "Request timeout", "the request did not arrive in time", _HANG_UP
     ),
     ProblemKind("client_gone", 400, "BAD_REQUEST", "Incomplete request", "the connection closed before the body ended"),
     ProblemKind("conflict", 409, "CONFLICT", "Conflict", "the thing is in a state in which this cannot be done"),

@@ -1,7 +1,8 @@
-"""What uvicorn's parser leaves open: how long a request's head may be, and how octets that are no HTTP are refused."""
+"""What uvicorn leaves open: how long a request's head may be and take, and how octets that are no HTTP are refused."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -11,6 +12,8 @@ from modembank_web.problems import BY_KEY, Failure, new_tracking_id, problem_ans
 
 HEAD_LIMIT = 64 * 1024
 """Octets of a request's line and headers; more are read only as far as one read of the socket brings them."""
+HEAD_WAIT_S = 30.0
+"""From a connection's or a request's beginning to the end of its head; who only holds a place open is sent away."""
 _CLOSE = (b"connection", b"close")
 
 
@@ -22,13 +25,26 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = False
         self._head_octets = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Expect a request soon."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._no_deadline()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head has grown beyond its limit: without one, a stranger could fill the memory."""
         went_on = self._in_head
         super().data_received(data)
+        if self._in_head and self._deadline is None:  # most heads come in one piece and need no timer
+            self._expect_head()
         self._head_octets = self._head_octets + len(data) if went_on and self._in_head else 0
-        if self._head_octets > HEAD_LIMIT and not self.transport.is_closing():
+        if self._head_octets > HEAD_LIMIT:
             self._refuse("head_too_large", f"the request line and headers are longer than {HEAD_LIMIT} octets")
 
     def on_message_begin(self) -> None:
@@ -39,6 +55,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Note that it ended."""
         self._in_head = False
+        self._no_deadline()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -46,14 +63,28 @@ class Protocol(HttpToolsProtocol):
         del msg
         self._refuse("bad_request", "what came is not HTTP/1.1")
 
+    def _expect_head(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_WAIT_S, self._too_slow)
+
+    def _no_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self._refuse("request_timeout", f"no request line and headers came within {HEAD_WAIT_S:g} seconds")
+
     def _refuse(self, key: str, why: str) -> None:
         """Refuse and hang up, but only when all that was asked for before has been answered.
 
         Who does not hear that a message was accepted would send it again.
         """
+        if self.transport.is_closing():
+            return
         kind = BY_KEY[key]
         latest: Any = self.cycle  # None before the first request, whatever uvicorn declares
-        failure = Failure(kind, why, {}, (), (*kind.headers, _CLOSE))
+        failure = Failure(kind, why, {}, (), tuple(dict.fromkeys((*kind.headers, _CLOSE))))
         answer = problem_answer(failure, "", new_tracking_id())
         if latest is None or latest.response_complete or (latest.more_body and not self.pipeline):
             self._write(answer)
