@@ -15,6 +15,7 @@ from fuzz.dice import Dice
 from modembank.config import Config, ConfigError, load_config
 from modembank.ids import mask_number
 from modembank.messages.numbers import MAX_INPUT, BadNumber, normalise_recipient, normalise_sender
+from modembank.tpdu import Address
 
 REGIONS = ("", "GB", "DE", "US", "AD", "GL", "IN", "AR", "IT", "BJ", "ZZ")
 
@@ -34,7 +35,9 @@ def numbers(octets: bytes) -> None:
         assert str(problem).isprintable()
         return
     assert len(written) <= MAX_INPUT
-    assert re.fullmatch(r"\+[1-9][0-9]{4,14}|[0-9]{2,8}", normal), normal
+    # Germany's plan, for one, has numbers longer than the 15 digits of E.164; what counts is that a PDU can carry them.
+    assert re.fullmatch(r"\+[1-9][0-9]{4,19}|[0-9]{2,8}", normal), normal
+    assert Address.from_number(normal).encode()
     assert normalise_recipient(normal, region) == normal, "one person has one form"
     if normal.startswith("+"):
         assert normalise_recipient(normal, "") == normal

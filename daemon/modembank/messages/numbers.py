@@ -2,6 +2,7 @@
 
 A ``+`` number is accepted when it is *possible* (its country code exists and its length occurs there), not only when it
 is valid: numbering plans open new ranges faster than boxes in the field are updated, and the network has the last word.
+A few plans (Germany's) have possible numbers of more than the 15 digits of E.164; a PDU carries 20.
 """
 
 from __future__ import annotations
