@@ -93,7 +93,7 @@ def _load(path: Path, octets: bytes) -> None:
         sentence = str(error)
         assert sentence.startswith(f"{path}:")
         line = int(sentence.removeprefix(f"{path}:").partition(":")[0])
-        assert 0 <= line <= octets.count(b"\n") + 1, sentence
+        assert 0 <= line <= len(re.split(rb"\r\n|\r|\n", octets)), sentence
         assert sentence.removeprefix(f"{path}:{line}: ").strip()
         return
     assert isinstance(config, Config)
