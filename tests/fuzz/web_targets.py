@@ -203,7 +203,7 @@ def _request(session: Session, dice: Dice) -> tuple[Mapping[str, Any], bytes]:
         headers.append(b"Authorization: Bearer " + key.encode())
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
-            part = session.real.get(parameter["name"], "") if dice.octet() % 4 else _inside(dice)
+            part = session.real.get(parameter["name"], str(parameter["example"])) if dice.octet() % 4 else _inside(dice)
             path = path.replace(f"{{{parameter['name']}}}", quote(part, safe="", errors="replace"))
         elif dice.flag():
             value = str(parameter["example"] if dice.flag() else bent.value(parameter["schema"]))
@@ -303,5 +303,5 @@ api = against(_described)
 
 def api_seeds() -> list[bytes]:
     """Decisions that lead to every operation, with every key."""
-    plain = [bytes([0, operation, key]) + bytes([1, 2] * 40) for operation in range(24) for key in range(6)]
+    plain = [bytes([0, operation, key]) + bytes([1, 2] * 40) for operation in range(40) for key in range(6)]
     return [*plain, script(*plain[:2]), bytes(range(256))]

@@ -136,6 +136,12 @@ valid_for_s = 3600
 on_unknown = "resend"
 [outage]
 rule = "send"
+[backup]
+folder = "/media/stick"
+every_h = 0.5
+keep = 3
+[health]
+late_after_s = 60
 [log]
 level = "debug"
 """
