@@ -7,8 +7,10 @@ import pytest
 
 from fakes.lines import DispatchBox
 from fakes.outboxes import HOUR, START, route_spec
+from modembank.accounts import LOCAL_ADMIN
 from modembank.config import OutageConfig
 from modembank.events import SimChanged
+from modembank.messages import HeldMessages
 from modembank.messages.model import Fail, MessageState, OnUnknown, RetryAt
 from modembank.messages.outbox import WAKE_LIMIT, hold_waiting
 from modembank.messages.outbox.holding import count_held
@@ -614,3 +616,78 @@ async def test_a_resent_message_is_held_like_any_other(box):
     await judged(box)
     assert await held(box) == [message]
     assert not box.air
+
+
+async def release(box):
+    """An admin says that what is held is to be sent."""
+    desk = HeldMessages(box.store, box.bus, box.clock, box.outbox.judging, box.dispatcher.unserved)
+    return await desk.decide(LOCAL_ADMIN, "send")
+
+
+@pytest.mark.parametrize("rule", ["ask", "expire"])
+async def test_what_an_admin_released_is_not_judged_by_an_outage_that_goes_on(tmp_path, rule):
+    """The decision comes before any SIM is back: when one is, the outage ends, and the decision still holds."""
+    box = await DispatchBox(tmp_path / "box.db", outage=OutageConfig(rule=rule)).open()
+    message = await box.accept()
+    await box.store.write(lambda conn: hold_waiting(conn, "restored: it may have been sent since", START))
+    await down(box, 6 * HOUR)
+    assert (await release(box)).sent == 1
+    await box.settled()
+    await box.turn(MINUTE)
+    await box.line()
+    await judged(box)
+    assert await box.state(message) is MessageState.SENT
+    assert len(box.air) == 1
+    await box.close()
+
+
+async def test_an_outage_that_is_dealt_with_opens_nothing_that_the_next_one_is_to_judge(box, monkeypatch):
+    """Two of one route, looked at in small steps: old enough for the second only is not let out by the first."""
+    monkeypatch.setattr("modembank.messages.outbox.holding.STEP", 1)
+    line = await box.line(up=False)
+    waits = [await box.accept() for _ in range(3)]
+    await box.settled()
+    box.clock.turn(3 * HOUR)
+    judge, gate = box.outbox.judge, asyncio.Event()
+
+    async def slowly(outage, after):
+        await gate.wait()
+        step = await judge(outage, after)
+        asyncio.get_running_loop().call_soon(box.dispatcher.recheck)
+        await asyncio.sleep(0)
+        return step
+
+    monkeypatch.setattr(box.outbox, "judge", slowly)
+    box.dispatcher.line_up(line)
+    box.dispatcher.line_down(line.sim_id, "no network")
+    box.clock.turn(3 * HOUR)
+    box.dispatcher.line_up(line)
+    gate.set()
+    await judged(box)
+    assert await held(box) == waits
+    assert not box.air
+
+
+async def test_what_was_not_looked_through_goes_out_when_the_rule_says_so_now(tmp_path, monkeypatch):
+    """A restart in the middle of judging, with another rule: nothing is held under the rule that holds nothing."""
+    box = await DispatchBox(tmp_path / "box.db").open()
+    message = await box.accept()
+    await box.settled()
+    began = asyncio.Event()
+
+    async def for_ever(*_):
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(box.outbox, "judge", for_ever)
+    box.clock.turn(6 * HOUR)
+    await box.line()
+    await began.wait()
+    box.outage = OutageConfig(rule="send")
+    await box.crash()
+    await box.line()
+    await judged(box)
+    assert await box.state(message) is MessageState.SENT
+    [outage] = await known(box)
+    assert outage.judged_at is not None
+    await box.close()

@@ -110,3 +110,23 @@ async def test_messages_that_are_unknown_for_long(post):
     found = await post.messages.long_unknown(post.box.clock.now_ms - HOUR)
     assert (found.count, found.oldest, found.since) == (2, post.row_id(early), at)
     assert await post.messages.long_unknown(at) is None
+
+
+@pytest.mark.parametrize("look", [late.late_groups, late.long_unknown])
+async def test_no_look_reads_the_table_from_end_to_end(post, look):
+    """Ten million messages that have ended cost nothing: indexes are walked, and no more."""
+    store, plans = post.box.store, []
+    await post.one()
+
+    def plan(conn):
+        asked = []
+        conn.set_trace_callback(asked.append)
+        look(conn, 1 << 60)
+        conn.set_trace_callback(None)
+        for query in asked:
+            if query.startswith("SELECT"):
+                plans.extend(row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {query}"))
+
+    await store.read(plan)
+    assert plans
+    assert not [step for step in plans if step.startswith("SCAN") and "INDEX" not in step]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import islice
 
 import structlog
 
@@ -154,9 +155,8 @@ class Vigil:
                 self._open(outage.route_id, after)
         if outage.id:
             _log.warning("outage_judged", route=outage.route_id, held=held, expired=expired)
+        self._open(outage.route_id, None)
         self._cases.popleft()
-        again = any(case.route_id == outage.route_id for case in self._cases)
-        self._open(outage.route_id, START if again else None)
 
     def _drop(self, step: Judged) -> None:
         in_hand = self._desk.in_hand()
@@ -165,7 +165,9 @@ class Vigil:
                 self._desk.forget(message)
 
     def _open(self, route_id: int | None, judged_to: Place | None) -> None:
+        """Give out a route's messages as far as that; none of them while another outage of it is to be dealt with."""
         queue = None if route_id is None else self._desk.routes.get(route_id)
         if queue is not None:
-            queue.judged_to = judged_to
+            again = any(case.route_id == route_id for case in islice(self._cases, 1, None))
+            queue.judged_to = START if again else judged_to
             self._desk.notify(queue, len(self._desk.lines))

@@ -30,8 +30,9 @@ _NEXT_HEAD = (
 _READY = f"{_ROW} WHERE ready = 1 AND route_id = ? AND rank = ? ORDER BY id LIMIT ?"
 _TIMED = f"{_ROW} WHERE ready = 2 AND state > {int(MessageState.SCHEDULED)} ORDER BY not_before LIMIT ?"
 _UNKNOWN = (
+    # SQLite takes a partial index only when it sees its very condition, else it would read the whole table.
     "SELECT id, (SELECT max(COALESCE(finished_at, started_at)) FROM attempts WHERE message_id = m.id)"
-    " FROM messages m WHERE state = ? ORDER BY id LIMIT ?"
+    " FROM messages m INDEXED BY messages_problem WHERE state BETWEEN 60 AND 79 AND state = ? ORDER BY id LIMIT ?"
 )
 
 

@@ -100,7 +100,10 @@ def judge(
 
 
 def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) -> Decided:
-    """Put the chosen ones of the next STEP held messages back into the queue; what is past its validity expires."""
+    """Put the chosen ones of the next STEP held messages back into the queue; what is past its validity expires.
+
+    They are due from now on, or an outage that still goes on would undo the decision as it ends.
+    """
     rows, following = _next_held(conn, chosen, after)
     changes = Changes(conn, now)
     late = [message for message, _, _, expires_at, _ in rows if expires_at <= now]
@@ -114,7 +117,7 @@ def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) ->
         if not_before is not None and not_before > now:
             row.ready, later = 2, later + 1
         else:
-            row.ready = 1
+            row.ready, row.not_before = 1, now
             entries.append((route_id, rank, message))
         due = row.ready == 1 and row.state is MessageState.SCHEDULED
         changes.save(row, MessageState.QUEUED if due else row.state)

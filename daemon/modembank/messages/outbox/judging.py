@@ -60,6 +60,9 @@ class Judging:
 
     async def step(self, outage: Outage, after: Place, now: int) -> Judged:
         """Judge the next messages of a stored outage; events are to be published by the caller."""
+        if self.lets_all_pass:  # the box was started again under this rule, in the middle of judging
+            await self._store.write(lambda conn: outages.count(conn, outage.id, 0, 0, now))
+            return Judged(None)
         older_than_ms, expire = self.rule.older_than_s * 1000, self.rule.rule == "expire"
         return await self._store.write(
             lambda conn: holding.judge(conn, outage, older_than_ms, after, now, expire=expire)
