@@ -88,6 +88,15 @@ def test_what_was_held_before_is_held_for_the_restore(backup, database):
     assert rows(database, "SELECT ready, substr(cause, 1, 9) FROM messages WHERE id = 1") == [(3, "restored:")]
 
 
+def test_the_life_of_the_backed_up_box_is_no_outage_of_the_restored_one(backup, database):
+    """When that box lived last says nothing of how long nothing could be sent: all that waited is held anyway."""
+    alive = """INSERT INTO box VALUES ('alive', '{"at":5,"unserved":{"1":3}}')"""
+    change(backup.with_name("source.db"), alive)
+    take_backup(BackupJob(backup.with_name("source.db"), backup, "clinic", NOW, replace=True))
+    restore(database, backup, NOW, never)
+    assert "alive" not in noted(database)
+
+
 async def test_ids_are_of_an_epoch_that_nobody_knows(backup, database):
     first = restore(database, backup, NOW, never)
     assert first.epoch == (NOW - 1_704_067_200_000) // 600_000

@@ -139,9 +139,10 @@ def hold_waiting(conn: sqlite3.Connection, cause: str, now: int) -> int:
     """Hold every message that waits to be sent, now or at its time, until an admin decides; return how many.
 
     For data that is restored from a backup: whatever waits in it may have been sent since. ``cause`` is what each of
-    them tells. Nothing may be dispatched meanwhile.
+    them tells. Nothing may be dispatched meanwhile. When that data's box lived last is no outage of this one.
     """
     held = conn.execute("UPDATE messages SET ready = ?, cause = ? WHERE ready IN (1, 2)", (HELD, cause)).rowcount
+    outages.forget_alive(conn)
     outages.add(conn, Outage(None, OutageKind.RESTORED, now, now, judged_at=now, held=held))
     return held
 

@@ -97,6 +97,11 @@ def note_alive(conn: sqlite3.Connection, at: int, unserved: Mapping[int, int]) -
     )
 
 
+def forget_alive(conn: sqlite3.Connection) -> None:
+    """Forget when the box lived last: the next start is to know of no outage before it."""
+    conn.execute("DELETE FROM box WHERE name = ?", (_ALIVE,))
+
+
 def add(conn: sqlite3.Connection, outage: Outage) -> Outage | None:
     """Store an outage if anything waited through it; return it with its id, or None."""
     if outage.route_id is not None and not _waits(conn, outage.route_id):
