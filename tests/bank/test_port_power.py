@@ -121,3 +121,40 @@ async def test_a_board_whose_ports_only_seem_to_switch_is_left(tmp_path: Path, m
     assert not await power.cycle("slot-01")
     assert usb.calls == []
     assert "put a hub that can between" in (await power.outlook("slot-01")).text
+
+
+async def test_a_modem_that_shares_its_device_with_one_that_works_is_left(tmp_path: Path) -> None:
+    """An adapter with several serial ports is one USB device: its power is every modem's behind it."""
+    usb = FakeUsb(tmp_path)
+    usb.switchable("1-1.4", {3: None})
+    usb.plug("/dev/ttyUSB0", "1-1.4.3")
+    usb.plug("/dev/ttyUSB1", "1-1.4.3")
+    assert not await power_on(usb, "slot-02").cycle("slot-01")
+    assert usb.calls == []
+    assert await power_on(usb, "slot-01").cycle("slot-01")
+
+
+@pytest.mark.parametrize("now_there", ["1-1.4.3", "1-1.4.3.2"])
+async def test_another_modem_in_the_place_of_one_that_is_gone_keeps_its_power(tmp_path: Path, now_there: str) -> None:
+    """Somebody pulled the dead one and plugged a good one, or a hub with a good one, into the same port."""
+    usb = FakeUsb(tmp_path)
+    usb.switchable("1-1.4", {3: None})
+    usb.plug("/dev/ttyUSB0", "1-1.4.3")
+    power = power_on(usb, "slot-02")
+    await power.seen("slot-01")
+    (usb.sysfs / "class" / "tty" / "ttyUSB0" / "device").unlink()
+    usb.plug("/dev/ttyUSB1", now_there)
+    assert not await power.cycle("slot-01")
+    assert usb.calls == []
+
+
+async def test_a_disk_behind_a_hub_in_the_place_of_one_that_is_gone_keeps_its_power(tmp_path: Path) -> None:
+    usb = FakeUsb(tmp_path)
+    usb.switchable("1-1.4", {3: None})
+    usb.plug("/dev/ttyUSB0", "1-1.4.3")
+    power = power_on(usb)
+    await power.seen("slot-01")
+    (usb.sysfs / "class" / "tty" / "ttyUSB0" / "device").unlink()
+    usb.device("1-1.4.3.1")
+    assert not await power.cycle("slot-01")
+    assert usb.calls == []

@@ -41,7 +41,7 @@ class Switch:
     port: int | None
     """None: all ports of the hub together."""
     below: tuple[tuple[str, str | None], ...] = ()
-    """Where it is not this slot's alone: all devices that lose power, and the slots that they belong to."""
+    """All devices that lose power, each with the slots that it belongs to; one with None is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,21 @@ class PortPower:
             raise HubError(message)
         own = self._own_hubs(place)
         if own is None:
-            return Switch(place.hub, place.port)
+            # Whatever is in the place itself may be the modem in another guise; what hangs on it is another's.
+            found = self._owned([place.device, *self._tree.below(place.device)])
+            others = tuple((device, owner) for device, owner in found if owner or device != place.device)
+            return Switch(place.hub, place.port, others)
         if own.switch is None:
             message = f"the ports of a {own.board} cannot be switched; put a hub that can between"
             raise HubError(message)
-        places = {other: self._tree.place_of(path) for other, path in self._paths.items()}
-        owners = {place.device: other for other, place in places.items() if place is not None}
         below = [name for hub in sorted(own.hubs) for name in self._tree.below(hub)]
-        return Switch(own.switch, None, tuple((name, owners.get(name)) for name in below))
+        return Switch(own.switch, None, self._owned(below))
+
+    def _owned(self, devices: list[str]) -> tuple[tuple[str, str | None], ...]:
+        """Return devices with the slots whose ttys they are: an adapter's with each, one that is nobody's with None."""
+        places = [(slot, self._tree.place_of(path)) for slot, path in self._paths.items()]
+        owners = {device: [slot for slot, place in places if place and place.device == device] for device in devices}
+        return tuple((device, owner) for device in devices for owner in owners[device] or (None,))
 
     def _own_hubs(self, place: UsbPlace) -> OwnHubs | None:
         board = self._tree.board()
