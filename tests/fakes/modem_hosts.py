@@ -23,6 +23,7 @@ from modembank.modem import (
     StateChange,
     Timings,
 )
+from modembank.modem.recovery import PowerSwitch
 from modembank.port import PortConfig, open_port
 from modembank_emulator import EmulatedModem
 from modembank_emulator import pdu as emulated_pdu
@@ -144,7 +145,12 @@ class Rig:
     """One of our modems on one emulated one."""
 
     def __init__(
-        self, emulated: EmulatedModem, timings: Timings = CALM, pin: str = "", path: Path | None = None
+        self,
+        emulated: EmulatedModem,
+        timings: Timings = CALM,
+        pin: str = "",
+        path: Path | None = None,
+        power: PowerSwitch | None = None,
     ) -> None:
         self.emulated = emulated
         self.host = ListeningHost()
@@ -157,6 +163,7 @@ class Rig:
             timings=timings,
             opener=open_port,
             learnt=Learnt(),
+            power=power,
         )
         self.modem = Modem(settings, self.host, self.sink, SystemClock())
         self.task: asyncio.Task[None] | None = None

@@ -363,3 +363,34 @@ async def test_nothing_leaks_over_fifty_lives() -> None:
         gc.collect()
         assert descriptors() <= before_fds
         assert len(asyncio.all_tasks()) <= before_tasks
+
+
+class SlowSwitch:
+    """A power switch that takes its time to note where a modem hangs, or fails to."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked = asyncio.Event()
+
+    async def seen(self, slot: str) -> None:
+        self.asked.set()
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        await asyncio.Event().wait()
+
+    async def cycle(self, slot: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("error", [None, OSError("a loop of links")])
+async def test_a_port_is_closed_also_when_its_place_is_not_found_out(error: Exception | None) -> None:
+    async with one() as bank:
+        switch = SlowSwitch(error)
+        rig = Rig(bank.modems[0], power=switch)
+        await rig.start()
+        await switch.asked.wait()
+        await rig.stop()
+        assert rig.modem.state is ModemState.DETECTED
+        async with running(bank.modems[0]) as again:  # a port that was left open would be busy
+            await sends(again)

@@ -123,6 +123,7 @@ class Modem:
                 channel = await self._opened()
                 self._channel = channel
                 try:
+                    await self._climber.seen()
                     wait_s = await self._alive(channel)
                 finally:
                     await self._close(channel)
@@ -148,7 +149,6 @@ class Modem:
             else:
                 self._fire(ModemEvent.OPENED)
                 self._back_by = None
-                await self._climber.seen()
                 return channel
 
     async def _alive(self, channel: AtChannel) -> float:
