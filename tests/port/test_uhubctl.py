@@ -146,3 +146,19 @@ async def test_a_cycle_that_began_is_finished_when_nobody_waits_any_more(usb: Fa
     with pytest.raises(asyncio.CancelledError):
         await cycling
     assert (usb.finished, len(usb.calls)) == (1, 1)  # it was waited for, and not ended between off and on
+
+
+async def test_one_that_hangs_when_nobody_waits_any_more_leaves_no_port_without_power(
+    usb: FakeUsb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon stops in the middle of a cycle that does not end by itself."""
+    monkeypatch.setattr(module, "CYCLE_S", 0.5)
+    usb.rule(hangs=True)
+    cycling = asyncio.create_task(Uhubctl(str(usb.program)).cycle("1-1.4", 3))
+    while not usb.calls:
+        await asyncio.sleep(0.01)
+    cycling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cycling
+    assert usb.calls == ["-N -l 1-1.4 -p 3 -a cycle -d 2", "-N -l 1-1.4 -p 3 -a on"]
+    assert usb.finished == 1

@@ -80,7 +80,19 @@ class Uhubctl:
         raise HubError(message)
 
     async def cycle(self, hub: str, port: int | None) -> None:
-        """Switch a port (None: all of the hub) off and on again. Raises HubError unless it was seen to be off."""
+        """Switch a port (None: all of the hub) off and on again. Raises HubError unless it was seen to be off.
+
+        A cancelled caller waits for its end: a cycle that is cut off would leave the port without power.
+        """
+        cycling = asyncio.create_task(self._cycle(hub, port), name=f"uhubctl[{hub}]")
+        try:
+            await asyncio.shield(cycling)
+        except asyncio.CancelledError:
+            await asyncio.wait([cycling])
+            cycling.exception()  # nobody is left to be told
+            raise
+
+    async def _cycle(self, hub: str, port: int | None) -> None:
         which = ("-N", "-l", hub) if port is None else ("-N", "-l", hub, "-p", str(port))
         try:
             output = await self._run(CYCLE_S, *which, "-a", "cycle", "-d", str(_OFF_S))
@@ -116,16 +128,10 @@ class Uhubctl:
 
 
 async def _ended(process: asyncio.subprocess.Process, limit_s: float) -> tuple[bytes, bytes]:
-    """Return what a process wrote. Raises HubError when it was not done in time; it is ended then.
-
-    A cancelled caller waits as long too: a cycle that is cut off would leave the port without power.
-    """
+    """Return what a process wrote. Raises HubError when it was not done in time; it is ended then."""
     written = asyncio.ensure_future(process.communicate())
     try:
         await asyncio.wait([written], timeout=limit_s)
-    except asyncio.CancelledError:
-        await asyncio.wait([written], timeout=limit_s)
-        raise
     finally:
         if not written.done():
             process.kill()
