@@ -64,9 +64,10 @@ class Daemon:
         app = box.app
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
+            await app.health.load()
             await self._serve()
             await app.dispatcher.start()
-            await app.health.start()
+            app.health.start()
             await app.bank.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))

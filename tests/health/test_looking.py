@@ -39,7 +39,8 @@ class Scripted:
 
 async def started(ward, *scripted):
     health = ward.health(*(one.check for one in scripted), issue_check_failed.CHECK)
-    await health.start()
+    await health.load()
+    health.start()
     return health
 
 

@@ -155,7 +155,8 @@ async def test_the_table_is_counted_in_the_background_and_a_breach_is_told_by_it
     await ward.post.one()
     await ward.store.write(lambda conn: conn.execute("DELETE FROM messages").rowcount)
     health = ward.health()
-    await health.start()
+    await health.load()
+    health.start()
     try:
         await eventually(lambda: ("raised", "conservation", "") in ward.told())
         [issue] = [issue for issue in health.open() if issue.kind == "conservation"]

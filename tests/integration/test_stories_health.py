@@ -14,6 +14,7 @@ from modembank.health.checks import port_shared, store_failed
 from modembank.health.looking import Pace
 from modembank.modem import ModemState
 from modembank_emulator import DIALECTS, FaultKind, Mute
+from modembankd.daemon import Daemon
 
 TO = "+19990000001"
 HASTY = HealthConfig(disk_free_mib=0, disk_free_percent=0, modem_missing_after_s=0, modem_hung_after_s=1)
@@ -291,6 +292,23 @@ async def test_issues_survive_a_restart_and_are_over_only_when_they_are(tmp_path
             cleared = await until_cleared(box, issue)
             assert cleared["raised_at"] == issue["raised_at"]
             assert [one["id"] for one in await issues(box, "all")] == [issue["id"]]
+
+
+async def test_open_issues_are_known_before_anybody_can_ask_for_them(tmp_path, monkeypatch):
+    """Else a start would show none for a moment, and a remedy run then would write over old issues."""
+    seen, serve = [], Daemon._serve
+
+    async def serving(daemon):
+        seen.append([issue.kind for issue in daemon.box.app.health.open()])
+        await serve(daemon)
+
+    monkeypatch.setattr(Daemon, "_serve", serving)
+    async with emulated(tmp_path / "tty", modems=1) as bank:
+        for _ in range(2):
+            async with running(bank, tmp_path / "data", wait=False, health=HASTY) as box:
+                bank.modems[0].unplug()
+                await until_issue(box, "modem_missing")
+    assert seen == [[], ["modem_missing"]]
 
 
 async def test_stopping_the_box_raises_nothing(tmp_path):

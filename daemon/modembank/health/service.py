@@ -50,9 +50,12 @@ class Health:
         self._looker = Looker(self._checks.values(), around, self._book, bus)
         self._supervisor = Supervisor()
 
-    async def start(self) -> None:
-        """Take over the open issues and begin to look."""
+    async def load(self) -> None:
+        """Take over the open issues: before anybody asks for them, and before start()."""
         await self._book.load(self._checks)
+
+    def start(self) -> None:
+        """Begin to look."""
         self._looker.start(self._supervisor)
         self._supervisor.start("health.recounts", self._recounts)
 

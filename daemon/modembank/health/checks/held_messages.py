@@ -9,7 +9,7 @@ from modembank.health.surroundings import Surroundings
 
 
 async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # noqa: ARG001 - what all checks take
-    """Find held messages, and show how old they are and what they were held for."""
+    """Find held messages, and show since when the oldest was due and what they were held for."""
     if not await around.held.count():
         return []
     found = await around.held.overview(LOCAL_ADMIN)
@@ -21,7 +21,6 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
     evidence = {
         "held": found.held,
         "oldest_due_at": found.oldest_due_at,
-        "ages": [{"from_s": age.from_s, "to_s": age.to_s, "held": age.held} for age in found.ages if age.held],
         "routes": [{"route": one.route, "held": one.held} for one in found.routes],
         "outages": [
             {"since": one.since, "until": one.until, "cause": one.cause, "held": one.held}
@@ -38,6 +37,5 @@ CHECK = Check(
     severity="warning",
     todo="Decide: send them, or give them up; by age with `POST /api/v1/outage/decide`",
     look=look,
-    every_s=15,
     remedies=("send_held", "expire_held"),
 )
