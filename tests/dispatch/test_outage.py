@@ -691,3 +691,15 @@ async def test_what_was_not_looked_through_goes_out_when_the_rule_says_so_now(tm
     [outage] = await known(box)
     assert outage.judged_at is not None
     await box.close()
+
+
+async def test_what_becomes_of_an_attempt_does_not_hide_why_the_rest_is_held(box):
+    """It was in a modem's hands as it was held, and was refused there for the moment."""
+    message = await box.accept()
+    intent = box.intent(message)
+    await box.outbox.begin(intent)
+    await box.store.write(lambda conn: conn.execute("UPDATE messages SET ready = 3, cause = 'outage: x'"))
+    await box.settle(intent, AttemptOutcome.REJECTED, cause="cms_42: congestion")
+    await box.outbox.flush()
+    assert await box.row(message, "state, ready, cause") == (MessageState.SENDING, 3, "outage: x")
+    assert await why(box, message) == "held until an admin decides (POST /api/v1/outage/decide); outage: x"

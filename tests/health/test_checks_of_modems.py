@@ -124,6 +124,21 @@ async def test_a_quarantined_modem_that_is_tried_again_is_not_well_yet(ward):
     assert len(ward.events) == 2
 
 
+async def test_a_modem_that_restarts_again_and_again_is_in_trouble_though_it_answers(ward):
+    """With too little power it says that it starts, answers, and starts: nothing hangs, and it never serves."""
+    ward.change(S.OPENING)
+    for _ in range(18):
+        ward.change(S.INITIALIZING, old="initializing", reason="rebooted")
+        at(ward, S.INITIALIZING)
+        assert await ward.look(modem_hung.CHECK) == []
+        turn(ward, 10)
+    [finding] = await ward.look(modem_hung.CHECK)
+    assert "has been in trouble since 2027-01-15T08:00:00Z" in finding.summary
+    ward.change(S.SEARCHING)
+    at(ward, S.SEARCHING)
+    assert await ward.look(modem_hung.CHECK) == []
+
+
 async def test_a_modem_that_answers_again_starts_afresh(ward):
     ward.change(S.RECOVERING)
     turn(ward, 170)

@@ -23,6 +23,8 @@ ABSENT_MS = 120_000
 """A modem that was away for longer was unplugged; for less it may have been restarted, still in the same trouble."""
 _OVER = frozenset({ModemState.SEARCHING, ModemState.REGISTERED, ModemState.LOCKED, ModemState.DETECTED})
 """States in which a modem answers, or nothing is wanted of it."""
+_TROUBLED = frozenset({ModemState.RECOVERING, ModemState.INITIALIZING})
+"""States that are passed quickly, but by a modem that hangs, or that restarts again and again."""
 
 
 class Sending(WaitExplainer, Protocol):
@@ -57,7 +59,7 @@ class Memory:
         absent_ms = 0 if event.new == ModemState.GONE else event.at - self._gone.pop(slot, event.at)
         if _over(event) or absent_ms > ABSENT_MS:
             self._trouble.pop(slot, None)
-        if event.new == ModemState.RECOVERING:
+        if event.new in _TROUBLED:
             self._trouble.setdefault(slot, event.at)
 
     def trouble_since(self, slot: str) -> int | None:

@@ -1,4 +1,4 @@
-"""A modem that no rung of the recovery ladder brings back, or that is being recovered for too long."""
+"""A modem that no rung of the recovery ladder brings back, or that does not come into service for too long."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ async def look(around: Surroundings, standing: Standing) -> Iterator[Finding]:
 
 CHECK = Check(
     kind="modem_hung",
-    when="A modem is quarantined: every rung of the recovery ladder was climbed in vain; or is being recovered for"
-    " longer than `modem_hung_after_s`",
+    when="A modem is quarantined: every rung of the recovery ladder was climbed in vain; or is being recovered"
+    " or initialised for longer than `modem_hung_after_s`, as one that restarts again and again is",
     severity="critical when quarantined, else warning",
     todo="Cut the modem's power or replug it",
     look=look,
