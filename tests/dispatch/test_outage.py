@@ -703,3 +703,18 @@ async def test_what_becomes_of_an_attempt_does_not_hide_why_the_rest_is_held(box
     await box.outbox.flush()
     assert await box.row(message, "state, ready, cause") == (MessageState.SENDING, 3, "outage: x")
     assert await why(box, message) == "held until an admin decides (POST /api/v1/outage/decide); outage: x"
+
+
+async def test_what_comes_after_an_outage_makes_no_outage_known_through_which_nothing_waited(box):
+    """A route that was used before the box was away, and again only long after."""
+    await box.line()
+    await box.accept()
+    await box.until(lambda: len(box.air) == 1)
+    await box.settled()
+    await down(box, 6 * HOUR, number=1)
+    await box.turn(HOUR)
+    for rank in (0, 4):
+        await box.accept(rank=rank)
+    await box.until(lambda: len(box.air) == 3)
+    await judged(box)
+    assert await known(box) == []

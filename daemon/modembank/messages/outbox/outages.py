@@ -104,7 +104,7 @@ def forget_alive(conn: sqlite3.Connection) -> None:
 
 def add(conn: sqlite3.Connection, outage: Outage) -> Outage | None:
     """Store an outage if anything waited through it; return it with its id, or None."""
-    if outage.route_id is not None and not _waits(conn, outage.route_id):
+    if outage.route_id is not None and not _waited(conn, outage.route_id, outage.until):
         return None
     row = conn.execute(
         "INSERT INTO outages (route_id, kind, since, until, judged_at, held, expired) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -132,9 +132,18 @@ def outages(conn: sqlite3.Connection) -> list[Outage]:
     return [Outage(row[0], OutageKind(row[1]), *row[2:]) for row in rows]
 
 
-def _waits(conn: sqlite3.Connection, route_id: int) -> bool:
-    row = conn.execute("SELECT 1 FROM messages WHERE ready = 1 AND route_id = ? LIMIT 1", (route_id,)).fetchone()
-    return row is not None
+def _waited(conn: sqlite3.Connection, route_id: int, until: int) -> bool:
+    """Return whether what waits on a route was accepted before ``until``; looks at the oldest of each rank."""
+    rank = -1
+    while True:
+        row = conn.execute(
+            "SELECT rank, created_at FROM messages WHERE ready = 1 AND route_id = ? AND rank > ?"
+            " ORDER BY rank, id LIMIT 1",
+            (route_id, rank),
+        ).fetchone()
+        if row is None or row[1] < until:
+            return row is not None
+        rank = row[0]
 
 
 def _moment(ms: int) -> str:
