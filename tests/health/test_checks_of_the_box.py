@@ -1,5 +1,6 @@
 """Checks of the box itself: room, database, clock, USB, limits, SIMs, waiting and unknown messages, and the books."""
 
+import asyncio
 import shutil
 from dataclasses import replace
 from typing import NamedTuple
@@ -362,6 +363,22 @@ async def test_what_goes_on_by_itself_is_only_information(ward, sentence, flying
     ward.sending.sentence, ward.sending.flying = sentence, flying
     [finding] = await ward.look(stuck_messages.CHECK)
     assert finding.severity == severity
+
+
+async def test_many_queues_are_asked_about_in_turns_with_the_rest_of_the_box(ward):
+    for priority in range(1, 10):
+        await ward.post.one(priority=priority)
+    ward.clock.turn(901_000)
+    loop, asked = asyncio.get_running_loop(), []
+
+    def tick():
+        asked.append(len(ward.sending.asked))
+        ticking.append(loop.call_soon(tick))
+
+    ticking = [loop.call_soon(tick)]
+    await ward.look(stuck_messages.CHECK)
+    ticking[-1].cancel()
+    assert set(range(10)) <= set(asked)
 
 
 async def test_messages_that_are_on_their_way_while_we_look_are_not_stuck(ward):

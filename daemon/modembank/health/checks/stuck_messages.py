@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
@@ -27,6 +28,7 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
     counts: Counter[str] = Counter()
     oldest: dict[str, str] = {}
     for group in groups:
+        await asyncio.sleep(0)  # the loop has others to serve in between
         reasons = list(_reasons(around, group.shown[: max(1, MOST_ASKED // len(groups))]))
         for message, kind, words in reasons:
             kinds.add(kind)
