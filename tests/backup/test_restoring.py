@@ -19,6 +19,7 @@ from modembank.backup import (
     restore,
     take_backup,
 )
+from modembank.backup.former import set_aside
 from modembank.backup.restoring import next_epoch
 from modembank.messages import MessageState
 from modembank.modem import FAILED_PINS, PinRecord
@@ -309,3 +310,21 @@ def test_pins_that_cannot_be_kept_stop_the_restore(backup, database):
     with pytest.raises(RestoreRefused, match="failed-pins"):
         restore(database, backup, NOW, never)
     assert not database.exists()
+
+
+def test_what_a_killed_restore_had_set_aside_keeps_its_log(database):
+    """A database of a newer release, whose log cannot be emptied: killed before the new one has its name, and again."""
+    log = database.with_name(database.name + "-wal")
+    database.write_bytes(b"database")
+    log.write_bytes(b"its last commits")
+    first = set_aside(database, NOW)
+    assert (database.exists(), log.exists()) == (True, False)
+    again = set_aside(database, NOW + 60_000)
+    assert again.read_bytes() == b"database"
+    assert again.with_name(again.name + "-wal").read_bytes() == b"its last commits"
+    assert {path.name for path in database.parent.iterdir()} == {database.name, again.name, f"{again.name}-wal"}
+    log.write_bytes(b"of another run")  # it was used once more in between
+    last = set_aside(database, NOW + 120_000)
+    assert last.with_name(last.name + "-wal").read_bytes() == b"of another run"
+    assert {path.name for path in database.parent.iterdir()} == {database.name, last.name, f"{last.name}-wal"}
+    assert first.name.startswith(f"{database.name}.set-aside-")

@@ -296,31 +296,22 @@ static int synced(int fd)
 int fsync(int fd) { return is_tracked(fd) ? synced(fd) : REAL(fsync, int, int)(fd); }
 int fdatasync(int fd) { return is_tracked(fd) ? synced(fd) : REAL(fdatasync, int, int)(fd); }
 
-int rename(const char *from, const char *to)
-{
-    int (*move)(const char *, const char *) = REAL(rename, int, const char *, const char *);
-    if (!is_ours(from) && !is_ours(to))
-        return move(from, to);
-    enter();
-    int result = move(from, to);
-    if (result == 0)
-        put(RENAME, 0, 0, from, to, strlen(to));
-    leave();
-    return result;
-}
+#define PAIRED(name, kind) \
+    int name(const char *from, const char *to) \
+    { \
+        int (*act)(const char *, const char *) = REAL(name, int, const char *, const char *); \
+        if (!is_ours(from) && !is_ours(to)) \
+            return act(from, to); \
+        enter(); \
+        int result = act(from, to); \
+        if (result == 0) \
+            put(kind, 0, 0, from, to, strlen(to)); \
+        leave(); \
+        return result; \
+    }
 
-int link(const char *from, const char *to)
-{
-    int (*join)(const char *, const char *) = REAL(link, int, const char *, const char *);
-    if (!is_ours(from) && !is_ours(to))
-        return join(from, to);
-    enter();
-    int result = join(from, to);
-    if (result == 0)
-        put(LINK, 0, 0, from, to, strlen(to));
-    leave();
-    return result;
-}
+PAIRED(rename, RENAME)
+PAIRED(link, LINK)
 
 #define NAMED(name, kind) \
     int name(const char *path) \

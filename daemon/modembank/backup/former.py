@@ -52,21 +52,31 @@ class FormerDatabase:
 def set_aside(path: Path, now_ms: int) -> Path:
     """Give the database a dated name besides its own, with its log if it could not be emptied; return that name.
 
-    The caller puts another file in its place next. Until then it is what it was: only an empty log is gone.
+    The caller puts another file in its place next. Until then a sound one is what it was: only an empty log is gone.
     """
-    for earlier in path.parent.glob(f"{path.name}.set-aside-*"):
-        if earlier.samefile(path):  # a restore was killed between both steps
-            earlier.unlink()
-    aside = _free_name(path, now_ms)
     log, index = path.with_name(path.name + _LOG), path.with_name(path.name + _INDEX)
+    logged = log.exists() and log.stat().st_size > 0
+    for earlier in _set_aside_before(path):
+        its_log = earlier.with_name(earlier.name + _LOG)
+        if its_log.exists() and not logged:  # it has the log already
+            index.unlink(missing_ok=True)
+            return earlier
+        its_log.unlink(missing_ok=True)
+        earlier.unlink()
+    aside = _free_name(path, now_ms)
     os.link(path, aside)
-    if log.exists() and log.stat().st_size:
+    if logged:
         os.link(log, aside.with_name(aside.name + _LOG))
     sync(path.parent)
     # A log beside another database than its own would destroy that.
     log.unlink(missing_ok=True)
     index.unlink(missing_ok=True)
     return aside
+
+
+def _set_aside_before(path: Path) -> list[Path]:
+    """Return other names of the very same file: a restore was killed before the new one had its name."""
+    return [each for each in path.parent.glob(f"{path.name}.set-aside-*") if each.samefile(path)]
 
 
 def _empty_log(path: Path) -> None:

@@ -33,6 +33,11 @@ def judge_slots(
             yield standing[view.slot].as_found()
 
 
+def lasts(around: Surroundings, view: ModemView, patience_s: int, standing: Standing) -> bool:
+    """Return whether a slot has been in its state for so long, or is known to be in that trouble."""
+    return view.slot in standing or around.now_ms - view.since >= patience_s * 1000
+
+
 def facts_of(view: ModemView) -> dict[str, Any]:
     """Return what of a slot is worth showing with any trouble; nothing in it changes by mere waiting."""
     return {

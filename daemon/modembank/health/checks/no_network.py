@@ -9,19 +9,17 @@ from modembank.clock import rfc3339
 from modembank.events import ModemStateChanged
 from modembank.health.model import Finding, Severity
 from modembank.health.parts import Check, Standing
-from modembank.health.slots import facts_of, judge_slots
+from modembank.health.slots import facts_of, judge_slots, lasts
 from modembank.health.surroundings import Surroundings
 from modembank.modem import ModemState
 
 
 async def look(around: Surroundings, standing: Standing) -> Iterator[Finding]:
     """Find modems that have been searching for long."""
-    patience_ms = around.config.health.no_network_after_s * 1000
+    patience_s = around.config.health.no_network_after_s
 
     def judge(view: ModemView) -> Finding | None:
-        if view.state is not ModemState.SEARCHING or (
-            around.now_ms - view.since < patience_ms and view.slot not in standing
-        ):
+        if view.state is not ModemState.SEARCHING or not lasts(around, view, patience_s, standing):
             return None
         denied = "denied" in view.registration
         why = (
