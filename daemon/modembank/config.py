@@ -14,29 +14,45 @@ from modembank.errors import ModembankError
 # The same bounds as the API's: no infinity, and nothing that a counter or the database could not hold.
 NonNegative = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+# A description says in words what its pattern wants: it is what a mistake is answered with.
+Pin = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z", description="4 to 8 digits, or nothing")]
 
 
 class ConfigError(ModembankError):
     """The configuration cannot be used; the text says where and what is allowed."""
 
     key = "invalid_config"
-    template = "{file}:{line}: {problem}"
+    template = "{place}: {problem}"
+
+    def __init__(self, file: Path, line: int, problem: str) -> None:
+        """Name the file, its line (0: none in particular), and what is wrong there."""
+        place = f"{file}:{line}" if line else str(file)
+        super().__init__(place=place, file=file, line=line, problem=problem)
 
 
 class BoxConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[box]``: who this box is and where it keeps its data."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")] = "modembank"
+    id: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z", description="1 to 63 lower-case letters, digits and hyphens"
+        ),
+    ] = "modembank"
     site: str = ""
     data_dir: str = "/var/lib/modembank"
-    region: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")] = ""
+    region: Annotated[
+        str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z", description="a country in two capitals, such as GB, or nothing")
+    ] = ""
     """ISO 3166 country of national numbers; empty: only international numbers are understood."""
 
 
 class WebConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[web]``: where the API and the pages listen."""
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^\S+:\d{1,5}\Z")] = "127.0.0.1:8080"
+    listen: Annotated[
+        str, msgspec.Meta(pattern=r"^\S+:\d{1,5}\Z", description="an address and a port, such as 127.0.0.1:8080")
+    ] = "127.0.0.1:8080"
     tls_cert: str = ""
     tls_key: str = ""
 
@@ -45,9 +61,12 @@ class PortEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[[bank.port]]``: one modem's port, a tty path or a ``socket://`` / ``rfc2217://`` address."""
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
-    label: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,32}\Z")] = ""
+    label: Annotated[
+        str,
+        msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,32}\Z", description="at most 32 letters, digits, dots, hyphens and _"),
+    ] = ""
     baudrate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 115_200
-    pin: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z")] = ""
+    pin: Pin = ""
 
 
 class BankConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -87,10 +106,12 @@ class SimLimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class SimConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[[sim]]``: what is known of one SIM, by its ICCID."""
 
-    iccid: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{18,20}\Z")]
+    iccid: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{18,20}\Z", description="the 18 to 20 digits on the card")]
     label: str = ""
-    msisdn: Annotated[str, msgspec.Meta(pattern=r"^(\+[0-9]{6,15})?\Z")] = ""
-    pin: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4,8})?\Z")] = ""
+    msisdn: Annotated[
+        str, msgspec.Meta(pattern=r"^(\+[0-9]{6,15})?\Z", description="a number with + and country code, or nothing")
+    ] = ""
+    pin: Pin = ""
     limits: SimLimitsConfig = SimLimitsConfig()
 
 
@@ -105,8 +126,9 @@ class SendingConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class OutageConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[outage]``: what follows for messages that grew old while nothing could be sent."""
 
-    after_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 86_400)] = 1800
-    """Nothing could be sent for so long: an outage."""
+    after_s: Annotated[int, msgspec.Meta(ge=300, le=30 * 86_400)] = 1800
+    """Nothing could be sent for so long: an outage. Several times the minute in which the box notes that it lives,
+    or each minute between two notes would be one."""
     older_than_s: Annotated[int, msgspec.Meta(ge=0, le=30 * 86_400)] = 4 * 3600
     """Messages that waited longer than this when it ended do not simply go out."""
     rule: Literal["ask", "send", "expire"] = "ask"
@@ -163,7 +185,8 @@ def load_config(path: Path) -> Config:
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        raise ConfigError(file=path, line=0, problem=f"cannot be read: {error.strerror}") from error
+        way_out = "write one as docs/configuration.md says, or name another with --config"
+        raise ConfigError(file=path, line=0, problem=f"cannot be read: {error.strerror}; {way_out}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(file=path, line=0, problem="is not UTF-8 text") from error
     try:
@@ -208,37 +231,37 @@ def _explain(message: str, text: str) -> tuple[str, int]:
     found = re.match(r"(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", message)
     what, where = (found["what"], found["path"] or "") if found else (message, "")
     keys = [part for part in re.split(r"\.|\[[^\]]*\]", where) if part]
+    allowed, wanted = _wanted(keys)
     unknown = re.match(r"Object contains unknown field `(.+)`", what)
     if unknown:
-        allowed = ", ".join(_allowed(keys))
         name = ".".join([*keys, unknown[1]])
-        return f"unknown key {name}; allowed here: {allowed}", _line_of(text, rf"^\s*\[*{_key_pattern(unknown[1])}")
+        return f"unknown key {name}; {allowed}", _line_of(text, rf"^\s*\[*{_key_pattern(unknown[1])}")
     name = ".".join(keys) or "the file"
-    return f"{name}: {what}", _line_of(text, rf"^\s*\[*{_key_pattern(keys[-1])}") if keys else 0
+    problem = f"{name}: {wanted or what}{f'; {allowed}' if allowed else ''}"
+    return problem, _line_of(text, rf"^\s*\[*{_key_pattern(keys[-1])}") if keys else 0
 
 
 def _key_pattern(name: str) -> str:
     return rf"[^#\n=]*\b{re.escape(name)}\b"
 
 
-def _allowed(keys: list[str]) -> tuple[str, ...]:
-    shapes: dict[tuple[str, ...], type[msgspec.Struct]] = {
-        (): Config,
-        ("box",): BoxConfig,
-        ("web",): WebConfig,
-        ("bank",): BankConfig,
-        ("bank", "port"): PortEntry,
-        ("limits",): LimitsConfig,
-        ("sim",): SimConfig,
-        ("sim", "limits"): SimLimitsConfig,
-        ("sending",): SendingConfig,
-        ("outage",): OutageConfig,
-        ("backup",): BackupConfig,
-        ("health",): HealthConfig,
-        ("log",): LogConfig,
-    }
-    shape = shapes.get(tuple(keys), Config)
-    return tuple(shape.__struct_fields__)
+def _wanted(keys: list[str]) -> tuple[str, str]:
+    """Return which keys or values are allowed at a place of the file, and what its text must be, in words."""
+    import msgspec.inspect as shapes  # only a mistake needs it
+
+    at: shapes.Type = shapes.type_info(Config)
+    for key in keys:
+        fields = at.fields if isinstance(at, shapes.StructType) else ()
+        at = next((field.type for field in fields if field.name == key), shapes.AnyType())
+        if isinstance(at, shapes.VarTupleType):
+            at = at.item_type
+    if isinstance(at, shapes.Metadata):
+        return "", f"must be {(at.extra_json_schema or {})['description']}"
+    if isinstance(at, shapes.LiteralType):
+        return f"allowed here: {', '.join(map(str, at.values))}", ""
+    if isinstance(at, shapes.StructType):
+        return f"allowed here: {', '.join(field.name for field in at.fields)}", ""
+    return "", ""
 
 
 def _line_of(text: str, pattern: str, occurrence: int = 1) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
@@ -62,11 +63,12 @@ class LatencyModel:
         name, *values = text.split(":")
         if name in PRESETS and not values:
             return PRESETS[name]
-        numbers = [float(value) for value in values]
-        if name == "fixed" and len(numbers) == 1:
-            return cls(submit=Fixed(numbers[0]))
-        if name == "lognormal" and len(numbers) in {1, 2}:
-            return cls(submit=LogNormal(*numbers))
+        with suppress(ValueError):  # not a number
+            numbers = [float(value) for value in values]
+            if name == "fixed" and len(numbers) == 1:
+                return cls(submit=Fixed(numbers[0]))
+            if name == "lognormal" and len(numbers) in {1, 2}:
+                return cls(submit=LogNormal(*numbers))
         msg = f"latency {text!r}: use zero, lte, gsm, fixed:SECONDS or lognormal:MEDIAN[:SIGMA]"
         raise ValueError(msg)
 

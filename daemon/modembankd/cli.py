@@ -58,9 +58,14 @@ def run(config_path: Path) -> None:
 @click.option("--verbose", is_flag=True, help="Show the daemon's log too.")
 def demo(modems: int, port: int, latency: str, verbose: bool) -> None:
     """Run the daemon on an embedded bank of emulated modems, with throw-away data."""
+    from modembank_emulator import LatencyModel
     from modembankd.demo import run_demo
 
-    run_async(run_demo(modems, port, latency, verbose=verbose))
+    try:
+        drawn = LatencyModel.parse(latency)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--latency") from error
+    run_async(run_demo(modems, port, drawn, verbose=verbose))
 
 
 @main.group()

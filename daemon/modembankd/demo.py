@@ -30,7 +30,7 @@ REGISTERED_WITHIN_S = 30.0
 _LIMITS = LimitsConfig(min_interval_s=1.0, per_minute=15, per_hour=200, per_day=1000)
 
 
-async def run_demo(modems: int, port: int, latency: str, *, verbose: bool) -> None:
+async def run_demo(modems: int, port: int, latency: LatencyModel, *, verbose: bool) -> None:
     """Run until Ctrl-C or SIGTERM."""
     configure_logs(LogConfig(level="info" if verbose else "error"))
     stopping = asyncio.Event()
@@ -39,7 +39,7 @@ async def run_demo(modems: int, port: int, latency: str, *, verbose: bool) -> No
         loop.add_signal_handler(number, stopping.set)
     with tempfile.TemporaryDirectory(prefix="modembank-demo-") as name:
         folder = Path(name)
-        emulated = EmulatedBankConfig(modems=modems, link_dir=folder / "tty", latency=LatencyModel.parse(latency))
+        emulated = EmulatedBankConfig(modems=modems, link_dir=folder / "tty", latency=latency)
         async with EmulatedBank(emulated) as bank:
             click.echo(f"emulating {modems} modems; they look for their network …")
             daemon = Daemon(_config(folder, modems, port), BankOptions(stagger_s=0.02))

@@ -19,7 +19,7 @@ class NoDaemon(ModembankError):
     """Nothing answers on the local socket."""
 
     key = "no_daemon"
-    template = "no daemon answers on {socket}: {reason}"
+    template = "no daemon answers on {socket} ({reason}): is it running, with this configuration?"
 
 
 def listen_locally(data_dir: Path) -> socket.socket:

@@ -3,8 +3,11 @@
 import asyncio
 from collections import Counter
 
+from structlog.testing import capture_logs
+
 from fakes.lines import not_sent, refused, unknown
 from fakes.outboxes import HOUR, route_spec
+from modembank.ids import public_id
 from modembank.messages.model import MessageFlags, MessageState, OnUnknown
 from modembank.modem.outcome import AttemptOutcome, CauseClass
 
@@ -363,10 +366,13 @@ async def test_story_05_one_bad_number_blocks_nobody(box):
 async def test_story_02_an_unknown_segment_is_not_sent_twice_under_hold(box):
     line = await box.line()
     line.answers = [unknown()]
-    held = await box.accept()
-    await box.until(lambda: box.air)
-    await box.settled()
+    with capture_logs() as logs:
+        held = await box.accept()
+        await box.until(lambda: box.air)
+        await box.settled()
     assert await box.state(held) is MessageState.UNKNOWN
+    [ended] = [one for one in logs if one["event"] == "segment_ended"]
+    assert (ended["log_level"], ended["message"]) == ("warning", public_id("msg", held))
     await box.turn(HOUR)
     await box.settled()
     assert len(box.air) == 1

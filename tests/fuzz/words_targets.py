@@ -92,9 +92,11 @@ def _load(path: Path, octets: bytes) -> None:
     except ConfigError as error:
         sentence = str(error)
         assert sentence.startswith(f"{path}:")
-        line = int(sentence.removeprefix(f"{path}:").partition(":")[0])
+        line = error.fields["line"]
         assert 0 <= line <= len(re.split(rb"\r\n|\r|\n", octets)), sentence
-        assert sentence.removeprefix(f"{path}:{line}: ").strip()
+        place = f"{path}:{line}: " if line else f"{path}: "
+        assert sentence.startswith(place)
+        assert sentence.removeprefix(place).strip()
         return
     assert isinstance(config, Config)
     _judge_config(msgspec.to_builtins(config))

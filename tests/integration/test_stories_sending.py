@@ -29,7 +29,7 @@ async def test_story_01_a_lost_final_result_is_held_and_its_report_settles_it(tm
         held = await box.until_status(sent["id"], "unknown")
         assert outcomes(held) == [(1, "unknown")]
         assert held["cause"] == "no_final: no final result after the text was given to the modem"
-        assert held["waiting_for"].startswith("held: it may have been sent (no_final: ")
+        assert held["waiting_for"].startswith("unknown whether it was sent (no_final: ")
         other = await box.send("+19990000002")
         await box.until_status(other["id"], "delivered")
         box.turn(120)

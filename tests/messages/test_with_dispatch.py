@@ -86,8 +86,8 @@ async def test_an_unknown_one_is_held_with_words_on_what_to_do(box):
     await box.settled()
     view = await box.messages.get(ANNE, receipt.messages[0].id)
     assert view.status == "unknown"
-    assert view.waiting_for.startswith("held: it may have been sent")
-    assert "ask the recipient" in view.waiting_for
+    assert view.waiting_for.startswith("unknown whether it was sent")
+    assert "settle" in view.waiting_for
     assert view.attempts[0].outcome == "unknown"
     with pytest.raises(Conflict):
         await box.messages.cancel(ANNE, view.id)

@@ -50,6 +50,12 @@ def test_every_wrong_field_is_named_not_only_the_first() -> None:
     assert found["/colour"].startswith("is not known; known are: to, text, reference")
 
 
+def test_a_wrong_choice_is_answered_with_the_right_ones() -> None:
+    found = dict(problems({**GOOD, "encoding": "latin1", "on_unknown": "drop"}))
+    assert found["/encoding"] == "invalid enum value 'latin1'; allowed: auto, gsm7, ucs2"
+    assert found["/on_unknown"] == "invalid enum value 'drop'; allowed: hold, resend"
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [

@@ -61,9 +61,11 @@ async def test_it_serves_the_box_and_leaves_signals_alone(box: Box) -> None:
 async def test_an_address_in_use_is_told_and_nothing_is_left(box: Box) -> None:
     first = await serve(box.web, ANY)
     taken = WebConfig(listen=f"127.0.0.1:{first.address[1]}")
-    with pytest.raises(CannotListen, match="in use"):
+    with pytest.raises(CannotListen, match="another program listens there: end it, or choose another address"):
         await serve(box.web, taken)
-    for listen in ("192.0.2.1:0", "no.such.host.invalid:0", "127.0.0.1:99999"):
+    with pytest.raises(CannotListen, match="no address of this machine"):
+        await serve(box.web, WebConfig(listen="192.0.2.1:0"))
+    for listen in ("no.such.host.invalid:0", "127.0.0.1:99999"):
         with pytest.raises(CannotListen, match="cannot listen on"):
             await serve(box.web, WebConfig(listen=listen))
     assert await first.stop()

@@ -37,11 +37,12 @@ async def test_not_ready_until_recovered(box: Box) -> None:
 
 
 async def test_not_ready_while_the_disk_is_full(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    full: StoreHealth = replace(box.store.health, free_octets=0, detail="0 MiB free")
+    full: StoreHealth = replace(box.store.health, free_octets=3 << 20)
     monkeypatch.setattr(Store, "health", full)
     async with box.client() as client:
         answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()["reasons"]) == (503, ["the database takes no new work: 0 MiB free"])
+    reasons = ["the database takes no new work: 3 MiB free, 16 MiB are kept in reserve"]
+    assert (answer.status_code, answer.json()["reasons"]) == (503, reasons)
 
 
 @pytest.mark.parametrize("client_at", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])

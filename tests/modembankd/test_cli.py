@@ -26,13 +26,19 @@ def config(tmp_path):
 
 def test_help_names_every_command():
     words = modembank("--help").stdout
-    for command in ("run", "demo", "user", "apikey", "config", "send", "doctor"):
+    for command in ("run", "demo", "user", "apikey", "config", "send", "doctor", "backup", "restore", "selftest"):
         assert f"  {command}" in words
 
 
 def test_wrong_usage_is_status_2(config):
     assert "No such command" in modembank("dance", status=2).stderr
     assert "--role" in modembank("user", "add", "ann", "--config", config, status=2).stderr
+
+
+def test_a_latency_that_does_not_exist_is_wrong_usage():
+    for latency in ("quick", "fixed:soon"):
+        words = " ".join(modembank("demo", "--port", "0", "--latency", latency, status=2).stderr.split())
+        assert "use zero, lte, gsm, fixed:SECONDS or lognormal" in words
 
 
 def test_config_check_says_what_it_means(config):

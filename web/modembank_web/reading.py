@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -155,10 +155,19 @@ def field_problems(shape: type[Any], given: Mapping[str, object], *, strict: boo
             msgspec.convert(value, field.type, strict=strict)
         except msgspec.ValidationError as error:
             inner, words = _place_and_words(str(error))
-            problems.append(FieldProblem(f"/{name}{inner}", words))
+            problems.append(FieldProblem(f"/{name}{inner}", words + _allowed(field.type, words)))
         if len(problems) >= 50:
             break
     return problems
+
+
+def _allowed(annotation: object, words: str) -> str:
+    """Return the values that a choice has, when another one was given."""
+    if not words.startswith("invalid enum value"):
+        return ""
+    shapes = (annotation, *get_args(annotation))  # of `Literal[...] | None` too
+    values = [str(value) for shape in shapes if get_origin(shape) is Literal for value in get_args(shape)]
+    return f"; allowed: {', '.join(values)}" if values else ""
 
 
 def read_query(query: bytes, shape: type[T]) -> T:

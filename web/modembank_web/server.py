@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -129,7 +130,15 @@ def _bind(listen: str) -> socket.socket:
         found = socket.getaddrinfo(host, int(port), family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return socket.create_server(found[0][4][:2], family=family, backlog=2048)
     except OSError as error:
-        raise CannotListen(listen=listen, reason=error.strerror or str(error)) from error
+        raise CannotListen(listen=listen, reason=_reason(error)) from error
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there: end it, or choose another address ([web] listen)"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "that is no address of this machine ([web] listen)"
+    return error.strerror or str(error)
 
 
 def _address(bound: socket.socket) -> tuple[str, int]:

@@ -55,7 +55,8 @@ class ReadyCheck:
         reasons = self._readiness.reasons()
         health = call.app.store.health
         if not health.writable:
-            reasons.append(f"the database takes no new work: {health.detail or health.state.value}")
+            room = f"{health.free_octets >> 20} MiB free, {health.reserve_octets >> 20} MiB are kept in reserve"
+            reasons.append(f"the database takes no new work: {health.detail or room}")
         modems = call.app.bank.modems()
         registered = sum(modem.state is ModemState.REGISTERED for modem in modems)
         content = Ready(not reasons, reasons, ModemCount(len(modems), registered))

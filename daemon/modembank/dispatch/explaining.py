@@ -13,7 +13,8 @@ from modembank.messages.waiting import WaitingMessage
 from modembank.sim import Sims
 
 _UNKNOWN = (
-    "held: it may have been sent{cause}; a delivery report settles it, else ask the recipient before sending again"
+    "unknown whether it was sent{cause}: a delivery report settles it, or somebody who knows"
+    " (POST /api/v1/messages/{{id}}/settle)"
 )
 
 

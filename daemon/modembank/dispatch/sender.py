@@ -16,6 +16,7 @@ from modembank.dispatch.lines import LineState
 from modembank.dispatch.policy import Action, Blame, Step, cause_text, rest_s, step_after
 from modembank.dispatch.queues import Entry
 from modembank.dispatch.refusals import Refusals
+from modembank.ids import public_id
 from modembank.messages.model import (
     BeginVerdict,
     Expire,
@@ -27,6 +28,7 @@ from modembank.messages.model import (
     Settlement,
 )
 from modembank.messages.outbox import Outbox
+from modembank.messages.views import MESSAGE_ID
 from modembank.modem.outcome import AttemptOutcome, Evidence, SubmitResult
 from modembank.sim import Sims
 from modembank.store import StoreClosed, StoreError
@@ -125,7 +127,7 @@ class Sender:
             if len(entry.parts.parts) == message.segments:
                 return True
             problem = f"it makes {len(entry.parts.parts)} segments, {message.segments} were accepted"
-        _log.error("message_not_encodable", message=message.id, problem=problem)
+        _log.error("message_not_encodable", message=public_id(MESSAGE_ID, message.id), problem=problem)
         self._desk.decide(message.id, Fail(f"encoding: {problem}"))
         return False
 
@@ -175,7 +177,7 @@ class Sender:
         except StoreError as error:
             attempt.held = True
             if not isinstance(error, StoreClosed):
-                _log.error("intent_not_recorded", message=message.id, error=str(error))
+                _log.error("intent_not_recorded", message=public_id(MESSAGE_ID, message.id), error=str(error))
             return False
         return attempt.verdict is BeginVerdict.GO
 
@@ -272,9 +274,10 @@ class Sender:
             await self._sims.pause(sim_id, reason)
 
     def _log(self, message: QueuedMessage, intent: Intent, result: SubmitResult, step: Step) -> None:
-        _log.info(
+        level = _log.warning if result.outcome is AttemptOutcome.UNKNOWN else _log.info
+        level(
             "segment_ended",
-            message=message.id,
+            message=public_id(MESSAGE_ID, message.id),
             sim=intent.sim_id,
             slot=intent.slot,
             segment=intent.segment,

@@ -154,7 +154,8 @@ class Vigil:
             if after is not None:
                 self._open(outage.route_id, after)
         if outage.id:
-            _log.warning("outage_judged", route=outage.route_id, held=held, expired=expired)
+            level = _log.warning if held or expired else _log.info
+            level("outage_judged", route=outage.route_id, held=held, expired=expired)
         self._open(outage.route_id, None)
         self._cases.popleft()
 

@@ -108,7 +108,14 @@ class Health:
         if check is None or name not in check.remedies:
             raise Conflict(why=f"{name} is no remedy for {found.kind}")
         did = await remedy.run(self._around, found, actor)
-        _log.info("remedy_run", issue=found.id, kind=found.kind, subject=found.subject, remedy=name, by=actor.name)
+        _log.info(
+            "remedy_run",
+            issue=public_id(ISSUE_ID, found.id),
+            kind=found.kind,
+            subject=found.subject,
+            remedy=name,
+            by=actor.name,
+        )
         run = RemedyRun(rfc3339(self._around.now_ms), actor.name, name, did)
         await self._book.note_remedy(found, run)
         await self._looker.look(found.kind, at_once=True)

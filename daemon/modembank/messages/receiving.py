@@ -13,12 +13,13 @@ import structlog
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.events import MessageReceived
-from modembank.ids import mask_number
+from modembank.ids import mask_number, public_id
 from modembank.messages import inbound_ledger, reassembly
 from modembank.messages.inbound_content import Received, Unreadable, content_of, moment_ms, read_pdu, report_facts
 from modembank.messages.inbound_rows import Shown, quarantine, show
 from modembank.messages.model import ReportFacts, ReportMatch
 from modembank.messages.reassembly import Part
+from modembank.messages.views import INBOX_ID
 from modembank.metrics import Metrics
 from modembank.modem.inbound import RawInbound, Via
 from modembank.store import Store, StoreClosed, Urgency
@@ -181,7 +182,7 @@ class Receiving:
     def _tell(self, shown: Shown, at: int) -> None:
         _log.info(
             "message_received",
-            message=shown.id,
+            message=public_id(INBOX_ID, shown.id),
             sim=shown.sim_id,
             kind=shown.kind,
             sender=mask_number(shown.sender),

@@ -16,7 +16,8 @@ from modembank.messages.views import BATCH_ID, MESSAGE_ID, AttemptView, MessageV
 from modembank.messages.waiting import WaitingMessage
 
 MAY_BE_SENT = (
-    "held: it may have been sent; a delivery report settles it, else ask the recipient before sending the text again"
+    "unknown whether it was sent: a delivery report settles it, or somebody who knows"
+    " (POST /api/v1/messages/{id}/settle)"
 )
 """What an UNKNOWN message waits for, when whoever sends says nothing more exact."""
 _NEVER_SENT = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED})

@@ -16,8 +16,8 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
         return []
     who = "1 message" if found.count == 1 else f"{found.count} messages"
     summary = (
-        f"{who} may or may not have been sent, and no delivery report came. Ask the recipients before sending the text"
-        " again; nothing is sent twice by itself."
+        f"{who} may or may not have been sent, and no delivery report came. Ask the recipients, then say what became of"
+        " them (POST /api/v1/messages/{id}/settle, or all old ones at once); nothing is sent twice by itself."
     )
     evidence = {"count": found.count, "oldest": public_id("msg", found.oldest), "oldest_since": rfc3339(found.since)}
     return [Finding("", Severity.WARNING, summary, evidence)]
@@ -27,7 +27,7 @@ CHECK = Check(
     kind="unknown_messages",
     when="Messages have been unknown for `unknown_after_s` without a delivery report",
     severity="warning",
-    todo="Ask the recipients, then send again or leave it",
+    todo="Ask the recipients, then settle them: one by one, or all old ones with `POST /api/v1/messages/settle`",
     look=look,
     every_s=300,
 )

@@ -13,11 +13,13 @@ import structlog
 
 from modembank.events import MessageStateChanged
 from modembank.failpoints import Failpoint, reach
+from modembank.ids import public_id
 from modembank.messages.model import HELD, JournalKind, MessageFlags, MessageState, OnUnknown, ReportFacts, ReportMatch
 from modembank.messages.outbox import reports
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, aggregate, all_sent
 from modembank.messages.outbox.changes import Changes, MessageRow
 from modembank.messages.outbox.journal import JournalRow, journal_rows, stored_attempts
+from modembank.messages.views import MESSAGE_ID
 from modembank.modem.outcome import AttemptOutcome
 from modembank.sim import add_usage
 from modembank.tpdu import ReportClass, ReportStatus
@@ -109,7 +111,12 @@ class Fold:
             (one for one in stored_attempts(self._conn, row.message_id) if (one.segment, one.n) == row.key[1:]), None
         )
         if found is None or found.outcome is not None:
-            _log.error("settlement_without_attempt", message=row.message_id, segment=row.segment, n=row.n)
+            _log.error(
+                "settlement_without_attempt",
+                message=public_id(MESSAGE_ID, row.message_id),
+                segment=row.segment,
+                n=row.n,
+            )
             return
         self._update(row.message_id, self._ended(row.message_id, row.settle(found)))
 
@@ -187,7 +194,7 @@ class Fold:
         """Bring a message's row in line with its attempts."""
         row = self._message(message_id)
         if row is None:
-            _log.error("attempt_without_message", message=message_id)
+            _log.error("attempt_without_message", message=public_id(MESSAGE_ID, message_id))
             return
         attempts = stored_attempts(self._conn, message_id)
         state = aggregate(row.state, row.on_unknown, row.segments, attempts)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from modembank.clock import rfc3339
 from modembank.config import OutageConfig
 from modembank.messages.outbox import holding, outages
 from modembank.messages.outbox.holding import Judged, Place
@@ -54,7 +55,11 @@ class Judging:
         if stored is not None:
             self._metrics.outages.labels(stored.kind.value).inc()
             _log.warning(
-                "outage_ended", route=stored.route_id, kind=stored.kind.value, since=stored.since, until=stored.until
+                "outage_ended",
+                route=stored.route_id,
+                kind=stored.kind.value,
+                since=rfc3339(stored.since),
+                until=rfc3339(stored.until),
             )
         return stored
 

@@ -13,6 +13,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import OutageConfig
 from modembank.events import Event, MessagesReady, MessageStateChanged
+from modembank.ids import public_id
 from modembank.messages.model import (
     BeginVerdict,
     Decision,
@@ -31,6 +32,7 @@ from modembank.messages.outbox.holding import Judged, Place
 from modembank.messages.outbox.judging import Judging
 from modembank.messages.outbox.outages import Outage
 from modembank.messages.outbox.sweeping import Sweeper
+from modembank.messages.views import MESSAGE_ID
 from modembank.metrics import Metrics
 from modembank.store import Store, StoreClosed, StoreError, Urgency
 
@@ -205,7 +207,7 @@ class Outbox:
             if events is None:  # what was believed of the message is not so: look at it again
                 self._bus.publish(MessagesReady(self._now(), ()))
         else:  # not recorded: the message is as it was, and a reload finds it again
-            _log.error("decision_not_recorded", message=message_id, error=repr(error))
+            _log.error("decision_not_recorded", message=public_id(MESSAGE_ID, message_id), error=repr(error))
             self._bus.publish(MessagesReady(self._now(), ()))
         if not told.done():
             told.set_result(None)
