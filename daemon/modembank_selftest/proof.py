@@ -226,6 +226,9 @@ def _arm(bank: Bank, plan: Plan) -> None:
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
+        if (keep / "data").exists():
+            message = f"{keep} holds the data of an earlier run: choose another folder, or remove that one"
+            raise ValueError(message)
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
         return

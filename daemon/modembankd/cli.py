@@ -35,7 +35,10 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="modembank")
 def main() -> None:
-    """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits."""
+    """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits.
+
+    Exit status: 0 when it is done, 1 when it failed or found something wrong (a sentence says what), 2 for wrong usage.
+    """
     os.umask(PRIVATE)
     configure_logs(LogConfig(level="error"))
 

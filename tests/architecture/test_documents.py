@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from modembank.config import BackupConfig, BankConfig, Config, LimitsConfig, SimConfig, load_config
+from modembank.failpoints import Failpoint
 from modembank.modem.states import ModemState, mermaid
+from modembankd.selftest_cli import selftest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,6 +56,19 @@ def test_the_reference_of_the_configuration_names_every_key():
     for shape in (Config, BankConfig, BackupConfig, LimitsConfig, SimConfig):
         for key in shape.__struct_fields__:
             assert f"`{key}`" in text or f"[{key}]" in text or f"[[{key}]]" in text or f".{key}]]" in text, key
+
+
+def test_the_readme_leads_to_every_page():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"](docs/{page.name})" in readme, page.name
+
+
+def test_the_promise_names_every_failpoint_and_every_option_of_its_proof():
+    text = (ROOT / "docs" / "promise.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [point.value for point in Failpoint]
+    for option in selftest.params:
+        assert "--help" in option.opts or option.opts[0] in text, option.name
 
 
 def test_the_changelog_knows_this_version():

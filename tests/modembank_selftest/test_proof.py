@@ -104,6 +104,12 @@ async def test_a_folder_whose_name_is_too_long_is_refused(tmp_path):
         await prove(Plan(kills=0, keep=tmp_path / ("x" * 120)), lambda _: None)
 
 
+async def test_a_folder_with_an_earlier_run_is_refused(tmp_path):
+    (tmp_path / "run" / "data").mkdir(parents=True)
+    with pytest.raises(ValueError, match="earlier run: choose another folder"):
+        await prove(Plan(kills=0, modems=1, keep=tmp_path / "run"), lambda _: None)
+
+
 def test_the_command_prints_the_verdict_and_its_exit_status_is_the_verdict(tmp_path, monkeypatch):
     arguments = ["selftest", "--kills", "1", "--modems", "1", "--messages", "5", "--json"]
     run = CliRunner().invoke(main, arguments)
@@ -111,4 +117,5 @@ def test_the_command_prints_the_verdict_and_its_exit_status_is_the_verdict(tmp_p
     assert json.loads(run.stdout)["passed"] is True
     long = CliRunner().invoke(main, ["selftest", "--kills", "0", "--keep", str(tmp_path / ("x" * 120))])
     assert long.exit_code == 1
-    assert "too long" in long.output
+    assert long.stderr.splitlines()[-1].startswith("modembank: the self-test could not go on: ")
+    assert "too long" in long.stderr

@@ -69,7 +69,7 @@ class Outbox:
             "outbox_recovered",
             folded=report.folded,
             interrupted=report.interrupted,
-            held=report.held,
+            unknown=report.held,
             resending=report.resending,
         )
         return report
