@@ -47,7 +47,7 @@ class Verdict:
     def lines(self) -> Iterator[str]:
         """Yield it for a terminal."""
         states, deaths = self.states, ", ".join(f"{name} {count}" for name, count in self.deaths.most_common())
-        yield f"killed     {sum(self.deaths.values())}: {deaths}"
+        yield f"killed     {sum(self.deaths.values())}{f': {deaths}' if deaths else ''}"
         sent = states["sent"] + states["delivered"] + states["undelivered"]
         yield (
             f"outbound   accepted {self.accepted}, sent {sent}, "

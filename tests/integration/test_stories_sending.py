@@ -67,7 +67,7 @@ async def test_story_01_resending_ends_after_four_tries(tmp_path):
             box.turn(400)
         message = await box.until_status(sent["id"], "unknown")
         assert outcomes(message) == [(1, "unknown")] * 4
-        assert message["waiting_for"].startswith("held: ")
+        assert message["waiting_for"].startswith("unknown whether it was sent")
 
 
 async def tried(box, identifier, tries):
