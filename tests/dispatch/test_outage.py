@@ -169,6 +169,7 @@ async def test_story_03_one_route_loses_its_sims_while_another_sends_on(box):
     routes = [await box.route(route_spec(line.sim_id)) for line in (lost, other)]
     box.dispatcher.line_down(lost.sim_id, "no network")
     old = [await box.accept(route=routes[0]) for _ in range(2)]
+    await box.until(lambda: routes[0] in box.dispatcher.unserved(), "the route to be watched")
     for _ in range(10):
         await box.turn(HOUR // 2)
         await box.accept(route=routes[1])
