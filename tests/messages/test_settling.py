@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from fakes.outboxes import HOUR
 from fakes.senders import ADMIN, ANNE, BERT, NUMBER, READER
@@ -27,7 +28,10 @@ async def report(post, status, tp_mr=7):
 @pytest.mark.parametrize("word", ["delivered", "failed"])
 async def test_settled_for_good(post, word):
     public = await unknown(post)
-    view = await post.messages.settle(ANNE, public, word, "  she called back ")
+    with capture_logs() as logs:
+        view = await post.messages.settle(ANNE, public, word, "  she called back ")
+    assert {"event": "message_settled", "message": public, "as_": word, "by": "anne", "log_level": "info"} in logs
+    assert "called" not in str(logs)  # a note may say anything of anybody
     assert (view.status, view.cause) == (word, "settled: by anne: she called back")
     assert view.settled_at == "2027-01-15T08:00:00.000Z"
     assert view.waiting_for is None

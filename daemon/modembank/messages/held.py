@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+import structlog
+
 from modembank.accounts.model import Actor
 from modembank.bus import Bus
 from modembank.clock import Clock, rfc3339, to_ms
@@ -24,6 +26,7 @@ BUCKETS_S = (3_600, 4 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
 """Bounds between the buckets of ages."""
 SHOWN = 20
 """Past outages in one answer."""
+_log = structlog.get_logger()
 
 
 class HeldMessages:
@@ -102,6 +105,7 @@ class HeldMessages:
 
         async with self._judging.lock:
             sent, expired = await self._in_steps(step)
+        _log.info("held_messages_decided", decision=decision, sent=sent, expired=expired, by=actor.name)
         return OutageDecision(sent, expired, await self.count())
 
     async def _in_steps(self, step: Callable[[sqlite3.Connection, Place], Decided]) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 
 from modembank.accounts.model import Actor, Scope
 from modembank.bus import Bus
@@ -32,6 +33,7 @@ from modembank.tpdu import Encoding
 
 MANY = 500
 """Recipients from which on a request is checked beside the event loop."""
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Messages:
         done = self._store.submit(lambda conn: settling.settle(conn, message_id, verdict, now), Urgency.NOW)
         done.add_done_callback(self._changed)
         await asyncio.shield(done)
+        _log.info("message_settled", message=message, as_=as_, by=actor.name)
         return await self._one(actor, message)
 
     async def settle_all(self, actor: Actor, as_: str, older_than_s: int, note: str = "") -> int:
@@ -155,6 +158,7 @@ class Messages:
                 self._bus.publish(event)
             settled += len(events)
             if following is None:
+                _log.info("messages_settled", count=settled, as_=as_, older_than_s=older_than_s, by=actor.name)
                 return settled
             place = following
 
