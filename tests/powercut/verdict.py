@@ -12,7 +12,6 @@ import msgspec
 from modembank.accounts import LOCAL_ADMIN
 from modembank.clock import SystemClock
 from modembank.config import BankConfig, BoxConfig, Config, LimitsConfig
-from modembank.errors import ModembankError
 from modembank.ids import public_id, row_id
 from modembank.messages import IdempotencyKey, MessageState, OnUnknown
 from modembank.messages.model import TERMINAL
@@ -73,11 +72,11 @@ class Verdict:
         try:
             make_data_folder(data)
             box = await assemble(_config(data), SystemClock())
-        except (ModembankError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001 - a damaged database makes it raise anything
             return [f"the box does not start: {error!r}"]
         try:
             return [problem async for problem in self._problems(box, data, cut.at)]
-        except (ModembankError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001 - the same
             return [f"the box cannot answer: {error!r}"]
         finally:
             await box.app.store.close()

@@ -1,5 +1,7 @@
 """Delivery reports: in any order, form and number, each finds its attempt or waits for it (stories 27 and 28)."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,15 +209,73 @@ async def test_of_two_unknown_parts_the_references_around_them_tell_which(box, m
     assert await box.state(message) is MessageState.DELIVERED
 
 
-async def test_two_unknown_parts_without_a_known_one_between_are_not_guessed(box):
-    message = await box.accept("+447911000001", segments=2)
-    for segment in (1, 2):
+async def unknown_parts(box, count=2, recipient="+447911000001", **how):
+    message = await box.accept(recipient, segments=count, **how)
+    for segment in range(1, count + 1):
         intent = box.intent(message, segment=segment)
         await box.outbox.begin(intent)
         box.settle(intent, AttemptOutcome.UNKNOWN)
+        box.clock.turn(1000)
     await box.outbox.flush()
-    assert await box.outbox.report(1, box.facts("+447911000001", 7), 1) is ReportMatch.ORPHAN
+    return message
+
+
+@pytest.mark.parametrize("first", [7, 255])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+async def test_several_unknown_parts_are_proven_once_each_has_its_report(box, first, order):
+    """One alone is not guessed; all together leave nothing to guess, in whichever order they come."""
+    message = await unknown_parts(box, 3)
+    references = [(first + part) % 256 for part in range(3)]
+    for part in order[:2]:
+        assert await box.outbox.report(1, box.facts("07911000001", references[part]), 1) is ReportMatch.ORPHAN
+        assert await box.state(message) is MessageState.UNKNOWN
+    await box.outbox.report(1, box.facts("07911000001", references[order[2]]), 1)
+    assert await box.state(message) is MessageState.DELIVERED
+    assert [attempt.tp_mr for attempt in await box.attempts(message)] == references
+    assert await box.store.fetch_all("SELECT * FROM orphan_reports") == []
+    await box.check_counts()
+
+
+async def test_the_part_that_failed_is_told_from_the_one_that_arrived(box):
+    message = await unknown_parts(box)
+    await box.outbox.report(1, box.facts("+447911000001", 8, FAILED), 1)
+    await box.outbox.report(1, box.facts("+447911000001", 7), 1)
+    assert await box.state(message) is MessageState.UNDELIVERED
+    assert [attempt.report_status for attempt in await box.attempts(message)] == [DELIVERED, FAILED]
+
+
+async def test_a_pending_report_stands_back_behind_the_final_one_of_its_part(box):
+    message = await unknown_parts(box)
+    for tp_mr, status in ((7, PENDING), (7, DELIVERED), (8, DELIVERED)):
+        facts = replace(box.facts("+447911000001", tp_mr, status), pdu=f"{status:02X}")
+        await box.outbox.report(1, facts, 1)
+    assert await box.state(message) is MessageState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipient": "+447911000002", "tp_mr": 8},
+        {"recipient": "+447911000001", "tp_mr": 7},
+        {"recipient": "+447911000001", "tp_mr": 8, "submitted": START - 48 * HOUR},
+        {"recipient": "+447911000001", "tp_mr": 8, "sim": 2},
+    ],
+    ids=["another recipient", "the same part again", "another time", "another SIM"],
+)
+async def test_two_reports_that_are_not_of_two_parts_prove_nothing(box, other):
+    message = await unknown_parts(box)
+    sim = other.pop("sim", 1)
+    await box.outbox.report(1, box.facts("+447911000001", 7), 1)
+    await box.outbox.report(sim, box.facts(**other), 1)
     assert await box.state(message) is MessageState.UNKNOWN
+
+
+async def test_parts_of_two_messages_are_not_told_apart(box):
+    messages = [await sent(box, tp_mr=None, outcome=AttemptOutcome.UNKNOWN) for _ in range(2)]
+    await box.outbox.flush()
+    for tp_mr in (7, 8):
+        await box.outbox.report(1, box.facts("+447911000001", tp_mr), 1)
+    assert [await box.state(message) for message in messages] == [MessageState.UNKNOWN] * 2
 
 
 async def test_a_long_message_is_delivered_when_every_part_is(box):

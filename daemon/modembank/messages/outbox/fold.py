@@ -19,6 +19,7 @@ from modembank.messages.outbox import reports
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, aggregate, all_sent
 from modembank.messages.outbox.changes import Changes, MessageRow
 from modembank.messages.outbox.journal import JournalRow, journal_rows, stored_attempts
+from modembank.messages.outbox.together import take_together
 from modembank.messages.views import MESSAGE_ID
 from modembank.modem.outcome import AttemptOutcome
 from modembank.sim import add_usage
@@ -143,7 +144,19 @@ class Fold:
         if found is None:
             if match is ReportMatch.ORPHAN:
                 reports.keep_orphan(self._conn, sim_id, report)
+                self._report_together(sim_id, report)
             return
+        self._apply_report(found, report)
+
+    def _report_together(self, sim_id: int, report: ReportFacts) -> None:
+        """What one report alone could not tell, all of a message's may."""
+        told = take_together(self._conn, sim_id, report)
+        for found, facts in told:
+            self._apply_report(found, facts)
+        if told:
+            self._result.reports[-1] = ReportMatch.PROVED
+
+    def _apply_report(self, found: reports.Candidate, report: ReportFacts) -> None:
         attempt = next(
             one
             for one in stored_attempts(self._conn, found.message_id)

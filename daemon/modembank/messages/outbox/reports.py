@@ -77,7 +77,7 @@ def choose(candidates: Sequence[Candidate], report: ReportFacts) -> Candidate | 
 
 def choose_unknown(candidates: Sequence[Candidate], report: ReportFacts) -> Candidate | None:
     """Return the one attempt without a TP-MR that recipient and time leave; None when none or several fit."""
-    ours = _timely_unknown(candidates, report)
+    ours = timely_unknown(candidates, report)
     return ours[0] if len(ours) == 1 else None
 
 
@@ -95,18 +95,23 @@ def find(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> tuple[Re
     settled = _settled(conn, sim_id, report)
     if settled is not None:  # before anything is proved: what repeats a known end says nothing of another message
         return (ReportMatch.MATCHED, settled) if _corrects(settled, report) else (ReportMatch.DUPLICATE, None)
-    unknown = _candidates(conn, " AND a.tp_mr IS NULL AND a.awaiting = 1", (sim_id,))
+    unknown = unknown_candidates(conn, sim_id)
     found = choose_unknown(unknown, report) or _by_order(conn, sim_id, unknown, report)
     if found is not None:
         return ReportMatch.PROVED, found
     return ReportMatch.ORPHAN, None
 
 
+def unknown_candidates(conn: sqlite3.Connection, sim_id: int) -> list[Candidate]:
+    """Return a SIM's attempts that may have been sent and never told their reference."""
+    return _candidates(conn, " AND a.tp_mr IS NULL AND a.awaiting = 1", (sim_id,))
+
+
 def keep_orphan(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> None:
     """Keep a report for an attempt whose end is not known yet, once: a slot that cannot be freed is read for days."""
     conn.execute(
-        "INSERT INTO orphan_reports (sim_id, tp_mr, recipient, status, discharged_at, received_at, pdu)"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+        "INSERT INTO orphan_reports (sim_id, tp_mr, recipient, status, discharged_at, received_at, pdu, submitted_at)"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
         " WHERE NOT EXISTS (SELECT 1 FROM orphan_reports WHERE sim_id = ?1 AND tp_mr = ?2 AND pdu = ?7)",
         (
             sim_id,
@@ -116,6 +121,7 @@ def keep_orphan(conn: sqlite3.Connection, sim_id: int, report: ReportFacts) -> N
             report.discharged_at,
             report.received_at,
             report.pdu,
+            report.submitted_at,
         ),
     )
 
@@ -171,7 +177,8 @@ def _kind(found: Candidate) -> ReportMatch:
     return ReportMatch.PROVED if proves else ReportMatch.MATCHED
 
 
-def _timely_unknown(candidates: Sequence[Candidate], report: ReportFacts) -> list[Candidate]:
+def timely_unknown(candidates: Sequence[Candidate], report: ReportFacts) -> list[Candidate]:
+    """Return the attempts to the report's recipient that its time stamp allows."""
     submitted = report.received_at if report.submitted_at is None else report.submitted_at
     return [
         one
@@ -185,7 +192,7 @@ def _by_order(
     conn: sqlite3.Connection, sim_id: int, candidates: Sequence[Candidate], report: ReportFacts
 ) -> Candidate | None:
     """Of several attempts at one message, return the one that the references given out before and after it leave."""
-    ours = _timely_unknown(candidates, report)
+    ours = timely_unknown(candidates, report)
     if len({one.message_id for one in ours}) != 1:
         return None
     known = conn.execute(

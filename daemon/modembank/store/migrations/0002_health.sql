@@ -34,3 +34,6 @@ CREATE TABLE outages (
 -- state_counts.state = 0: all messages ever accepted, counted where they are accepted and nowhere else. The sum of the
 -- other rows must equal it: accepted = terminal + open.
 INSERT INTO state_counts (state, n) SELECT 0, COALESCE(sum(n), 0) FROM state_counts;
+
+-- When the service centre had the message that an unclaimed report speaks of, by its clock; NULL when it is no time.
+ALTER TABLE orphan_reports ADD COLUMN submitted_at INTEGER;
