@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from fakes.delivers import text
@@ -16,10 +18,31 @@ LENGTH = len(PDU) // 2 - 8
 HEAD = f"+CMGR: 0,,{LENGTH}"
 
 
-def reader_of(talk: Talk, *, preferred: str | None = "SM") -> tuple[Reader, RememberingSink]:
+async def nothing() -> None:
+    """Nobody waits."""
+
+
+def reader_of(
+    talk: Talk, *, preferred: str | None = "SM", between: Callable[[], Awaitable[None]] = nothing
+) -> tuple[Reader, RememberingSink]:
     sink = RememberingSink()
     capabilities = Capabilities(memories=("SM",), preferred=preferred)
-    return Reader(talk.channel, capabilities, Standing(7, "slot-01", lambda: 0), sink), sink
+    return Reader(talk.channel, capabilities, Standing(7, "slot-01", lambda: 0), sink, between), sink
+
+
+async def test_others_have_a_turn_after_each_message_of_a_full_memory() -> None:
+    """A delivery report that comes meanwhile must be acknowledged soon, or the modem stops routing."""
+    async with talking() as talk:
+        left = []
+
+        async def between() -> None:
+            left.append(len(talk.modem.slots))
+
+        reader, sink = reader_of(talk, between=between)
+        talk.modem.slots |= dict.fromkeys((1, 2, 3), PDU)
+        assert await reader.sweep("SM") == 3
+        assert len(sink.stored) == 3
+        assert left == [2, 1, 0]
 
 
 async def test_a_whole_message_is_stored_and_then_deleted() -> None:

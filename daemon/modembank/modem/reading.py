@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -43,8 +43,19 @@ class Storage:
 class Reader:
     """Reads one modem's memories; only one coroutine uses it at a time."""
 
-    def __init__(self, channel: AtChannel, capabilities: Capabilities, standing: Standing, sink: InboundSink) -> None:
-        """Start with the preferred memory selected, as the initialisation left it."""
+    def __init__(
+        self,
+        channel: AtChannel,
+        capabilities: Capabilities,
+        standing: Standing,
+        sink: InboundSink,
+        between: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Start with the preferred memory selected, as the initialisation left it.
+
+        ``between`` is awaited after each message: a full memory takes long, and others may not wait for its end.
+        """
+        self._between = between
         self._channel = channel
         self._capabilities = capabilities
         self._standing = standing
@@ -135,6 +146,7 @@ class Reader:
             await self._sink.deleted(ledger_id)
         else:
             _log.warning("delete_refused", modem=self._standing.slot, memory=memory, index=index)
+        await self._between()
 
     async def _select(self, memory: str, *, refresh: bool = False) -> bool:
         if self._selected == memory and not refresh:

@@ -52,7 +52,7 @@ class Receiving:
         self._wake = asyncio.Event()
         self._wake.set()
         self._rested = asyncio.Event()
-        self.reader = Reader(channel, capabilities, standing, sink)
+        self.reader = Reader(channel, capabilities, standing, sink, self._answer_direct)
         self.received = 0
 
     @property
@@ -139,8 +139,7 @@ class Receiving:
     async def _next(self) -> None:
         """Do one thing, and take it off its list only when it is done and was not announced again meanwhile."""
         if self._direct:
-            await self._store_direct()
-            await self._acknowledge()
+            await self._answer_direct()
         elif self._places:
             place, announced = next(iter(self._places.items()))
             await self._read_place(*place)
@@ -151,6 +150,12 @@ class Receiving:
             self.received += await self.reader.sweep(memory)
             if self._sweeps[memory] == asked:
                 del self._sweeps[memory]
+
+    async def _answer_direct(self) -> None:
+        """Store and acknowledge what came directly; unanswered for 15 s or so, a modem stops routing."""
+        while self._direct:
+            await self._store_direct()
+            await self._acknowledge()
 
     async def _read_place(self, memory: str, index: int) -> None:
         if await self.reader.fetch(memory, index):
