@@ -53,11 +53,33 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         sims = Sims(store, bus, clock, config.limits, config.sim)
         await sims.load()
         undo.pop_all()
+    ground = _Ground(config, clock, bus, metrics, store, outbox, sims)
+    receiving = Receiving(store, bus, clock, metrics, outbox)
+    return Box(_app(ground, receiving, options), outbox, receiving)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What all services stand on."""
+
+    config: Config
+    clock: Clock
+    bus: Bus
+    metrics: Metrics
+    store: Store
+    outbox: Outbox
+    sims: Sims
+
+
+def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> App:
+    """Build the services over what was recovered."""
+    config, clock, bus, metrics = ground.config, ground.clock, ground.bus, ground.metrics
+    store, outbox, sims = ground.store, ground.outbox, ground.sims
+    data_dir = Path(config.box.data_dir)
     dispatcher = Dispatcher(outbox, sims, bus, clock)
     admission = Admission(sims, config.sending, config.box.region)
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)
     messages.lend_to(outbox.offer)
-    receiving = Receiving(store, bus, clock, metrics, outbox)
     bank = Bank(
         config.bank,
         sims,
@@ -82,7 +104,7 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         sending=dispatcher,
         law=Law(messages, clock),
     )
-    app = App(
+    return App(
         config=config,
         clock=clock,
         bus=bus,
@@ -98,4 +120,3 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         backups=backups,
         health=Health(around, bus),
     )
-    return Box(app, outbox, receiving)

@@ -16,6 +16,7 @@ from modembank_web.reading import JsonBody, check_json_media, read_body, read_qu
 
 if TYPE_CHECKING:
     from modembank.app import App
+    from modembank_web.problems import Failure, ProblemKind
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class Call:
     receive: Receive
     headers: Mapping[bytes, bytes]
     actor: Actor | None = None
+    failures: Failures | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -88,10 +90,22 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request's JSON body is."""
+    """What a request's body is: a msgspec Struct, as JSON or as another media type with the same fields."""
 
     shape: Any
     examples: Mapping[str, Any]
+    media: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How a dialect writes what is refused, where its clients expect something else than a problem."""
+
+    answer: Callable[[Failure, str], Answer]
+    """From the failure and its tracking id."""
+    shape: Any
+    example: Callable[[ProblemKind], Any]
+    media: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +113,7 @@ class Operation:
     """A method on a path."""
 
     id: str
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     tag: str
     summary: str
@@ -117,6 +131,10 @@ class Operation:
     """Optional request headers: name to description and example."""
     raises: tuple[str, ...] = ()
     """Keys of problems beyond those that follow from the rest."""
+    authenticate: Callable[[Call], Awaitable[Actor]] | None = None
+    """Of a dialect with credentials of its own; None: API keys."""
+    failures: Failures | None = None
+    """None: problems (RFC 9457)."""
 
     @property
     def problems(self) -> tuple[str, ...]:

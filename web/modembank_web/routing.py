@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import logging
 import time
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _CALL = "modembank_call"
 Endpoint = Callable[[HTTPScope, Receive], Awaitable[Answer]]
+Authenticate = Callable[[Call], Awaitable[Actor]]
 
 
 class AccessLog:
@@ -75,12 +77,13 @@ def handlers_for(
 
 def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
     run, needs, access = operation.run, operation.needs, operation.access
+    authenticate = operation.authenticate or _holder_of_key
 
     async def endpoint(scope: HTTPScope, receive: Receive) -> Answer:
-        call = Call(app, scope, receive, dict(scope["headers"]), everyone)
+        call = Call(app, scope, receive, dict(scope["headers"]), everyone, operation.failures)
         scope["state"][_CALL] = call
         if access is not Access.OPEN and everyone is None and (access is Access.KEY or not is_local(call)):
-            await _admit(call, needs)
+            await _admit(call, authenticate, needs)
         answer = await run(call)
         log.answered(call, answer.status)
         del scope["state"][_CALL]  # it refers to the scope: without the cycle nothing is left to the garbage collector
@@ -125,8 +128,11 @@ class FailureAnswers:
         """Return the problem for an exception, and log it under its tracking id."""
         scope = request.scope
         failure, tracking_id = sort_failure(error), new_tracking_id()
-        answer = problem_answer(failure, scope["path"], tracking_id)
         call: Call | None = scope.get("state", {}).pop(_CALL, None)
+        if call is not None and call.failures is not None:
+            answer = call.failures.answer(failure, tracking_id)
+        else:
+            answer = problem_answer(failure, scope["path"], tracking_id)
         if failure.kind.key == "internal_error":
             log_internal(error, tracking_id, method=scope["method"], path=scope.get("path_template"))
         self._log.failed(scope, call, failure.kind.status, failure.kind.code, tracking_id)
@@ -157,14 +163,20 @@ def is_local(call: Call) -> bool:
     return (mapped or address).is_loopback
 
 
-async def _admit(call: Call, needs: tuple[KeyScope, ...]) -> None:
+async def _admit(call: Call, authenticate: Authenticate, needs: tuple[KeyScope, ...]) -> None:
     query = call.scope["query_string"]
     if query:
         refuse_key_in_query(query)
-    call.actor = actor = await call.app.accounts.authenticate(presented_key(call.headers))
+    client = call.scope.get("client")
+    actor = await authenticate(call)
+    call.actor = actor = dataclasses.replace(actor, source=client[0] if client else "")
     if needs and not actor.is_admin and actor.scopes.isdisjoint(needs):
         words = " or ".join(scope.value for scope in needs)
         raise Forbidden(why=f"this needs a key with the scope {words}")
+
+
+async def _holder_of_key(call: Call) -> Actor:
+    return await call.app.accounts.authenticate(presented_key(call.headers))
 
 
 def _facts(scope: HTTPScope, call: Call | None, status: int) -> dict[str, object]:

@@ -21,13 +21,15 @@ class Scope(enum.StrEnum):
     MESSAGES_SEND = "messages:send"
     MESSAGES_READ = "messages:read"
     MAILINGS = "mailings"
+    OPT_OUTS = "opt-outs"
+    WEBHOOKS = "webhooks"
     MODEMS = "modems"
     ADMIN = "admin"
 
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
-    Role.SENDER: frozenset({Scope.MESSAGES_SEND, Scope.MESSAGES_READ, Scope.MAILINGS}),
+    Role.SENDER: frozenset({Scope.MESSAGES_SEND, Scope.MESSAGES_READ, Scope.MAILINGS, Scope.OPT_OUTS, Scope.WEBHOOKS}),
 }
 """What a key of a user of that role may carry at most."""
 
@@ -40,6 +42,8 @@ class Actor:
     name: str
     role: Role
     scopes: frozenset[Scope]
+    source: str = ""
+    """Where the request came from: an address, or ``local``; for the audit log."""
 
     @property
     def is_admin(self) -> bool:
@@ -52,7 +56,7 @@ class Actor:
             raise Forbidden(why=f"this needs the scope {scope.value}")
 
 
-LOCAL_ADMIN = Actor(0, "local", Role.ADMIN, frozenset(Scope))
+LOCAL_ADMIN = Actor(0, "local", Role.ADMIN, frozenset(Scope), "local")
 """Whoever may run the command line on the box itself."""
 
 

@@ -26,6 +26,7 @@ from modembank.backup.manifest import take_failed_pins
 from modembank.backup.placing import unfinished
 from modembank.clock import rfc3339
 from modembank.durable import sync
+from modembank.ids import EPOCH_SHIFT
 from modembank.messages.outbox.fold import Fold
 from modembank.messages.outbox.holding import hold_waiting
 from modembank.modem import FAILED_PINS, PinRecord
@@ -152,3 +153,5 @@ def _note(conn: sqlite3.Connection, epoch: int, checked: Checked, now_ms: int) -
         "restored_from": f"{checked.path.name} of {rfc3339(checked.manifest.made_at)}",
     }
     conn.executemany("INSERT OR REPLACE INTO box (name, value) VALUES (?, ?)", notes.items())
+    # Events of the new epoch have greater ids than any that a follower may have seen of what is set aside.
+    conn.execute("INSERT INTO event_log (id, at, kind) VALUES (?, ?, 'box.restored')", (epoch << EPOCH_SHIFT, now_ms))

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from modembank import eventlog
 from modembank.messages.inbound_content import Content, kept_raw
 from modembank.modem.inbound import RawInbound
 
+RECEIVED = "message.received"
+_LAST_WRITER = "SELECT user_id FROM messages WHERE recipient = ? ORDER BY id DESC LIMIT 1"
 QUARANTINE_ROWS = 1_000
 """What a modem that babbles may cost: with RAW_LIMIT, 4 MB at most."""
 
@@ -29,10 +32,12 @@ class Shown:
 def show(
     conn: sqlite3.Connection, row_id: int, content: Content, *, sim_id: int, sender: str, received_at: int
 ) -> Shown:
-    """Put a message into the inbox."""
+    """Put a message into the inbox, of the user who last wrote to its sender, and into the event log."""
+    owner = conn.execute(_LAST_WRITER, (sender,)).fetchone()
+    user_id = None if owner is None else owner[0]
     conn.execute(
-        "INSERT INTO inbox (id, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO inbox (id, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at, user_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row_id,
             sim_id,
@@ -44,8 +49,10 @@ def show(
             msgspec.json.encode(content.missing).decode(),
             content.sent_at,
             received_at,
+            user_id,
         ),
     )
+    eventlog.append(conn, [eventlog.Entry(received_at, RECEIVED, user_id, row_id)])
     return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing))
 
 

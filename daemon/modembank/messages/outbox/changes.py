@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
+from modembank import eventlog
 from modembank.events import MessageStateChanged
 from modembank.messages.model import TERMINAL, MessageState, OnUnknown
 
@@ -77,7 +78,13 @@ class Changes:
         """Write the counters and return the events to publish after the commit."""
         add_counts(self.conn, self._counts)
         self._counts = Counter()
+        eventlog.append(self.conn, [_entry(event) for event in self.events if event.state >= MessageState.SENT])
         return self.events
+
+
+def _entry(event: MessageStateChanged) -> eventlog.Entry:
+    """What happens before a message is sent is seen by looking at it: it would cost a row for each that is accepted."""
+    return eventlog.Entry(event.at, f"message.{MessageState(event.state).word}", event.user, event.message)
 
 
 def add_counts(conn: sqlite3.Connection, counts: Counter[int]) -> None:

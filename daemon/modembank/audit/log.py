@@ -1,0 +1,58 @@
+"""Writing the audit log: one row in the transaction of the change that it tells of."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
+FIRST = bytes(32)
+"""What the first row's hash covers in the place of one before it."""
+
+
+class Who(Protocol):
+    """Who acts; an Actor is one."""
+
+    @property
+    def user_id(self) -> int:
+        """Row id of the user, 0 on the box itself."""
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+
+    @property
+    def source(self) -> str:
+        """Where the request came from: an address, or ``local``."""
+
+
+def record(
+    conn: sqlite3.Connection,
+    who: Who,
+    action: str,
+    subject: str,
+    now: int,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Append one entry; ``action`` is ``noun.verb``, ``detail`` holds what changed and never a secret or a text.
+
+    Call it inside the write that makes the change, so that neither is there without the other. ``now`` is unix ms.
+    """
+    last = conn.execute("SELECT hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+    text = _CANONICAL.encode(dict(detail or {})).decode()
+    digest = entry_hash(
+        FIRST if last is None else last[0], now, who.name, who.user_id, who.source, action, subject, text
+    )
+    conn.execute(
+        "INSERT INTO audit (at, actor, user_id, source, action, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (now, who.name, who.user_id, who.source, action, subject, text, digest),
+    )
+
+
+def entry_hash(before: bytes, *fields: object) -> bytes:
+    """Return the hash of an entry: SHA-256 over the hash before it and its fields in the order of the columns."""
+    return hashlib.sha256(before + _CANONICAL.encode(fields)).digest()
