@@ -10,7 +10,6 @@ from modembank.store.opening import open_owned
 from modembank.store.schema import BACKUPS_KEPT, known_migrations
 from modembankd.compose import DATABASE
 
-
 MOVING = ("INSERT INTO \"box\" VALUES('last_id'",)
 """Beginnings of lines that no two databases share."""
 
