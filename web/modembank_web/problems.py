@@ -115,6 +115,13 @@ KINDS: tuple[ProblemKind, ...] = (
         "the same Idempotency-Key came before with another body",
     ),
     ProblemKind(
+        "opted_out",
+        422,
+        "INVALID_PAYLOAD",
+        "Recipient opted out",
+        "recipients have asked for no more messages of this box; errors[] names each, and nothing else is wrong",
+    ),
+    ProblemKind(
         "unknown_provider",
         422,
         "UNKNOWN_PROVIDER",
@@ -122,7 +129,12 @@ KINDS: tuple[ProblemKind, ...] = (
         "a provider, pool or SIM that is named does not exist",
     ),
     ProblemKind(
-        "too_many_requests", 429, "TOO_MANY_REQUESTS", "Too many requests", "the user's quota is spent", _A_MINUTE
+        "too_many_requests",
+        429,
+        "TOO_MANY_REQUESTS",
+        "Too many requests",
+        "the user's quota is spent; Retry-After says when it begins anew, details what is left",
+        _A_MINUTE,
     ),
     ProblemKind(
         "internal_error", 500, "INTERNAL_ERROR", "Internal error", "a fault of the box; the log has the tracking id"
@@ -199,7 +211,7 @@ def sort_failure(error: Exception) -> Failure:
         kind = BY_KEY.get(_SAME_AS.get(error.key, error.key), _INTERNAL)
         if kind is not _INTERNAL:
             problems: Iterable[FieldProblem] = getattr(error, "problems", ())
-            return Failure(kind, str(error), _plain(error.fields), tuple(problems), kind.headers)
+            return Failure(kind, str(error), _plain(error.fields), tuple(problems), _headers(kind, error))
     if isinstance(error, HTTPException) and error.status_code in _BY_STATUS:
         kind = BY_KEY[_BY_STATUS[error.status_code]]
         headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in (error.headers or {}).items()]
@@ -234,6 +246,15 @@ def new_tracking_id() -> str:
 def log_internal(error: Exception, tracking_id: str, **where: object) -> None:
     """Log a fault of ours with its trace; the client only gets the id."""
     _log.error("request_failed", tracking_id=tracking_id, exc_info=error, **where)
+
+
+def _headers(kind: ProblemKind, error: ModembankError) -> tuple[Header, ...]:
+    """Return the kind's headers, with the time to wait that the error knows in the place of the usual one."""
+    wait_s: int | None = getattr(error, "retry_after_s", None)
+    if wait_s is None:
+        return kind.headers
+    others = (header for header in kind.headers if header[0] != b"retry-after")
+    return (*others, (b"retry-after", b"%d" % wait_s))
 
 
 def _http_words(kind: ProblemKind, error: HTTPException) -> str:

@@ -2,6 +2,18 @@
 
 from modembank.accounts.errors import Unauthorized
 from modembank.accounts.model import LOCAL_ADMIN, ROLE_SCOPES, Actor, ApiKey, Role, Scope, User
+from modembank.accounts.quotas import QuotaExceeded
 from modembank.accounts.service import Accounts
 
-__all__ = ["LOCAL_ADMIN", "ROLE_SCOPES", "Accounts", "Actor", "ApiKey", "Role", "Scope", "Unauthorized", "User"]
+__all__ = [
+    "LOCAL_ADMIN",
+    "ROLE_SCOPES",
+    "Accounts",
+    "Actor",
+    "ApiKey",
+    "QuotaExceeded",
+    "Role",
+    "Scope",
+    "Unauthorized",
+    "User",
+]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 from itertools import chain, islice
 from typing import TypeAlias
 
+from modembank import optouts
+from modembank.accounts.quotas import QuotaExceeded, Spending
 from modembank.bus import Bus
+from modembank.errors import InvalidRequest, ModembankError
 from modembank.events import MessagesReady, MessageStateChanged
 from modembank.messages import idempotency
 from modembank.messages.admission import Admitted
@@ -20,6 +24,7 @@ from modembank.messages.model import MessageState, QueuedMessage
 from modembank.messages.outbox import ACCEPTED_EVER, add_counts
 from modembank.messages.requests import IdempotencyKey, IdempotencyMismatch
 from modembank.messages.routes import intern_route
+from modembank.messages.sifting import sift
 from modembank.messages.stored import encoding_code
 from modembank.metrics import Metrics
 from modembank.store import Store
@@ -50,6 +55,11 @@ class Submission:
     now: int
 
     @property
+    def segments(self) -> int:
+        """What it takes of a quota."""
+        return self.admitted.segments * len(self.admitted.recipients)
+
+    @property
     def state(self) -> MessageState:
         """The state in which its messages begin."""
         return MessageState.QUEUED if self.admitted.not_before is None else MessageState.SCHEDULED
@@ -65,6 +75,8 @@ class Submission:
             encoding=admitted.encoding.value,
             batch=batch,
             notes=admitted.notes,
+            refused=admitted.refused,
+            places=admitted.places if admitted.refused else (),
         )
 
 
@@ -78,11 +90,12 @@ class _Written:
 class Accepting:
     """Writes submissions, those that come together in one write, and tells of their messages when they are durable."""
 
-    def __init__(self, store: Store, bus: Bus, metrics: Metrics) -> None:
-        """Use these; set ``lend`` when somebody sends in this process."""
+    def __init__(self, store: Store, bus: Bus, metrics: Metrics, zone: tzinfo | None = None) -> None:
+        """Use these; ``zone`` is where days begin, the box's own when None. Set ``lend`` when somebody sends here."""
         self._store = store
         self._bus = bus
         self._metrics = metrics
+        self._zone = zone
         self.lend: Lend | None = None
         """Takes the content of ready messages before they are announced, so that nobody has to read them back."""
         self._routes: dict[str, int] = {}
@@ -91,11 +104,21 @@ class Accepting:
     async def accept(self, submission: Submission) -> tuple[Answer, bool]:
         """Return the answer, and whether it is an earlier one, when it is durable.
 
-        Raises IdempotencyMismatch, StoreFull, StoreError. What is submitted is accepted and announced even when the
-        caller goes away meanwhile.
+        Raises IdempotencyMismatch, OptedOut, InvalidRequest, QuotaExceeded, StoreFull, StoreError. What is submitted
+        is accepted and announced even when the caller goes away meanwhile.
         """
         written = await self._gathering.put(submission)
         return written.answer, written.route_id is None
+
+    async def rehearse(self, submission: Submission) -> Answer:
+        """Return what it would be answered now; raises as ``accept`` does, and stores nothing."""
+
+        def look(conn: sqlite3.Connection) -> Submission:
+            sifted = _sifted(submission, optouts.among(conn, submission.admitted.recipients))
+            Spending(conn, self._zone).spend(sifted.user_id, sifted.segments, sifted.now)
+            return sifted
+
+        return (await self._store.read(look)).answer()
 
     async def earlier(self, user_id: int, key: IdempotencyKey | None, now: int) -> Answer | None:
         """Return the answer that the very same request already got, or None."""
@@ -106,34 +129,44 @@ class Accepting:
         except IdempotencyMismatch:
             return None
 
-    def _write(
-        self, conn: sqlite3.Connection, submissions: Sequence[Submission]
-    ) -> list[_Written | IdempotencyMismatch]:
-        """Runs on the writer's thread: a key is looked up and taken in the transaction that accepts."""
-        results: list[_Written | IdempotencyMismatch] = []
+    def _write(self, conn: sqlite3.Connection, submissions: Sequence[Submission]) -> list[_Written | ModembankError]:
+        """Runs on the writer's thread: keys, opt-outs and quotas are looked at in the transaction that accepts."""
+        results: list[_Written | ModembankError] = []
         rows: list[Iterator[_Row]] = []
         counts: Counter[int] = Counter()
+        out = optouts.among(conn, chain.from_iterable(each.admitted.recipients for each in submissions))
+        spending = Spending(conn, self._zone)
         for submission in submissions:
-            result = self._decide(conn, submission)
+            try:
+                result = self._decide(conn, submission, out, spending)
+            except (IdempotencyMismatch, InvalidRequest, QuotaExceeded) as error:
+                results.append(error)
+                continue
             results.append(result)
-            if isinstance(result, _Written) and result.route_id is not None:
+            if result.route_id is not None:
                 rows.append(_rows(submission, result.answer, result.route_id))
                 counts[submission.state] += len(result.answer.to)
                 counts[ACCEPTED_EVER] += len(result.answer.to)
         _insert(conn, chain.from_iterable(rows))
         add_counts(conn, counts)
+        spending.finish()
         return results
 
-    def _decide(self, conn: sqlite3.Connection, submission: Submission) -> _Written | IdempotencyMismatch:
-        """Find the earlier answer, or give ids and route to a new one and take its key."""
+    def _decide(
+        self, conn: sqlite3.Connection, submission: Submission, out: Mapping[str, int], spending: Spending
+    ) -> _Written:
+        """Find the earlier answer, or give ids and route to a new one, take its key, and spend of the quota.
+
+        Raises IdempotencyMismatch, OptedOut, InvalidRequest, QuotaExceeded, and then has changed nothing.
+        """
         key, now = submission.key, submission.now
         if key is not None:
-            try:
-                known = idempotency.recall(conn, submission.user_id, key, now)
-            except IdempotencyMismatch as error:
-                return error
+            known = idempotency.recall(conn, submission.user_id, key, now)
             if known is not None:
                 return _Written(known, None)
+        if out:
+            submission = _sifted(submission, out)
+        spending.spend(submission.user_id, submission.segments, now)
         route = submission.admitted.route
         route_id = self._routes.get(route) or intern_route(conn, route)
         batch = self._store.ids.take() if submission.admitted.many else None
@@ -169,6 +202,11 @@ class Accepting:
         self._routes[route] = route_id
 
 
+def _sifted(submission: Submission, out: Mapping[str, int]) -> Submission:
+    admitted = sift(submission.admitted, out)
+    return submission if admitted is submission.admitted else replace(submission, admitted=admitted)
+
+
 def _insert(conn: sqlite3.Connection, rows: Iterator[_Row]) -> None:
     while some := tuple(islice(rows, _ROWS_AT_ONCE)):
         conn.execute(_insertion(len(some)), tuple(chain.from_iterable(some)))
@@ -198,7 +236,7 @@ def _rows(submission: Submission, answer: Answer, route_id: int) -> Iterator[_Ro
         admitted.reference,
         submission.now,
     )
-    for message, recipient in enumerate(admitted.recipients, answer.first):
+    for message, recipient in enumerate(answer.to, answer.first):
         yield (message, *before, recipient, *after)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from modembank.messages.model import MessageFlags, OnUnknown
 from modembank.messages.numbers import BadNumber, normalise_recipient
 from modembank.messages.requests import MAX_RECIPIENTS, SubmitRequest, UnknownProvider
 from modembank.messages.text import TextProblem, measure
+from modembank.messages.verdicts import BAD_NUMBER, MOST_SHOWN, Refused
 from modembank.messages.views import Note
 from modembank.tpdu import MAX_SEGMENTS, Encoding, SegmentCount
 
@@ -32,6 +33,8 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A request with nothing wrong: what its rows will hold. Times are unix milliseconds."""
 
     recipients: tuple[str, ...]
+    places: tuple[int, ...]
+    """Of each recipient, among those that the request gives."""
     text: str
     encoding: Encoding
     segments: int
@@ -45,9 +48,23 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
     window: str | None
     on_unknown: OnUnknown
     reference: str | None
+    listed: bool
+    """Recipients were given as a list, and not as one text."""
     many: bool
     """Several recipients were asked for, so that the answer has a batch even if one is left."""
+    partial: bool
+    refused: tuple[Refused, ...]
+    """Only with ``partial``."""
     notes: tuple[Note, ...]
+
+    @property
+    def placed(self) -> zip[tuple[str, int]]:
+        """Each recipient with its place."""
+        return zip(self.recipients, self.places, strict=True)
+
+    def pointer(self, place: int) -> str:
+        """Return where in the request the recipient at a place stands."""
+        return recipient_pointer(place, listed=self.listed)
 
 
 @dataclass(slots=True)
@@ -57,6 +74,7 @@ class _Findings:
     problems: list[FieldProblem] = field(default_factory=list)
     unknown: list[FieldProblem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
     def wrong(self, pointer: str, detail: str) -> None:
         self.problems.append(FieldProblem(pointer, detail))
@@ -84,7 +102,7 @@ class Admission:
     def check(self, request: SubmitRequest, now_ms: int) -> Admitted:
         """Return what to store; raises InvalidRequest with all problems, UnknownProvider when only names are wrong."""
         found = _Findings()
-        recipients = self._recipients(request, found)
+        kept = self._recipients(request, found)
         count = self._text(request, found)
         self._check_reference(request.reference, found)
         route = self._route(request, found)
@@ -97,7 +115,8 @@ class Admission:
         if found.unknown:
             raise UnknownProvider(*found.unknown)
         return Admitted(
-            recipients=recipients,
+            recipients=tuple(kept),
+            places=tuple(kept.values()),
             text=request.text,
             encoding=count.encoding if count else Encoding.AUTO,
             segments=count.segments if count else 0,
@@ -109,29 +128,36 @@ class Admission:
             window=window,
             on_unknown=OnUnknown[(request.on_unknown or self._sending.on_unknown).upper()],
             reference=request.reference,
+            listed=not isinstance(request.to, str),
             many=len(request.recipients) > 1,
+            partial=request.partial,
+            refused=tuple(found.refused),
             notes=tuple(found.notes),
         )
 
-    def _recipients(self, request: SubmitRequest, found: _Findings) -> tuple[str, ...]:
-        given = request.recipients
+    def _recipients(self, request: SubmitRequest, found: _Findings) -> dict[str, int]:
+        """Return the recipients that can get a message, and the place at which each was given first."""
+        given, listed = request.recipients, not isinstance(request.to, str)
         if not given:
             found.wrong("/to", "is empty: give at least one number")
         if len(given) > MAX_RECIPIENTS:
             found.wrong("/to", f"has {len(given)} recipients: at most {MAX_RECIPIENTS} fit one request")
-            return ()
-        pointer: Callable[[int], str] = (lambda _: "/to") if isinstance(request.to, str) else "/to/{}".format
+            return {}
         kept: dict[str, int] = {}
         for index, written in enumerate(given):
             try:
                 number = normalise_recipient(written, self._region)
             except BadNumber as error:
-                found.wrong(pointer(index), str(error))
+                found.refused.append(Refused(index, written[:MOST_SHOWN], BAD_NUMBER, str(error)))
                 continue
             first = kept.setdefault(number, index)
             if first != index:
-                found.note(pointer(index), f"is the same number as {pointer(first)}: it gets one message")
-        return tuple(kept)
+                same = f"is the same number as {recipient_pointer(first, listed=listed)}: it gets one message"
+                found.note(recipient_pointer(index, listed=listed), same)
+        if not (request.partial and kept):
+            for refused in found.refused:
+                found.wrong(recipient_pointer(refused.at, listed=listed), refused.detail)
+        return kept
 
     def _text(self, request: SubmitRequest, found: _Findings) -> SegmentCount | None:
         allowed = self._sending.max_segments if request.max_segments is None else request.max_segments
@@ -219,6 +245,11 @@ class Admission:
         elif start == end:
             found.wrong("/window", "is empty: its start is its end")
         return window
+
+
+def recipient_pointer(place: int, *, listed: bool) -> str:
+    """Return where in a request the recipient at a place stands; one that is no list has one place."""
+    return f"/to/{place}" if listed else "/to"
 
 
 def _flags(request: SubmitRequest) -> MessageFlags:

@@ -11,6 +11,7 @@ import msgspec
 
 from modembank.ids import public_id
 from modembank.messages.requests import KEY_LIFETIME_MS, IdempotencyKey, IdempotencyMismatch
+from modembank.messages.verdicts import Refused, in_order
 from modembank.messages.views import BATCH_ID, MESSAGE_ID, Accepted, Note, SubmitReceipt
 
 FORGET_LIMIT = 500
@@ -29,18 +30,23 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     encoding: str
     batch: int | None = None
     notes: tuple[Note, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    """Recipients that got no message, in an answer in parts."""
+    places: tuple[int, ...] = ()
+    """Of each in ``to`` among the recipients given; empty when nothing was refused."""
 
     def receipt(self, *, dry_run: bool = False, replayed: bool = False) -> SubmitReceipt:
         """Return the answer as a caller sees it."""
+        accepted = tuple(
+            Accepted(self._public(at), to, self.status, self.segments, self.encoding) for at, to in enumerate(self.to)
+        )
         return SubmitReceipt(
-            messages=tuple(
-                Accepted(self._public(at), to, self.status, self.segments, self.encoding)
-                for at, to in enumerate(self.to)
-            ),
+            messages=in_order(accepted, self.places, self.refused) if self.refused else accepted,
             batch=None if self.batch is None else public_id(BATCH_ID, self.batch),
             notes=self.notes,
             dry_run=dry_run,
             replayed=replayed,
+            refused=len(self.refused),
         )
 
     def _public(self, at: int) -> str:

@@ -31,6 +31,12 @@ class UnknownProvider(ModembankError):
         super().__init__(summary="; ".join(problem.detail for problem in problems))
 
 
+class OptedOut(InvalidRequest):
+    """All that is wrong with a request: recipients that want no messages of this box. Each is named."""
+
+    key = "opted_out"
+
+
 class IdempotencyMismatch(ModembankError):
     """The idempotency key was used before, for another body."""
 
@@ -66,6 +72,8 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_segments: int | None = None
     on_unknown: Literal["hold", "resend"] | None = None
     dry_run: bool = False
+    partial: bool = False
+    """Accept for the good recipients and tell of each that was refused, instead of all or nothing."""
 
     @property
     def recipients(self) -> Sequence[str]:

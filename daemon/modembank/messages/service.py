@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import tzinfo
 
 import msgspec
 import structlog
@@ -47,15 +48,23 @@ class Messages:
     """Outbound messages, on behalf of an actor."""
 
     def __init__(
-        self, store: Store, bus: Bus, clock: Clock, metrics: Metrics, admission: Admission, waiting: WaitExplainer
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics,
+        admission: Admission,
+        waiting: WaitExplainer,
+        *,
+        zone: tzinfo | None = None,
     ) -> None:
-        """Use these; nothing is read until asked."""
+        """Use these; nothing is read until asked. ``zone`` is where days begin, the box's own when None."""
         self._store = store
         self._bus = bus
         self._clock = clock
         self._admission = admission
         self._waiting = waiting
-        self._accepting = Accepting(store, bus, metrics)
+        self._accepting = Accepting(store, bus, metrics, zone)
 
     def lend_to(self, lend: Lend) -> None:
         """Give the content of what is accepted to ``lend`` (``Outbox.offer``) before it is announced."""
@@ -66,14 +75,16 @@ class Messages:
     ) -> SubmitReceipt:
         """Accept a request durably, all of it or nothing; a dry run checks it and stores nothing.
 
-        Raises Forbidden, InvalidRequest, UnknownProvider, IdempotencyMismatch, StoreFull, StoreError.
+        With ``partial`` the recipients that can get no message are left out and told of; the rest is all or nothing.
+        Raises Forbidden, InvalidRequest, UnknownProvider, OptedOut, IdempotencyMismatch, QuotaExceeded, StoreFull,
+        StoreError.
         """
         actor.require(Scope.MESSAGES_SEND)
         now = self._now()
         try:
             submission = Submission(actor.user_id, await self._admitted(request, now), idempotency, now)
             if request.dry_run:
-                return submission.answer().receipt(dry_run=True)
+                return (await self._accepting.rehearse(submission)).receipt(dry_run=True)
             answer, replayed = await self._accepting.accept(submission)
         except (InvalidRequest, UnknownProvider, StoreFull):
             # Accepted before, it stays accepted, even if the same request would be refused by now.

@@ -24,15 +24,25 @@ class Page(Generic[T]):
     cursor: str | None
 
 
-class Accepted(msgspec.Struct, frozen=True):
-    """One recipient's message as it was accepted."""
+REFUSED = "refused"
+"""In the place of a state, for a recipient that got no message."""
+
+
+class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One recipient's message as it was accepted; or, in an answer in parts, why there is none."""
 
     id: str
-    """Empty in a dry run."""
+    """Empty in a dry run, and for a recipient that was refused."""
     to: str
+    """As messages are stored with it; as it was written when it was refused."""
     status: str
+    """A state, or ``refused``."""
     segments: int
     encoding: str
+    reason: str = ""
+    """Why it was refused, for programs: ``bad_number``, ``not_permitted`` or ``opted_out``."""
+    detail: str = ""
+    """The same for people."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -51,6 +61,8 @@ class SubmitReceipt(msgspec.Struct, frozen=True):
     notes: tuple[Note, ...] = ()
     dry_run: bool = False
     replayed: bool = False
+    refused: int = 0
+    """How many of ``messages`` are none: only when an answer in parts was asked for."""
 
 
 class Replacement(msgspec.Struct, frozen=True):

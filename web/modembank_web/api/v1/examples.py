@@ -20,6 +20,7 @@ SUBMIT: dict[str, Any] = {
         "on_unknown": "hold",
     },
     "dry_run": {"to": "+447900900123", "text": "Does this fit?", "dry_run": True},
+    "partial": {"to": ["+447900900123", "+44790090012"], "text": "The office is closed tomorrow.", "partial": True},
 }
 
 _ACCEPTED = {

@@ -32,7 +32,7 @@ _ID = {"id": ("The message's id", "msg_0000008000001")}
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was accepted, per recipient in the order given.
+    """What was accepted, per recipient in the order given; with ``partial`` also what was refused, in its place.
 
     When ``to`` was one number and not a list, its message's fields also stand at the top.
     """
@@ -41,6 +41,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     batch: str | None = None
     dry_run: bool = False
     notes: Sequence[Note] = ()
+    refused: int = 0
     id: str = ""
     to: str = ""
     status: str = ""
@@ -129,6 +130,7 @@ def _receipt_answer(receipt: SubmitReceipt, *, one: bool) -> Answer:
             receipt.batch,
             receipt.dry_run,
             receipt.notes,
+            receipt.refused,
             first.id,
             first.to,
             first.status,
@@ -136,7 +138,7 @@ def _receipt_answer(receipt: SubmitReceipt, *, one: bool) -> Answer:
             first.encoding,
         )
     else:
-        content = Receipt(receipt.messages, receipt.batch, receipt.dry_run, receipt.notes)
+        content = Receipt(receipt.messages, receipt.batch, receipt.dry_run, receipt.notes, receipt.refused)
     if receipt.dry_run:
         return Answer(encode(content), 200)
     if receipt.batch is None:
@@ -157,8 +159,12 @@ OPERATIONS = (
         summary="Send a text to one or many recipients",
         description=(
             "Accepts the text durably before it answers 202: what was accepted survives a power cut. All recipients "
-            "are accepted or none. The box accepts and queues also while no modem is ready or no SIM has room left "
-            "under its limits; `waiting_for` of each message then says what it waits for.\n\n"
+            "are accepted or none, and whoever cannot be sent to is named; with `partial: true` the others are "
+            "accepted, and `messages` has the verdict on each recipient in the order given (422 if none is left). A "
+            "recipient that has opted out is refused like one that is no number. What does not fit into the user's "
+            "quota is refused as a whole with 429, also with `partial`.\n\n"
+            "The box accepts and queues also while no modem is ready or no SIM has room left under its "
+            "limits; `waiting_for` of each message then says what it waits for.\n\n"
             "With the header `Idempotency-Key`, repeating the same request returns the first answer again with "
             "`Idempotent-Replay: true` and sends nothing; the same key with another body is refused with 422."
         ),
@@ -181,6 +187,7 @@ OPERATIONS = (
         ),
         raises=(
             "unknown_provider",
+            "opted_out",
             "idempotency_mismatch",
             "provider_disabled",
             "all_providers_disabled",
