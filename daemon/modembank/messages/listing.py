@@ -1,14 +1,15 @@
 """Which messages a page shows: newest first, by keyset, each page bounded however rare its messages are.
 
-A list walks one index (or the primary key) downwards and looks at no more than WALK_LIMIT rows a page; when that does
-not fill the page it is shorter, maybe empty, and its cursor goes on where the walk ended.
+A list walks the narrowest index (or the primary key) downwards and looks at no more than WALK_LIMIT rows a page; when
+that does not fill the page it is shorter, maybe empty, and its cursor goes on where the walk ended. The walk is a
+subquery with a limit, so that the rows which do not fit never come to Python.
 """
 
 from __future__ import annotations
 
-import heapq
+import dataclasses
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -16,17 +17,25 @@ import msgspec
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.ids import row_id
 from modembank.messages.admission import Admission, moment_ms
+from modembank.messages.chronology import first_accepted_at
 from modembank.messages.cursors import cursor_after, position_of
-from modembank.messages.model import MessageState
+from modembank.messages.model import MessageFlags, MessageState
 from modembank.messages.numbers import BadNumber
 from modembank.messages.requests import MessageFilter
 from modembank.messages.views import BATCH_ID
 
 MOST_A_PAGE = 500
-WALK_LIMIT = 20_000
-"""Rows looked at for one page."""
+WALK_LIMIT = 8_000
+"""Rows looked at for one page, where they lie side by side."""
+INDEX_LIMIT = 1_000
+"""The same along an index, where each may lie on another page of the file."""
 _FROM_THE_TOP = (1 << 63) - 1
-_PROBLEMS = range(60, 80)  # what the index messages_problem holds
+_BY_STATE = (  # the indexes of states, with what each holds
+    (range(MessageState.SENT), "INDEXED BY messages_open WHERE state < 50 AND state = ? AND"),
+    (range(60, 80), "INDEXED BY messages_problem WHERE state BETWEEN 60 AND 79 AND state = ? AND"),
+)
+_OF_A_USER = "INDEXED BY messages_user WHERE user_id = ? AND"
+_SHOWN = f"flags & {int(MessageFlags.HIDDEN)} = 0"
 _WORDS = {state.word: state for state in MessageState}
 
 
@@ -39,6 +48,8 @@ class Selection(msgspec.Struct, frozen=True, array_like=True):
     since: int | None = None
     batch: int | None = None
     reference: str | None = None
+    until: int | None = None
+    sim: str | None = None
 
     @property
     def about(self) -> bytes:
@@ -62,9 +73,17 @@ class _Walk:
     params: tuple[object, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a walk found, newest first, and the row down to which it has seen all; 0: it has reached the end."""
+
+    ids: list[int]
+    floor: int
+
+
 def select(which: MessageFilter, admission: Admission, user_id: int | None) -> Selection:
     """Return what a filter means, for one user's messages or (None) all; raises InvalidRequest with all problems."""
-    recipient = since = batch = None
+    recipient = batch = None
     wrong = [word for word in which.status if word not in _WORDS]
     known = ", ".join(_WORDS)
     problems = [FieldProblem("/status", f"{word[:40]!a} is no status; there are: {known}") for word in wrong]
@@ -73,9 +92,10 @@ def select(which: MessageFilter, admission: Admission, user_id: int | None) -> S
             recipient = admission.recipient(which.to)
         except BadNumber as error:
             problems.append(FieldProblem("/to", str(error)))
-    if which.since is not None:
+    moments: dict[str, int] = {}
+    for name, moment in (("since", which.since), ("until", which.until)):
         try:
-            since = moment_ms(which.since, "/since")
+            moments |= {} if moment is None else {name: moment_ms(moment, f"/{name}")}
         except InvalidRequest as error:
             problems += error.problems
     if which.batch is not None:
@@ -85,7 +105,8 @@ def select(which: MessageFilter, admission: Admission, user_id: int | None) -> S
     if problems:
         raise InvalidRequest(*problems)
     states = tuple(sorted({int(_WORDS[word]) for word in which.status}))
-    return Selection(user_id, states, recipient, since, batch, which.reference)
+    since, until = moments.get("since"), moments.get("until")
+    return Selection(user_id, states, recipient, since, batch, which.reference, until, which.sim)
 
 
 def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit: int) -> Picked:
@@ -93,45 +114,57 @@ def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit:
     if not 1 <= limit <= MOST_A_PAGE:
         raise InvalidRequest(FieldProblem("/limit", f"must be 1 to {MOST_A_PAGE}"))
     before = _FROM_THE_TOP if cursor is None else position_of(cursor, wanted.about)
-    since = 0 if wanted.since is None else wanted.since
-    found: list[int] = []
-    walked, last, reached = 0, before, False
-    for message, created_at, fits in _walked(conn, wanted, before):
-        if fits and created_at >= since and len(found) == limit:
-            return Picked(tuple(found), cursor_after(found[-1], wanted.about))
-        if walked == WALK_LIMIT:
-            # A whole walk of older ones ends the search; one alone does not, for clocks are set back.
-            goes_on = wanted.since is None or reached
-            return Picked(tuple(found), cursor_after(last, wanted.about) if goes_on else None)
-        walked, last = walked + 1, message
-        reached = reached or created_at >= since
-        if fits and created_at >= since:
-            found.append(message)
-    return Picked(tuple(found), None)
+    if cursor is None and wanted.until is not None:
+        before = first_accepted_at(conn, wanted.until)
+    walks = _walks(conn, wanted, before)
+    bounds = _Bounds(before, max(1, INDEX_LIMIT // len(walks)) if walks[0].params else WALK_LIMIT, limit + 1)
+    seen = [_seen(conn, wanted, walk, bounds) for walk in walks]
+    floor = max(each.floor for each in seen)
+    found = sorted((row for each in seen for row in each.ids if row >= floor), reverse=True)
+    if len(found) > limit:
+        return Picked(tuple(found[:limit]), cursor_after(found[limit - 1], wanted.about))
+    goes_on = floor and (found or _goes_on(conn, wanted, walks, bounds))
+    return Picked(tuple(found), cursor_after(floor, wanted.about) if goes_on else None)
 
 
-def _walked(conn: sqlite3.Connection, wanted: Selection, before: int) -> Iterable[tuple[int, int, int]]:
-    """Return (id, created_at, fits the other filters) of the rows to look at, newest first, lazily."""
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Below which row a walk begins, how many rows it looks at, and how many it needs to find."""
+
+    before: int
+    steps: int
+    needs: int
+
+
+def _seen(conn: sqlite3.Connection, wanted: Selection, walk: _Walk, bounds: _Bounds) -> _Seen:
     fits, values = _fits(wanted)
-    walks = [
-        conn.execute(
-            f"SELECT id, created_at, {fits} FROM messages {walk.where} id < ? ORDER BY id DESC",  # noqa: S608 - constants
-            (*values, *walk.params, before),
-        )
-        for walk in _walks(wanted)
-    ]
-    return _rows(walks)
+    rows = conn.execute(
+        f"SELECT id FROM (SELECT id, {fits} AS fits FROM messages {walk.where} id < ? ORDER BY id DESC LIMIT ?)"  # noqa: S608 - constants
+        " WHERE fits LIMIT ?",
+        (*values, *walk.params, bounds.before, bounds.steps, bounds.needs),
+    )
+    ids = [row[0] for row in rows]
+    return _Seen(ids, ids[-1] if len(ids) == bounds.needs else _end_of(conn, walk, bounds))
 
 
-def _rows(walks: list[sqlite3.Cursor]) -> Iterator[tuple[int, int, int]]:
-    try:
-        yield from heapq.merge(*walks, reverse=True)
-    finally:
-        for walk in walks:
-            walk.close()
+def _end_of(conn: sqlite3.Connection, walk: _Walk, bounds: _Bounds) -> int:
+    """Return the last row that a walk looks at, or 0 when there are not so many."""
+    row = conn.execute(
+        f"SELECT id FROM messages {walk.where} id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",  # noqa: S608 - constants
+        (*walk.params, bounds.before, bounds.steps - 1),
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
-def _walks(wanted: Selection) -> list[_Walk]:
+def _goes_on(conn: sqlite3.Connection, wanted: Selection, walks: Sequence[_Walk], bounds: _Bounds) -> bool:
+    """Whether older rows may be wanted: a whole walk of too old ones ends a list; one does not, clocks are set back."""
+    if wanted.since is None:
+        return True
+    newer, any_one = Selection(since=wanted.since), dataclasses.replace(bounds, needs=1)
+    return any(_seen(conn, newer, walk, any_one).ids for walk in walks)
+
+
+def _walks(conn: sqlite3.Connection, wanted: Selection, before: int) -> list[_Walk]:
     """Return the narrowest walk, or one for each state of those that have an index."""
     if wanted.reference is not None:
         return [_Walk("INDEXED BY messages_reference WHERE reference = ? AND", (wanted.reference,))]
@@ -139,19 +172,29 @@ def _walks(wanted: Selection) -> list[_Walk]:
         return [_Walk("INDEXED BY messages_batch WHERE batch_id = ? AND", (wanted.batch,))]
     if wanted.recipient is not None:
         return [_Walk("INDEXED BY messages_recipient WHERE recipient = ? AND", (wanted.recipient,))]
-    if wanted.states and all(state in _PROBLEMS for state in wanted.states):
-        where = "INDEXED BY messages_problem WHERE state BETWEEN 60 AND 79 AND state = ? AND"
-        return [_Walk(where, (state,)) for state in wanted.states]
-    return [_Walk("NOT INDEXED WHERE")]
+    of_user = _Walk(_OF_A_USER, (wanted.user_id,))
+    if wanted.user_id is not None and not (wanted.states and _end_of(conn, of_user, _Bounds(before, INDEX_LIMIT, 1))):
+        return [of_user]  # all of a user with few messages is looked at at once, whatever is wanted of it
+    by_state = [_Walk(where, (state,)) for state in wanted.states for states, where in _BY_STATE if state in states]
+    if wanted.states and len(by_state) == len(wanted.states):
+        return by_state
+    return [_Walk("NOT INDEXED WHERE") if wanted.user_id is None else of_user]
 
 
 def _fits(wanted: Selection) -> tuple[str, tuple[object, ...]]:
     """Return an SQL expression of what the walk does not ensure already, and its values."""
-    terms, values = ["1"], []
-    for column in ("user_id", "recipient", "batch", "reference"):
-        value = getattr(wanted, column)
+    terms, values = [_SHOWN], list[object]()
+    for term, value in (
+        ("user_id = ?", wanted.user_id),
+        ("recipient = ?", wanted.recipient),
+        ("batch_id IS ?", wanted.batch),
+        ("reference IS ?", wanted.reference),
+        ("created_at >= ?", wanted.since),
+        ("created_at < ?", wanted.until),
+        ("sim_id = (SELECT id FROM sims WHERE iccid = ?)", wanted.sim),
+    ):
         if value is not None:
-            terms.append(f"{'batch_id' if column == 'batch' else column} IS ?")
+            terms.append(term)
             values.append(value)
     if wanted.states:
         terms.append(f"state IN ({', '.join(map(str, wanted.states))})")

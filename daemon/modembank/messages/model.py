@@ -63,6 +63,10 @@ class MessageFlags(enum.IntFlag):
     FLASH = 2
     FORCE_UCS2 = 4
     FORCE_GSM7 = 8
+    REDACTED = 32
+    """Its text was taken away after it was sent or had ended."""
+    HIDDEN = 64
+    """Deleted: no list and no look-up shows it any more."""
 
 
 @dataclass(frozen=True, slots=True)

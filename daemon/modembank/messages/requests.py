@@ -152,6 +152,11 @@ class MessageFilter:
     """Words of MessageState."""
     to: str | None = None
     since: datetime | None = None
+    """Accepted at or after it."""
+    until: datetime | None = None
+    """Accepted before it."""
     batch: str | None = None
     """Public id."""
     reference: str | None = None
+    sim: str | None = None
+    """ICCID of the SIM that sent it, or last tried to."""

@@ -4,6 +4,7 @@ UPDATE inbox SET user_id = (SELECT user_id FROM messages m WHERE m.recipient = i
   ORDER BY m.id DESC LIMIT 1);
 CREATE INDEX inbox_user ON inbox (user_id, id);
 CREATE INDEX messages_user ON messages (user_id, id);
+CREATE INDEX messages_open ON messages (state, id) WHERE state < 50;
 
 -- Numbers from which something came, each once for each user whose it was.
 CREATE TABLE conversations (

@@ -62,8 +62,10 @@ class MessagesQuery(msgspec.Struct, frozen=True):
     status: str | None = None
     to: str | None = None
     since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     batch: str | None = None
     reference: str | None = None
+    sim: str | None = None
     cursor: str | None = None
     limit: Limit = DEFAULT_LIMIT
 
@@ -105,8 +107,10 @@ async def list_messages(call: Call) -> Answer:
         status=tuple(query.status.split(",")) if query.status else (),
         to=query.to,
         since=query.since,
+        until=query.until,
         batch=query.batch,
         reference=query.reference,
+        sim=query.sim,
     )
     page = await call.app.messages.list(call.caller, which, cursor=query.cursor, limit=query.limit)
     return json_answer(MessagesPage(page.items, next_address(PATH, query, page.cursor)))
