@@ -113,7 +113,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         accounts=Accounts(store, clock),
         messages=messages,
         held=held,
-        inbox=Inbox(store, admission),
+        inbox=Inbox(store, admission, clock),
         sims=sims,
         bank=bank,
         dispatcher=dispatcher,

@@ -86,7 +86,7 @@ class InboundBox:
         self.outbox = Outbox(self.store, self.bus, self.clock, self.metrics)
         await self.outbox.recover()
         self.receiving = Receiving(self.store, self.bus, self.clock, self.metrics, self.outbox)
-        self.inbox = Inbox(self.store, British())
+        self.inbox = Inbox(self.store, British(), self.clock)
         return self
 
     async def close(self) -> None:

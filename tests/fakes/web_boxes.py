@@ -116,7 +116,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "sims": sims,
         "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
-        "inbox": Inbox(store, admission),
+        "inbox": Inbox(store, admission, clock),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }

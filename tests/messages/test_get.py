@@ -49,6 +49,7 @@ async def test_a_fresh_message(post):
         "attempts": (),
         "report": {"status": "pending", "reported": 0, "segments": 1, "at": None},
         "waiting_for": "no modem is registered",
+        "redacted": False,
     }
     [asked] = post.waiting.asked
     assert (asked.id, asked.rank, asked.state, asked.ready) == (post.row_id(public), 7, MessageState.QUEUED, True)

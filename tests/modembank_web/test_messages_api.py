@@ -246,7 +246,7 @@ async def test_other_methods_and_addresses(box: Box) -> None:
     async with box.client(await box.key()) as client:
         for method, path, allow in (
             ("DELETE", PATH, {"GET", "POST", "OPTIONS"}),
-            ("PUT", f"{PATH}/msg_1", {"GET", "OPTIONS"}),
+            ("PUT", f"{PATH}/msg_1", {"DELETE", "GET", "OPTIONS"}),
         ):
             answer = await client.request(method, path)
             assert (answer.status_code, answer.json()["error_code"]) == (405, "METHOD_NOT_ALLOWED")

@@ -21,7 +21,8 @@ ON CONFLICT (sim_id, recipient) DO UPDATE SET last_at = max(last_at, excluded.la
 -- anew gave the same ids to.
 CREATE TEMP TABLE known AS
 SELECT m.id AS id FROM main.messages m JOIN old.messages o ON o.id = m.id
-WHERE o.created_at = m.created_at AND o.user_id = m.user_id AND o.recipient = m.recipient AND o.text = m.text
+WHERE o.created_at = m.created_at AND o.user_id = m.user_id AND o.recipient = m.recipient
+  AND (o.text = m.text OR o.flags & 32)  -- or it was redacted since
   AND o.state >= m.state AND o.tries >= m.tries
   AND (o.state > m.state OR o.tries > m.tries
     OR m.id IN (SELECT message_id FROM old.journal) OR m.id IN (SELECT message_id FROM main.journal))
@@ -35,6 +36,14 @@ UPDATE main.messages AS m SET (state, ready, tries, cause, not_before, sent_at, 
     (SELECT s.id FROM same_sim s WHERE s.old_id = o.sim_id)
   FROM old.messages o WHERE o.id = m.id)
 WHERE id IN (SELECT id FROM known);
+
+-- What was redacted or deleted since (MessageFlags) must not come back with the backup.
+UPDATE main.messages SET text = '', flags = flags | 32
+WHERE id IN (SELECT o.id FROM old.messages o JOIN main.messages m USING (id, created_at, user_id, recipient)
+  WHERE o.flags & 32 AND m.state >= 50);
+UPDATE main.messages SET reference = NULL, cause = NULL, flags = flags | 64
+WHERE id IN (SELECT o.id FROM old.messages o JOIN main.messages m USING (id, created_at, user_id, recipient)
+  WHERE o.flags & 64 AND m.state >= 50);
 
 DELETE FROM main.attempts WHERE message_id IN (SELECT id FROM known);
 

@@ -8,7 +8,7 @@ from modembank.accounts.model import Actor
 from modembank.errors import Conflict, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import public_id
-from modembank.messages.model import TERMINAL, MessageState
+from modembank.messages.model import TERMINAL, MessageFlags, MessageState
 from modembank.messages.outbox import attempts_of, may_cancel
 from modembank.messages.outbox.changes import Changes
 from modembank.messages.views import MESSAGE_ID
@@ -21,7 +21,7 @@ def cancel(conn: sqlite3.Connection, message_id: int, actor: Actor, now: int) ->
     """
     changes = Changes(conn, now)
     row = changes.read(message_id)
-    if row is None or not (actor.is_admin or row.user_id == actor.user_id):
+    if row is None or row.flags & MessageFlags.HIDDEN or not (actor.is_admin or row.user_id == actor.user_id):
         raise NotFound(what="message", which=public_id(MESSAGE_ID, message_id))
     if row.state is MessageState.CANCELLED:
         return ()

@@ -57,9 +57,13 @@ def show(
 
 
 def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown | None:
-    """Complete a message where it stands, with its id and time of arrival; None when it is not there any more."""
+    """Complete a message where it stands, with its id and time of arrival; None when it is not there any more.
+
+    What was taken away stays away.
+    """
     row = conn.execute(
-        "UPDATE inbox SET kind = ?, text = ?, octets = ?, missing = ?, sent_at = ? WHERE id = ?"
+        "UPDATE inbox SET kind = ?1, text = iif(hidden IS NULL, ?2, ''), octets = iif(hidden IS NULL, ?3, NULL),"
+        " missing = ?4, sent_at = ?5 WHERE id = ?6"
         " RETURNING sim_id, sender",
         (
             content.kind.value,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
 from modembank.accounts.model import Actor, Scope
-from modembank.clock import rfc3339
+from modembank.clock import Clock, rfc3339, to_ms
 from modembank.errors import FieldProblem, InvalidRequest, NotFound
 from modembank.ids import public_id, row_id
+from modembank.messages import redacting
 from modembank.messages.cursors import cursor_after, position_of
+from modembank.messages.model import InboxHiding
 from modembank.messages.numbers import BadNumber
 from modembank.messages.views import INBOX_ID, InboxView, Page
 from modembank.store import Store
@@ -20,9 +23,12 @@ from modembank.store import Store
 MOST_A_PAGE = 500
 _FROM_THE_TOP = (1 << 63) - 1
 _SELECT = (
-    "SELECT i.id, i.sender, s.msisdn, i.kind, i.text, i.octets, i.parts, i.missing, s.iccid, i.sent_at, i.received_at"
+    "SELECT i.id, i.sender, s.msisdn, i.kind, i.text, i.octets, i.parts, i.missing, s.iccid, i.sent_at, i.received_at,"
+    " i.hidden"
     " FROM inbox i LEFT JOIN sims s ON s.id = i.sim_id"
 )
+
+_SHOWN = f"i.hidden IS NOT {int(InboxHiding.DELETED)}"
 
 
 class Numbers(Protocol):
@@ -39,10 +45,11 @@ class Inbox:
     whatever the role of its user.
     """
 
-    def __init__(self, store: Store, numbers: Numbers) -> None:
+    def __init__(self, store: Store, numbers: Numbers, clock: Clock) -> None:
         """Read from ``store``; ``numbers`` understands what a filter asks for."""
         self._store = store
         self._numbers = numbers
+        self._clock = clock
 
     async def list(
         self, actor: Actor, *, sender: str | None = None, cursor: str | None = None, limit: int = 50
@@ -65,10 +72,33 @@ class Inbox:
         """Return one message by its public id (``inb_…``). Raises Forbidden, NotFound."""
         actor.require(Scope.MESSAGES_READ)
         wanted = row_id(INBOX_ID, message)
-        row = None if wanted is None else await self._store.fetch_one(f"{_SELECT} WHERE i.id = ?", (wanted,))
+        row = (
+            None if wanted is None else await self._store.fetch_one(f"{_SELECT} WHERE i.id = ? AND {_SHOWN}", (wanted,))
+        )
         if row is None:
             raise NotFound(what="inbound message", which=ascii(message[:40]))
         return _view(row)
+
+    async def redact(self, actor: Actor, message: str) -> InboxView:
+        """Take the content of a message away, also what comes of it later; the rest stays to be seen.
+
+        Raises Forbidden, NotFound.
+        """
+        await self._take_away(actor, message, redacting.redact_inbound)
+        return await self.get(actor, message)
+
+    async def delete(self, actor: Actor, message: str) -> None:
+        """Let a message vanish: nobody sees it any more, and its content is gone. Raises Forbidden, NotFound."""
+        await self._take_away(actor, message, redacting.delete_inbound)
+
+    async def _take_away(
+        self, actor: Actor, message: str, how: Callable[[sqlite3.Connection, int, Actor, int], None]
+    ) -> None:
+        actor.require(Scope.MESSAGES_SEND)
+        wanted, now = row_id(INBOX_ID, message), to_ms(self._clock.now())
+        if wanted is None:
+            raise NotFound(what="inbound message", which=ascii(message[:40]))
+        await self._store.write(lambda conn: how(conn, wanted, actor, now))
 
     def _written(self, sender: str) -> tuple[str, ...]:
         """Return the forms in which a sender may be stored: networks also name senders by national numbers or names."""
@@ -81,15 +111,17 @@ class Inbox:
 
 def _page(conn: sqlite3.Connection, senders: tuple[str, ...] | None, before: int, most: int) -> list[tuple[Any, ...]]:
     if senders is None:
-        return conn.execute(f"{_SELECT} WHERE i.id < ? ORDER BY i.id DESC LIMIT ?", (before, most)).fetchall()
+        return conn.execute(
+            f"{_SELECT} WHERE i.id < ? AND {_SHOWN} ORDER BY i.id DESC LIMIT ?", (before, most)
+        ).fetchall()
     # One walk down the index for each form: rows of both together would have to be sorted, all of them.
-    where = "WHERE i.sender = ? AND i.id < ? ORDER BY i.id DESC LIMIT ?"
+    where = f"WHERE i.sender = ? AND i.id < ? AND {_SHOWN} ORDER BY i.id DESC LIMIT ?"
     walks = [conn.execute(f"{_SELECT} {where}", (sender, before, most)).fetchall() for sender in senders]
     return list(heapq.merge(*walks, key=lambda row: row[0], reverse=True))[:most]
 
 
 def _view(row: tuple[Any, ...]) -> InboxView:
-    inbox_id, sender, msisdn, kind, text, octets, parts, missing, iccid, sent_at, received_at = row
+    inbox_id, sender, msisdn, kind, text, octets, parts, missing, iccid, sent_at, received_at, hidden = row
     return InboxView(
         id=public_id(INBOX_ID, inbox_id),
         from_=sender,
@@ -102,4 +134,5 @@ def _view(row: tuple[Any, ...]) -> InboxView:
         sim=iccid,
         sent_at=None if sent_at is None else rfc3339(sent_at),
         received_at=rfc3339(received_at),
+        redacted=hidden is not None,
     )

@@ -25,9 +25,9 @@ from modembank.messages.requests import MessageFilter
 from modembank.messages.views import BATCH_ID
 
 MOST_A_PAGE = 500
-WALK_LIMIT = 8_000
+WALK_LIMIT = 5_000
 """Rows looked at for one page, where they lie side by side."""
-INDEX_LIMIT = 1_000
+INDEX_LIMIT = 300
 """The same along an index, where each may lie on another page of the file."""
 _FROM_THE_TOP = (1 << 63) - 1
 _BY_STATE = (  # the indexes of states, with what each holds
@@ -117,7 +117,9 @@ def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit:
     if cursor is None and wanted.until is not None:
         before = first_accepted_at(conn, wanted.until)
     walks = _walks(conn, wanted, before)
-    bounds = _Bounds(before, max(1, INDEX_LIMIT // len(walks)) if walks[0].params else WALK_LIMIT, limit + 1)
+    # A page that all rows fit must be full, however many it may hold.
+    steps = max(INDEX_LIMIT // len(walks) if walks[0].params else WALK_LIMIT, limit + 1)
+    bounds = _Bounds(before, steps, limit + 1)
     seen = [_seen(conn, wanted, walk, bounds) for walk in walks]
     floor = max(each.floor for each in seen)
     found = sorted((row for each in seen for row in each.ids if row >= floor), reverse=True)

@@ -69,6 +69,15 @@ class MessageFlags(enum.IntFlag):
     """Deleted: no list and no look-up shows it any more."""
 
 
+class InboxHiding(enum.IntEnum):
+    """How much of an inbound message was taken away; NULL in its row: nothing."""
+
+    REDACTED = 0
+    """Its content."""
+    DELETED = 1
+    """All: no list and no look-up shows it any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """What a message may leave through: any SIM, named SIMs (row ids), or a pool (SIMs with that label)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -17,7 +17,7 @@ from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import row_id
-from modembank.messages import cancelling, conservation, idempotency, late, listing, settling
+from modembank.messages import cancelling, conservation, idempotency, late, listing, redacting, settling
 from modembank.messages.accepting import Accepting, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
 from modembank.messages.late import LateGroup, UnknownFound
@@ -136,6 +136,28 @@ class Messages:
         done.add_done_callback(self._changed)
         await asyncio.shield(done)
         return await self._one(actor, message)
+
+    async def redact(self, actor: Actor, message: str) -> MessageView:
+        """Take the text of a message away that was sent or has ended; the rest stays to be seen.
+
+        Raises Forbidden, NotFound, and Conflict while the text may still be sent.
+        """
+        await self._take_away(actor, message, redacting.redact)
+        return await self._one(actor, message)
+
+    async def delete(self, actor: Actor, message: str) -> None:
+        """Let a message vanish that was sent or has ended: nobody sees it any more, and its text is gone.
+
+        Raises as ``redact`` does.
+        """
+        await self._take_away(actor, message, redacting.delete)
+
+    async def _take_away(
+        self, actor: Actor, message: str, how: Callable[[sqlite3.Connection, int, Actor, int], None]
+    ) -> None:
+        actor.require(Scope.MESSAGES_SEND)
+        message_id, now = _row_id(message), self._now()
+        await self._store.write(lambda conn: how(conn, message_id, actor, now), Urgency.NOW)
 
     async def settle(self, actor: Actor, message: str, as_: str, note: str = "") -> MessageView:
         """Say what became of a message that may or may not have been sent: ``delivered`` or ``failed``.

@@ -9,7 +9,7 @@ from modembank.accounts.model import Actor
 from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import public_id
-from modembank.messages.model import MessageState
+from modembank.messages.model import MessageFlags, MessageState
 from modembank.messages.outbox import aggregate, attempts_of
 from modembank.messages.outbox.changes import Changes
 from modembank.messages.views import MESSAGE_ID
@@ -52,7 +52,7 @@ def settle(conn: sqlite3.Connection, message_id: int, verdict: Verdict, now: int
     """
     changes = Changes(conn, now)
     row, actor = changes.read(message_id), verdict.actor
-    if row is None or not (actor.is_admin or row.user_id == actor.user_id):
+    if row is None or row.flags & MessageFlags.HIDDEN or not (actor.is_admin or row.user_id == actor.user_id):
         raise NotFound(what="message", which=public_id(MESSAGE_ID, message_id))
     # What the journal holds already counts: it is what the caller was shown.
     state = aggregate(row.state, row.on_unknown, row.segments, attempts_of(conn, message_id))

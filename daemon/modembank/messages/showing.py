@@ -42,6 +42,7 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
         on_unknown="resend" if message.on_unknown is OnUnknown.RESEND else "hold",
         delivery_report=bool(message.flags & MessageFlags.DELIVERY_REPORT),
         flash=bool(message.flags & MessageFlags.FLASH),
+        redacted=bool(message.flags & MessageFlags.REDACTED),
         created_at=rfc3339(message.created_at),
         send_at=_moment(message.not_before),
         expires_at=rfc3339(message.expires_at),

@@ -14,9 +14,10 @@ from modembank.tpdu import Encoding
 
 _ENCODINGS = (Encoding.AUTO, Encoding.GSM7, Encoding.UCS2)
 _SELECT = (
-    "SELECT id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id, rank, state, ready,"
-    " not_before, expires_at, window, on_unknown, reference, created_at, sim_id, cause, sent_at, settled_at"
-    " FROM messages WHERE id = ?"
+    "SELECT id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id,"  # noqa: S608 - constants
+    " rank, state, ready, not_before, expires_at, window, on_unknown, reference, created_at, sim_id, cause, sent_at,"
+    " settled_at"
+    f" FROM messages WHERE id = ? AND flags & {int(MessageFlags.HIDDEN)} = 0"
 )
 
 
@@ -78,7 +79,7 @@ class Stories:
 
 
 def read_stories(conn: sqlite3.Connection, ids: Iterable[int]) -> Stories:
-    """Return those of the messages that exist, in the order asked for."""
+    """Return those of the messages that exist and were not deleted, in the order asked for."""
     journal: dict[int, list[JournalRow]] = {}
     for entry in journal_rows(conn):
         if entry.kind is not JournalKind.REPORT:

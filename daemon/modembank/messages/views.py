@@ -176,6 +176,8 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     """None when no delivery report was asked for, or none can come because nothing was sent."""
     waiting_for: str | None = None
     """Why it is not sent yet, while it is not."""
+    redacted: bool = False
+    """Its text was taken away."""
 
 
 class AgeView(msgspec.Struct, frozen=True):
@@ -254,6 +256,8 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     """ICCID."""
     sent_at: str | None
     received_at: str
+    redacted: bool = False
+    """Its content was taken away."""
 
 
 @dataclass(frozen=True, slots=True)

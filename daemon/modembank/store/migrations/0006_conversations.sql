@@ -1,5 +1,6 @@
 -- Whose an inbound message is: the user who last wrote to its sender; NULL: nobody did, it is the admins'.
 ALTER TABLE inbox ADD COLUMN user_id INTEGER;
+ALTER TABLE inbox ADD COLUMN hidden INTEGER;  -- InboxHiding
 UPDATE inbox SET user_id = (SELECT user_id FROM messages m WHERE m.recipient = inbox.sender AND m.id < inbox.id
   ORDER BY m.id DESC LIMIT 1);
 CREATE INDEX inbox_user ON inbox (user_id, id);

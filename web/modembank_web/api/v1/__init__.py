@@ -1,11 +1,12 @@
 """Version 1 of the native API: one module per noun, each with its operations."""
 
-from modembank_web.api.v1 import inbox, issues, messages, modems, outage, settling, sims
+from modembank_web.api.v1 import inbox, issues, messages, modems, outage, redacting, settling, sims
 from modembank_web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *messages.OPERATIONS,
     *settling.OPERATIONS,
+    *redacting.OPERATIONS,
     *outage.OPERATIONS,
     *inbox.OPERATIONS,
     *modems.OPERATIONS,

@@ -106,6 +106,7 @@ MESSAGE: dict[str, Any] = {
     ],
     "report": {"status": "delivered", "reported": 1, "segments": 1, "at": "2026-11-20T14:05:09.000Z"},
     "waiting_for": None,
+    "redacted": False,
 }
 MESSAGES_PAGE: dict[str, Any] = {"items": [MESSAGE], "next": NEXT}
 SETTLE: dict[str, Any] = {
@@ -120,6 +121,8 @@ SETTLED: dict[str, Any] = {
     "report": None,
     "sent_at": None,
 }
+REDACTED: dict[str, Any] = {**MESSAGE, "text": "", "redacted": True}
+DELETED: dict[str, Any] = {"id": "msg_0000008000001", "deleted": True}
 CANCELLED: dict[str, Any] = {
     **MESSAGE,
     "status": "cancelled",
@@ -143,5 +146,8 @@ INBOX_MESSAGE: dict[str, Any] = {
     "sim": "8944110068256270054",
     "sent_at": "2026-11-20T14:07:11.000Z",
     "received_at": "2026-11-20T14:07:14.020Z",
+    "redacted": False,
 }
 INBOX_PAGE: dict[str, Any] = {"items": [INBOX_MESSAGE], "next": None}
+INBOX_REDACTED: dict[str, Any] = {**INBOX_MESSAGE, "text": "", "redacted": True}
+INBOX_DELETED: dict[str, Any] = {"id": "inb_0000008000002", "deleted": True}
