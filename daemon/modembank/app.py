@@ -11,11 +11,13 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
+from modembank.eventlog import EventLog
 from modembank.health import Health
 from modembank.messages import HeldMessages, Inbox, Messages
 from modembank.metrics import Metrics
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class App:
     metrics: Metrics
     store: Store
     accounts: Accounts
+    events: EventLog
+    webhooks: Webhooks
     messages: Messages
     held: HeldMessages
     inbox: Inbox

@@ -154,6 +154,7 @@ class HealthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     modem_hung_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 180
     no_network_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300
     limit_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 90
+    webhook_failing_after_s: Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400)] = 900
     disk_free_mib: NonNegative = 1024
     disk_free_percent: Annotated[int, msgspec.Meta(ge=0, le=99)] = 5
 

@@ -68,6 +68,9 @@ class Metrics:
         self.breach = Gauge(
             "modembank_conservation_breach", "1 while accepted is not terminal + open", registry=self.registry
         )
+        self.webhook_deliveries = Counter(
+            "modembank_webhook_deliveries", "Posts of events to webhooks, by result", ["result"], registry=self.registry
+        )
         self.issues = Gauge("modembank_issues", "What needs a person", ["kind", "severity"], registry=self.registry)
         self.loop_lag_s = Histogram(
             "modembank_loop_lag_seconds",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -44,6 +44,12 @@ class Supervisor:
         """Cancel one child and wait for it; return whether it ended in time."""
         task = self._tasks.get(name)
         return True if task is None else await _end([task], within_s)
+
+    async def wait_for(self, names: Collection[str], within_s: float) -> None:
+        """Wait until these children have ended by themselves, for so long at most."""
+        tasks = [task for name, task in self._tasks.items() if name in names]
+        if tasks:
+            await asyncio.wait(tasks, timeout=within_s)
 
     async def stop_all(self, within_s: float = 5.0) -> bool:
         """Cancel every child and wait; return whether all ended in time."""

@@ -16,6 +16,7 @@ from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
 from modembankd.selftest_cli import selftest
 from modembankd.talk_cli import doctor, send
+from modembankd.webhook_cli import webhook
 
 PRIVATE = 0o077
 """Whatever is written (messages, numbers, keys' digests, the control socket) is for the daemon's user alone."""
@@ -95,5 +96,5 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (user, apikey, send, doctor, backup, restore_command, selftest):
+for command in (user, apikey, send, doctor, backup, restore_command, selftest, webhook):
     main.add_command(command)

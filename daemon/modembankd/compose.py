@@ -14,13 +14,16 @@ from modembank.bus import Bus
 from modembank.clock import Clock
 from modembank.config import Config
 from modembank.dispatch import Dispatcher
+from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.messages import Admission, HeldMessages, Inbox, Messages, Receiving
 from modembank.messages.outbox import Outbox
+from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.modem import Timings
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.webhooks import Webhooks
 
 DATABASE = "modembank.sqlite3"
 SOON_S = 0.1
@@ -92,6 +95,8 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     )
     held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)
     backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
+    events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
+    webhooks = Webhooks(store, events, clock, metrics)
     around = Surroundings(
         config=config,
         clock=clock,
@@ -103,6 +108,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         bank=bank,
         sending=dispatcher,
         law=Law(messages, clock),
+        webhooks=webhooks,
     )
     return App(
         config=config,
@@ -111,6 +117,8 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         metrics=metrics,
         store=store,
         accounts=Accounts(store, clock),
+        events=events,
+        webhooks=webhooks,
         messages=messages,
         held=held,
         inbox=Inbox(store, admission, clock),

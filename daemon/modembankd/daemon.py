@@ -65,10 +65,12 @@ class Daemon:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
             await app.health.load()
+            app.events.start()
             await self._serve()
             await app.dispatcher.start()
             app.health.start()
             await app.bank.start()
+            await app.webhooks.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -80,7 +82,8 @@ class Daemon:
         notify("STOPPING=1")
         box = self.box
         await box.app.health.stop()
-        await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
+        box.app.events.stop()
+        await asyncio.gather(box.app.webhooks.stop(), *(server.stop(WEB_STOP_S) for server in self._servers))
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
         (self._data_dir / ADDRESS_NAME).unlink(missing_ok=True)
         reach(Failpoint.STOP_FACES)
@@ -136,6 +139,7 @@ def _chores(box: Box) -> tuple[Chore, ...]:
     app = box.app
     return (
         Chore("incomplete_messages", 30, box.receiving.sweep),
+        Chore("old_events", 3600, app.events.forget_old, first_s=180),
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
         Chore("backup", 60, app.backups.run_if_due, first_s=30),
         Chore("old_issues", 6 * 3600, app.health.forget_old, first_s=120),

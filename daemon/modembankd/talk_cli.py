@@ -29,7 +29,7 @@ def send(to: str, text: str, config_path: Path) -> None:
     data_dir = Path(load_config(config_path).box.data_dir)
     reply = call_daemon(data_dir, "POST", "/api/v1/messages", {"to": to, "text": text})
     if reply.status != 202:
-        raise Refused(detail=_problem(reply.body))
+        raise Refused(detail=problem_sentence(reply.body))
     click.echo(reply.body["id"])
 
 
@@ -51,7 +51,7 @@ def doctor(config_path: Path) -> None:
         raise SystemExit(1)
 
 
-def _problem(body: dict[str, object]) -> str:
+def problem_sentence(body: dict[str, object]) -> str:
     """Return a problem document as one sentence with its fields."""
     errors = body.get("errors")
     if isinstance(errors, list) and errors:

@@ -10,12 +10,15 @@ from fakes.senders import ADMIN, Explaining, Post
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, ModemView
 from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry
+from modembank.eventlog import EventLog
 from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
 from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
 from modembank.health.book import Book
 from modembank.messages import HeldMessages
+from modembank.messages.telling import told_of_messages
 from modembank.modem import ModemState
 from modembank.sim import Sims
+from modembank.webhooks import Webhooks
 
 SLOTS = (PortEntry("/dev/null/absent-1", "slot-1"), PortEntry("/dev/null/absent-2", "slot-2"))
 
@@ -78,6 +81,8 @@ class Ward:
         self.bank.shown = {}
         config = Config(box=BoxConfig(data_dir=str(self.folder)), bank=bank_config, health=self.settings)
         database, metrics = self.folder / "ward.db", self.post.box.metrics
+        self.events_log = EventLog(self.store, self.bus, self.clock, self.sims, {"message": told_of_messages})
+        self.webhooks = Webhooks(self.store, self.events_log, self.clock, metrics)
         self.around = Surroundings(
             config=config,
             clock=self.clock,
@@ -89,6 +94,7 @@ class Ward:
             bank=self.bank,
             sending=self.sending,
             law=Law(self.post.messages, self.clock),
+            webhooks=self.webhooks,
             sysfs=self.folder / "sys",
         )
         self.book = Book(self.store, self.bus, self.clock)

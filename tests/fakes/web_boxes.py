@@ -17,15 +17,18 @@ from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import BankConfig, Config, PortEntry, SendingConfig
+from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
 from modembank.messages.outbox.judging import Judging
 from modembank.messages.service import Messages
+from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.sim import SimIdentity, Sims
 from modembank.store import Store
+from modembank.webhooks import Webhooks
 from modembank_web import Readiness, create_app
 
 ICCID = "8944110068256270054"
@@ -67,6 +70,8 @@ class Box:
     metrics: Metrics
     store: Store
     accounts: Accounts
+    events: EventLog
+    webhooks: Any
     sims: Sims
     messages: Any
     held: Any
@@ -101,7 +106,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     """Assemble a box over a new database in a folder; close its store afterwards."""
     config = Config(bank=BankConfig(port=PORTS))
     clock, bus, metrics = SystemClock(), Bus(), Metrics()
-    store = await Store.open(folder / "box.db", metrics=metrics)
+    store = await Store.open(folder / "box.db", metrics=metrics, lazy_s=0.05)
     sims = Sims(store, bus, clock, config.limits)
     await sims.load()
     await sims.identify(SimIdentity(iccid=ICCID, msisdn="+447900900001", operator="Example"), "slot-03")
@@ -120,10 +125,12 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
+    parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
+    parts["webhooks"] = Webhooks(store, parts["events"], clock, metrics)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], sims=sims, bank=parts["bank"], sending=Unexplained(),
-        law=Law(parts["messages"], clock), sysfs=folder / "sysfs",
+        law=Law(parts["messages"], clock), webhooks=parts["webhooks"], sysfs=folder / "sysfs",
     )  # fmt: skip
     parts["health"] = Health(around, bus)
     return Box(**(parts | changes))

@@ -18,6 +18,7 @@ from modembank_web.operation import Access, Operation
 from modembank_web.problems import BY_KEY
 from modembank_web.readiness import Readiness
 
+HOOK = "whk_0000000000001"
 OPERATIONS = documented(Readiness())[0]
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(document(OPERATIONS)))
 EACH = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -213,6 +214,16 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("POST", f"/api/v1/issues/{issue}/remedies/resume_sim", None),
             ("POST", f"/api/v1/issues/{issue}/remedies/resume_sim", None),
             ("GET", "/api/v1/conservation", None),
+            ("POST", "/api/v1/webhooks", {"url": "https://example.com/", "events": ["*"]}),
+            ("POST", "/api/v1/webhooks", {"url": "http://127.0.0.1/", "events": ["*"]}),
+            ("GET", "/api/v1/webhooks", None),
+            ("GET", f"/api/v1/webhooks/{HOOK}", None),
+            ("PATCH", f"/api/v1/webhooks/{HOOK}", {"label": "x"}),
+            ("POST", f"/api/v1/webhooks/{HOOK}/rotate", {}),
+            ("POST", f"/api/v1/webhooks/{HOOK}/replay", {"since": "2026-11-20T14:00:00Z"}),
+            ("POST", f"/api/v1/webhooks/{HOOK}/replay", {}),
+            ("GET", "/api/v1/webhooks/nothing", None),
+            ("GET", "/api/v1/events?types=nothing", None),
             ("GET", "/healthz", None),
             ("GET", "/readyz", None),
             ("GET", "/openapi.json", None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import logging
 import time
@@ -84,6 +85,7 @@ def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | 
         scope["state"][_CALL] = call
         if access is not Access.OPEN and everyone is None and (access is Access.KEY or not is_local(call)):
             await _admit(call, authenticate, needs)
+            call.admit_again = functools.partial(_admit, call, authenticate, needs)
         answer = await run(call)
         log.answered(call, answer.status)
         del scope["state"][_CALL]  # it refers to the scope: without the cycle nothing is left to the garbage collector

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modembank_web import wording_events
+
 DESCRIPTION = """\
 Send and receive SMS through the modems of this box.
 
@@ -31,6 +33,8 @@ TAGS: Mapping[str, str] = {
     "Inbox": "What came in.",
     "Modems": "The modems in their slots.",
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
+    "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
+    "Webhooks": "Addresses that events are posted to.",
     "Health": "What needs a person, with evidence and remedies, and whether the books add up.",
     "Status": "For load balancers, watchdogs and Prometheus.",
     "Documentation": "This document and its pages.",
@@ -40,6 +44,7 @@ _CURSOR = {"description": "Where to go on, from `next` of the page before", "exa
 _LIMIT = {"description": "How many items at most", "example": 50}
 
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    **wording_events.FIELDS,
     "SubmitRequest": {
         "to": {"description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code"},
         "text": {"description": "The text, without the placeholders of a template", "minLength": 1},

@@ -101,13 +101,13 @@ def _restore(database: Path, checked: Checked, now_ms: int) -> Restored:
             failed_pins = take_failed_pins(conn)
             if old.sound:
                 learn(conn)
+            epoch = next_epoch(max(known_epoch(conn), old.epoch), now_ms)
+            _note(conn, epoch, checked, now_ms)
             interrupted = Fold(conn, now_ms).run(everything=True).interrupted
             found = learnt(conn) if old.sound else None
             # What was held already may have been released and sent since as well.
             conn.execute("UPDATE messages SET ready = 1 WHERE ready = 3")
             held = hold_waiting(conn, _cause(checked), now_ms)
-            epoch = next_epoch(max(known_epoch(conn), old.epoch), now_ms)
-            _note(conn, epoch, checked, now_ms)
             conn.execute("COMMIT")
             problem = find_problem(conn)
             if problem is not None:

@@ -39,3 +39,30 @@ def read_after(conn: sqlite3.Connection, after: int, limit: int) -> list[Logged]
         "SELECT id, at, kind, user_id, subject, body FROM event_log WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
     )
     return [Logged(row[0], Entry(*row[1:])) for row in rows]
+
+
+def latest(conn: sqlite3.Connection) -> int:
+    """Return the id of the newest entry, 0 in an empty log."""
+    return int(conn.execute("SELECT COALESCE(max(id), 0) FROM event_log").fetchone()[0])
+
+
+def before(conn: sqlite3.Connection, at: int) -> int:
+    """Return the id after which everything is that happened at or after ``at``: of the last entry before it."""
+    return int(conn.execute("SELECT COALESCE(max(id), 0) FROM event_log WHERE at < ?", (at,)).fetchone()[0])
+
+
+def drop_oldest(conn: sqlite3.Connection, *, older_than: int, down_to: int, needed_after: int, most: int) -> int:
+    """Delete entries from the oldest on, at most ``most``; return how many.
+
+    What is older than ``older_than`` (unix ms) goes; of what is younger, what exceeds ``down_to`` entries, unless its
+    id is above ``needed_after``. The newest entry stays, so that an id never comes twice.
+    """
+    over = int(conn.execute("SELECT count(*) FROM event_log").fetchone()[0]) - down_to
+    newest = latest(conn)
+    last = 0
+    rows = conn.execute("SELECT id, at FROM event_log WHERE id < ? ORDER BY id LIMIT ?", (newest, most))
+    for place, (entry_id, at) in enumerate(rows, 1):
+        if at >= older_than and (place > over or entry_id > needed_after):
+            break
+        last = entry_id
+    return conn.execute("DELETE FROM event_log WHERE id <= ?", (last,)).rowcount

@@ -17,6 +17,7 @@ from modembank.messages import HeldMessages, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.webhooks import Webhooks
 
 MOST_CHANGES = 12
 ABSENT_MS = 120_000
@@ -94,6 +95,7 @@ class Surroundings:
     bank: Bank
     sending: Sending
     law: Law
+    webhooks: Webhooks
     memory: Memory = field(default_factory=Memory)
     sysfs: Path = Path("/sys")
 

@@ -22,6 +22,7 @@ from modembank.health.checks import (
     stuck_messages,
     unknown_messages,
     usb_budget,
+    webhook_failing,
 )
 from modembank.health.parts import Check
 
@@ -46,6 +47,7 @@ CHECKS: tuple[Check, ...] = (
     limits_nearly_spent.CHECK,
     clock_not_set.CHECK,
     backup_failing.CHECK,
+    webhook_failing.CHECK,
     issue_check_failed.CHECK,
 )
 

@@ -9,6 +9,7 @@ from modembank.health.remedies import (
     reset_modem,
     resume_sim,
     retry_modem,
+    retry_webhook,
     send_held,
     sweep_storage,
 )
@@ -18,6 +19,7 @@ REMEDIES: Mapping[str, Remedy] = {
     for remedy in (
         reset_modem.REMEDY,
         retry_modem.REMEDY,
+        retry_webhook.REMEDY,
         resume_sim.REMEDY,
         sweep_storage.REMEDY,
         send_held.REMEDY,

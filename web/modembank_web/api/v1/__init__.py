@@ -1,6 +1,6 @@
 """Version 1 of the native API: one module per noun, each with its operations."""
 
-from modembank_web.api.v1 import inbox, issues, messages, modems, outage, redacting, settling, sims
+from modembank_web.api.v1 import events, inbox, issues, messages, modems, outage, redacting, settling, sims, webhooks
 from modembank_web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -12,6 +12,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *modems.OPERATIONS,
     *sims.OPERATIONS,
     *issues.OPERATIONS,
+    *events.OPERATIONS,
+    *webhooks.OPERATIONS,
 )
 
 __all__ = ["OPERATIONS"]

@@ -1,0 +1,230 @@
+"""Following the event log: who waits is woken, reads on by id, and never holds up whoever writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from modembank.bus import Bus
+from modembank.clock import Clock, rfc3339, to_ms
+from modembank.eventlog import log
+from modembank.eventlog.errors import TooManyFollowers, TooManyOfYours
+from modembank.eventlog.kinds import BY_NAME
+from modembank.eventlog.log import Logged
+from modembank.eventlog.recording import Recorder
+from modembank.eventlog.viewing import Viewer
+from modembank.events import Event
+from modembank.ids import public_id
+from modembank.sim import Sims
+from modembank.store import Store, Urgency
+
+EVENT_ID = "evt"
+KEEP_S = 7 * 86_400.0
+"""How long events are kept."""
+MOST_KEPT = 1_000_000
+"""Entries, 80 octets each; more are kept for a webhook that has not had them yet."""
+MOST_FOLLOWERS = 64
+MOST_OF_ONE = 8
+"""Connections of one user."""
+PAGE = 100
+_SCAN = 2_000
+"""Entries that one read looks through for those that somebody may hear."""
+_DROP = 5_000
+"""Entries that one write deletes."""
+
+Teller: TypeAlias = Callable[[sqlite3.Connection, Sequence[Logged]], Mapping[int, Mapping[str, Any]]]
+"""What is to be told of entries of one noun, by the entry's id: read when it is told, all in one read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it is told."""
+
+    row: int
+    kind: str
+    at: int
+    subject: int | None
+    data: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The same whenever and to whomever it is told."""
+        return public_id(EVENT_ID, self.row)
+
+    def public(self) -> dict[str, Any]:
+        """Return it as JSON-able objects."""
+        return {"id": self.id, "type": self.kind, "timestamp": rfc3339(self.at), "data": self.data}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events in order."""
+
+    events: tuple[Told, ...]
+    upto: int
+    """Read on after this id."""
+    more: bool
+    """Whether more was there already."""
+
+
+class Follower:
+    """Wakes its owner when there may be something new."""
+
+    def __init__(self, user_id: int | None) -> None:
+        """Start asleep: the first look needs no waking."""
+        self.user_id = user_id
+        self._news = asyncio.Event()
+        self.ended = False
+        """Nothing more will be told: the box stops."""
+
+    def wake(self) -> None:
+        """There may be something new."""
+        self._news.set()
+
+    def looks(self) -> None:
+        """Say, before reading, that what comes from now on is news."""
+        self._news.clear()
+
+    async def wait(self, most_s: float) -> None:
+        """Return when there may be news, or after ``most_s`` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._news.wait()
+
+
+class EventLog:
+    """The log, for those who follow it."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, sims: Sims, tellers: Mapping[str, Teller]) -> None:
+        """Read from ``store``; ``tellers`` know by noun what is told of an entry beyond its body."""
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._tellers = tellers
+        self._recorder = Recorder(store, bus, sims, self.wake)
+        self._followers: set[Follower] = set()
+        self._stopped = False
+        self._reading: dict[tuple[int, int, Viewer], asyncio.Task[Page]] = {}
+        self._needed: list[Callable[[sqlite3.Connection], int | None]] = []
+        self._unsubscribe: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Begin to record what the box tells of itself, and to wake followers."""
+        self._unsubscribe += [*self._recorder.start(), self._bus.subscribe(Event, lambda _: self.wake())]
+
+    def stop(self) -> None:
+        """End all following, and record no more."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe.clear()
+        self._stopped = True
+        for follower in self._followers:
+            follower.ended = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let followers look; every event on the bus does, for any may have left an entry."""
+        for follower in self._followers:
+            follower.wake()
+
+    @contextlib.contextmanager
+    def follow(self, user_id: int | None = None) -> Iterator[Follower]:
+        """Be woken inside the block. Connections from outside name their user, and are counted.
+
+        Raises TooManyOfYours, TooManyFollowers.
+        """
+        if user_id is not None:
+            self._check_room(user_id)
+        follower = Follower(user_id)
+        follower.ended = self._stopped
+        self._followers.add(follower)
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+
+    def _check_room(self, user_id: int) -> None:
+        if self._stopped:
+            raise TooManyFollowers(why="the box is stopping; try again")
+        counted = [follower.user_id for follower in self._followers if follower.user_id is not None]
+        if counted.count(user_id) >= MOST_OF_ONE:
+            raise TooManyOfYours(most=MOST_OF_ONE)
+        if len(counted) >= MOST_FOLLOWERS:
+            raise TooManyFollowers(why=f"at most {MOST_FOLLOWERS} connections follow the events at once; try again")
+
+    def keep_for(self, needed: Callable[[sqlite3.Connection], int | None]) -> None:
+        """Let somebody say after which id entries are still needed (None: all may go)."""
+        self._needed.append(needed)
+
+    async def latest(self) -> int:
+        """Return the newest id."""
+        return await self._store.read(log.latest)
+
+    async def before(self, at: int) -> int:
+        """Return the id after which everything is that happened at or after ``at`` (unix ms)."""
+        return await self._store.read(lambda conn: log.before(conn, at))
+
+    async def page(self, after: int, viewer: Viewer, limit: int = PAGE) -> Page:
+        """Return what a viewer hears after an id. Those who ask for the same at the same time share one read."""
+        asked = (after, limit, viewer)
+        task = self._reading.get(asked)
+        if task is None:
+            reading = self._store.read(lambda conn: self.told(conn, after, viewer, limit))
+            task = self._reading[asked] = asyncio.create_task(reading, name="events.page")
+            task.add_done_callback(lambda _: self._reading.pop(asked, None))
+        return await asyncio.shield(task)
+
+    def told(self, conn: sqlite3.Connection, after: int, viewer: Viewer, limit: int) -> Page:
+        """Return a page inside a read."""
+        found: list[Logged] = []
+        upto = after
+        entries = log.read_after(conn, after, _SCAN)
+        for logged in entries:
+            if viewer.hears(logged.entry.kind, logged.entry.user_id):
+                if len(found) == limit:
+                    break
+                found.append(logged)
+            upto = logged.id
+        more = len(entries) == _SCAN or (bool(entries) and upto < entries[-1].id)
+        return Page(self.tell(conn, found), upto, more)
+
+    def tell(self, conn: sqlite3.Connection, found: Sequence[Logged]) -> tuple[Told, ...]:
+        """Return entries as they are told now, inside a read."""
+        by_noun: dict[str, list[Logged]] = {}
+        for logged in found:
+            by_noun.setdefault(BY_NAME[logged.entry.kind].noun, []).append(logged)
+        data: dict[int, Mapping[str, Any]] = {}
+        for noun, entries in by_noun.items():
+            teller = self._tellers.get(noun)
+            if teller is not None:
+                data |= teller(conn, entries)
+        return tuple(
+            Told(row, entry.kind, entry.at, entry.subject, _body(entry.body) | dict(data.get(row, {})))
+            for row, entry in found
+        )
+
+    async def forget_old(self) -> None:
+        """Delete what is too old, or too much, in small steps."""
+        while True:
+            if await self._store.write(self._drop, Urgency.LAZY) < _DROP:
+                return
+            await asyncio.sleep(0.5)
+
+    def _drop(self, conn: sqlite3.Connection) -> int:
+        needed = [after for ask in self._needed if (after := ask(conn)) is not None]
+        return log.drop_oldest(
+            conn,
+            older_than=to_ms(self._clock.now() - KEEP_S),
+            down_to=MOST_KEPT,
+            needed_after=min(needed, default=log.latest(conn)),
+            most=_DROP,
+        )
+
+
+def _body(text: str | None) -> dict[str, Any]:
+    return {} if text is None else json.loads(text)
