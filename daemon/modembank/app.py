@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modembank.accounts import Accounts
+from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank
 from modembank.bus import Bus
@@ -32,6 +33,7 @@ class App:
     accounts: Accounts
     events: EventLog
     webhooks: Webhooks
+    audit: Audit
     messages: Messages
     held: HeldMessages
     inbox: Inbox

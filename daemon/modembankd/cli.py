@@ -10,7 +10,7 @@ import click
 
 from modembank.config import Config, LogConfig, load_config
 from modembank.errors import ModembankError
-from modembankd.accounts_cli import apikey, user
+from modembankd.accounts_cli import apikey, audit_group, user
 from modembankd.backup_cli import backup, restore_command
 from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
@@ -96,5 +96,5 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (user, apikey, send, doctor, backup, restore_command, selftest, webhook):
+for command in (user, apikey, audit_group, send, doctor, backup, restore_command, selftest, webhook):
     main.add_command(command)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modembank.accounts import Accounts
 from modembank.app import App
+from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, BankOptions
 from modembank.bus import Bus
@@ -119,6 +120,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         accounts=Accounts(store, clock),
         events=events,
         webhooks=webhooks,
+        audit=Audit(store, clock),
         messages=messages,
         held=held,
         inbox=Inbox(store, admission, clock),

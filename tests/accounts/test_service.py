@@ -223,7 +223,7 @@ async def test_users_are_listed_and_names_are_taken_once(accounts: Accounts) -> 
         await accounts.add_user(LOCAL_ADMIN, "BOB", Role.SENDER)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a:b", ".a", "é", "x" * 65, "a\n"])
+@pytest.mark.parametrize("name", ["", " ", "a b", "a:b", ".a", "é", "x" * 65, "a\n", "local", "Local"])
 async def test_a_name_must_be_one(accounts: Accounts, name: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await accounts.add_user(LOCAL_ADMIN, name, Role.SENDER)
@@ -237,7 +237,7 @@ async def test_only_an_admin_may_change_accounts_and_a_sender_sees_its_own_keys(
     for attempt in (
         accounts.add_user(bob, "eve", Role.ADMIN),
         accounts.users(bob),
-        accounts.add_key(bob, "bob"),
+        accounts.add_key(bob, "ada"),
         accounts.set_user_active(bob, "ada", active=False),
     ):
         with pytest.raises(Forbidden):
@@ -257,4 +257,6 @@ async def test_keys_need_a_user(accounts: Accounts) -> None:
 def test_actors_are_values() -> None:
     actor = Actor(1, "a", Role.ADMIN, frozenset())
     assert dataclasses.replace(actor) == actor
+    whole = Actor(1, "a", Role.ADMIN, frozenset(Scope), "here", "ses_0", ("192.0.2.0/24",), 5)
+    assert whole.at("there") == dataclasses.replace(whole, source="there")
     assert not actor.is_admin

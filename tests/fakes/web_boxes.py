@@ -12,6 +12,7 @@ from litestar import Litestar
 from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
 from modembank.app import App
+from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
@@ -72,6 +73,7 @@ class Box:
     accounts: Accounts
     events: EventLog
     webhooks: Any
+    audit: Audit
     sims: Sims
     messages: Any
     held: Any
@@ -118,6 +120,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "metrics": metrics,
         "store": store,
         "accounts": Accounts(store, clock),
+        "audit": Audit(store, clock),
         "sims": sims,
         "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes.web_boxes import ICCID, Box, make_box
-from modembank.accounts import Role
+from modembank.accounts import LOCAL_ADMIN, Role
 from modembank_web.api import v1
 from modembank_web.operation import Operation
 from modembank_web.problems import Problem
@@ -29,10 +29,10 @@ OPERATIONS = [
 ]
 """Enabling would start a worker that outlives the example; following has no end, and tests of its own."""
 
-NEEDS_MORE = {"ussdModem", "settleMessage"}
-"""What it does takes a network, or a message of which the end is unknown."""
+NEEDS_MORE = {"ussdModem", "settleMessage", "beginSession"}
+"""What it does takes a network, a message of which the end is unknown, or https."""
 
-REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount"}
+REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount", "user": "ann"}
 
 
 def real(operation: Operation) -> dict[str, str]:
@@ -125,6 +125,7 @@ class Running:
         self.runner = asyncio.Runner()
         self.box: Box = self.runner.run(make_box(folder))
         self.key: str = self.runner.run(self.box.key(Role.ADMIN))
+        self.runner.run(self.box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER))
 
     def ask(self, method: str, address: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
         async def once() -> httpx.Response:
@@ -161,6 +162,7 @@ def test_no_answer_is_undocumented(running: Running, operation: Operation, drawn
 
 async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
     box_key = await box.key()
+    await box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER)
     async with box.client(box_key) as client:
         await client.patch(f"/api/v1/sims/{ICCID}", json={"label": "reminders"})
         for operation in v1.OPERATIONS:

@@ -100,6 +100,21 @@ SCOPES = {
     ("POST", "/api/v1/issues/iss_0/remedies/recount"): {Scope.MODEMS},
     ("GET", "/api/v1/conservation"): set(),
     ("GET", "/metrics"): {Scope.MODEMS},
+    ("GET", "/api/v1/account"): set(Scope),
+    ("DELETE", "/api/v1/session"): set(Scope),
+    ("GET", "/api/v1/sessions"): set(Scope),
+    ("DELETE", "/api/v1/sessions/ses_0"): set(Scope),
+    ("GET", "/api/v1/users"): set(),
+    ("POST", "/api/v1/users"): set(),
+    ("GET", "/api/v1/users/nobody"): set(),
+    ("PATCH", "/api/v1/users/nobody"): set(Scope),  # the service judges, when the body is read
+    ("GET", "/api/v1/quotas"): set(),
+    ("PATCH", "/api/v1/quotas/nobody"): set(),
+    ("GET", "/api/v1/api-keys"): set(Scope),
+    ("POST", "/api/v1/api-keys"): set(Scope),
+    ("DELETE", "/api/v1/api-keys/00000000"): set(Scope),
+    ("GET", "/api/v1/audit"): set(),
+    ("POST", "/api/v1/audit/verify"): set(),
 }
 
 

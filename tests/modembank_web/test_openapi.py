@@ -58,7 +58,7 @@ def test_every_route_is_documented_and_nothing_else(box: Box) -> None:
 
 def test_the_frame() -> None:
     assert DOCUMENT["openapi"] == "3.1.0"
-    assert set(DOCUMENT["components"]["securitySchemes"]) == {"bearer", "apiKey", "basic"}
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {"bearer", "apiKey", "basic", "session"}
     assert {tag["name"] for tag in DOCUMENT["tags"]} == {operation.tag for operation in OPERATIONS}
     names = [operation.id for operation in OPERATIONS]
     assert len(set(names)) == len(names)

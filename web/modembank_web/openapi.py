@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
+from modembank_web.cookies import COOKIE
 from modembank_web.operation import Access, Operation, Reply
 from modembank_web.problems import BY_KEY, PROBLEMS_PAGE, Problem, ProblemKind
 from modembank_web.wording import DESCRIPTION, FIELDS, TAGS
 
 _REF = "#/components/schemas/{name}"
-_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"session": []}]
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
@@ -45,6 +46,12 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
                 "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <API key>`"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "API-Key", "description": "`API-Key: <API key>`"},
                 "basic": {"type": "http", "scheme": "basic", "description": "Any user name, the API key as password"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": "From `POST /api/v1/session`; what changes something also needs to be same-origin",
+                },
             },
         },
     }

@@ -47,6 +47,12 @@ class Call:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def source(self) -> str:
+        """The address that the request comes from; empty when its peer has none (a Unix socket)."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    @property
     def caller(self) -> Actor:
         """The authenticated actor; only operations that need a key may ask."""
         if self.actor is None:
@@ -134,7 +140,7 @@ class Operation:
     raises: tuple[str, ...] = ()
     """Keys of problems beyond those that follow from the rest."""
     authenticate: Callable[[Call], Awaitable[Actor]] | None = None
-    """Of a dialect with credentials of its own; None: API keys."""
+    """Of a dialect with credentials of its own; None: API keys, and sessions."""
     failures: Failures | None = None
     """None: problems (RFC 9457)."""
 
@@ -144,6 +150,8 @@ class Operation:
         keys = ["bad_request", "internal_error"]
         if self.access is not Access.OPEN:
             keys += ["key_in_address", "unauthorized", "forbidden", "unavailable"]
+            if self.authenticate is None:
+                keys.append("not_logged_in")
         if self.body is not None:
             keys += ["client_gone", "request_timeout", "payload_too_large", "unsupported_media_type", "invalid_payload"]
         if self.query is not None:

@@ -37,6 +37,8 @@ _CHALLENGE = (
     (b"www-authenticate", b'Bearer realm="modembank"'),
     (b"www-authenticate", b'Basic realm="modembank", charset="UTF-8"'),
 )
+# Not Basic: a browser would ask for name and password itself, behind the page's back.
+_LOG_IN = ((b"www-authenticate", b'Cookie realm="modembank", cookie-name="__Host-mb"'),)
 _LATER = ((b"retry-after", b"5"),)
 # The rest of the body is not wanted: a client that goes on sending it meets a closed connection.
 _HANG_UP = ((b"connection", b"close"),)
@@ -54,6 +56,14 @@ KINDS: tuple[ProblemKind, ...] = (
         "Not authenticated",
         "the key is missing, invalid, expired or revoked, or its user is not active",
         _CHALLENGE,
+    ),
+    ProblemKind(
+        "not_logged_in",
+        401,
+        "UNAUTHORIZED",
+        "Not logged in",
+        "the name or the password is wrong, or the session of the cookie has ended",
+        _LOG_IN,
     ),
     ProblemKind("forbidden", 403, "FORBIDDEN", "Not allowed", "the key's scopes or the user's role do not allow it"),
     ProblemKind("not_found", 404, "NOT_FOUND", "Not found", "there is no such thing, or none that this key may see"),
@@ -133,7 +143,7 @@ KINDS: tuple[ProblemKind, ...] = (
         429,
         "TOO_MANY_REQUESTS",
         "Too many requests",
-        "the user's quota is spent; Retry-After says when it begins anew, details what is left",
+        "the user's quota is spent, or too many passwords were tried; Retry-After says when to come again",
         _A_MINUTE,
     ),
     ProblemKind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import json
 import re
 from collections.abc import Mapping
@@ -167,6 +168,12 @@ def _allowed(annotation: object, words: str) -> str:
         return ""
     shapes = (annotation, *get_args(annotation))  # of `Literal[...] | None` too
     values = [str(value) for shape in shapes if get_origin(shape) is Literal for value in get_args(shape)]
+    values += [
+        str(member.value)
+        for shape in shapes
+        if isinstance(shape, type) and issubclass(shape, enum.Enum)
+        for member in shape
+    ]
     return f"; allowed: {', '.join(values)}" if values else ""
 
 

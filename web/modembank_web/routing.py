@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import ipaddress
 import logging
@@ -21,6 +20,7 @@ from modembank.accounts import Actor
 from modembank.accounts import Scope as KeyScope
 from modembank.errors import Forbidden
 from modembank_web.answer import Answer
+from modembank_web.cookies import holder_of_session, session_token
 from modembank_web.credentials import presented_key, refuse_key_in_query
 from modembank_web.operation import Access, Call, Operation
 from modembank_web.problems import log_internal, new_tracking_id, problem_answer, sort_failure
@@ -78,7 +78,7 @@ def handlers_for(
 
 def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
     run, needs, access = operation.run, operation.needs, operation.access
-    authenticate = operation.authenticate or _holder_of_key
+    authenticate = operation.authenticate or _holder
 
     async def endpoint(scope: HTTPScope, receive: Receive) -> Answer:
         call = Call(app, scope, receive, dict(scope["headers"]), everyone, operation.failures)
@@ -171,16 +171,21 @@ async def _admit(call: Call, authenticate: Authenticate, needs: tuple[KeyScope, 
     query = call.scope["query_string"]
     if query:
         refuse_key_in_query(query)
-    client = call.scope.get("client")
     actor = await authenticate(call)
-    call.actor = actor = dataclasses.replace(actor, source=client[0] if client else "")
+    call.actor = actor = actor.at(call.source)
     if needs and not actor.is_admin and actor.scopes.isdisjoint(needs):
         words = " or ".join(scope.value for scope in needs)
         raise Forbidden(why=f"this needs a key with the scope {words}")
 
 
-async def _holder_of_key(call: Call) -> Actor:
-    return await call.app.accounts.authenticate(presented_key(call.headers))
+async def _holder(call: Call) -> Actor:
+    """Return who holds the key, or, when there is none, the session's cookie."""
+    headers = call.headers
+    if b"cookie" in headers and b"authorization" not in headers and b"api-key" not in headers:
+        token = session_token(headers)
+        if token:
+            return await holder_of_session(call, token, local=is_local(call))
+    return await call.app.accounts.authenticate(presented_key(headers), call.source)
 
 
 def _facts(scope: HTTPScope, call: Call | None, status: int) -> dict[str, object]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modembank_web import wording_events
+from modembank_web import account_wording, wording_events
 
 DESCRIPTION = """\
 Send and receive SMS through the modems of this box.
 
 **Authentication.** An API key in `Authorization: Bearer <key>`, in `API-Key: <key>`, or as the password of HTTP Basic.
 Never in the address: such a request is refused with 400. A key carries scopes; an admin's key with `admin` may all.
+Pages log in instead (`POST /api/v1/session`) and carry a cookie.
 
 **Durable.** A 202 is answered after the message is on the disk. Repeat a request whose answer was lost with the same
 `Idempotency-Key` and nothing is sent twice.
@@ -35,6 +36,10 @@ TAGS: Mapping[str, str] = {
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
     "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
     "Webhooks": "Addresses that events are posted to.",
+    "Account": "Logging in, and who one is.",
+    "Users": "Who may come in, and how much each may send.",
+    "API keys": "What programs come in with.",
+    "Audit": "Who changed what.",
     "Health": "What needs a person, with evidence and remedies, and whether the books add up.",
     "Status": "For load balancers, watchdogs and Prometheus.",
     "Documentation": "This document and its pages.",
@@ -127,6 +132,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "paused": {"description": "true: sends nothing until false"},
         "paused_reason": {"description": "Shown while it is paused"},
     },
+    **account_wording.FIELDS,
     "Problem": {
         "type": {"description": "Where this kind of error is described"},
         "error_code": {"description": "What programs switch on"},

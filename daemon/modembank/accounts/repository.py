@@ -10,8 +10,8 @@ from typing import Any
 from modembank.accounts.model import ApiKey, Role, Scope, User
 
 _SCOPES = {scope.value: scope for scope in Scope}
-_USER = "SELECT id, name, role, active, created_at FROM users"
-_KEY = """SELECT k.public_id, u.name, k.label, k.scopes, k.created_at, k.expires_at, k.revoked_at
+_USER = "SELECT id, name, role, active, created_at, password_hash IS NOT NULL FROM users"
+_KEY = """SELECT k.public_id, u.name, k.label, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.networks
           FROM api_keys k JOIN users u ON u.id = k.user_id"""
 
 
@@ -27,15 +27,30 @@ class Credential:
     scopes: frozenset[Scope]
     expires_at: int | None
     revoked_at: int | None
+    networks: tuple[str, ...] = ()
 
 
-def insert_user(conn: sqlite3.Connection, name: str, role: Role, now_ms: int) -> User | None:
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who a password may belong to."""
+
+    user_id: int
+    name: str
+    role: Role
+    active: bool
+    password_hash: str | None = field(repr=False)
+
+
+def insert_user(
+    conn: sqlite3.Connection, name: str, role: Role, now_ms: int, password_hash: str | None = None
+) -> User | None:
     """Add a user; None when the name is taken (in whatever case)."""
     row = conn.execute(
-        "INSERT INTO users (name, role, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-        (name, role.value, now_ms),
+        "INSERT INTO users (name, role, created_at, password_hash) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        (name, role.value, now_ms, password_hash),
     ).fetchone()
-    return None if row is None else User(row[0], name, role, True, now_ms)
+    return None if row is None else User(row[0], name, role, True, now_ms, password_hash is not None)
 
 
 def user_named(conn: sqlite3.Connection, name: str) -> User | None:
@@ -49,17 +64,47 @@ def all_users(conn: sqlite3.Connection) -> list[User]:
     return [_user(row) for row in conn.execute(f"{_USER} ORDER BY id")]
 
 
-def set_active(conn: sqlite3.Connection, user_id: int, active: bool) -> None:
-    """Let a user in or keep it out."""
-    conn.execute("UPDATE users SET active = ? WHERE id = ?", (int(active), user_id))
+def holder_named(conn: sqlite3.Connection, name: str) -> Holder | None:
+    """Return what a login needs of the user of that name."""
+    row = conn.execute("SELECT id, name, role, active, password_hash FROM users WHERE name = ?", (name,)).fetchone()
+    return None if row is None else Holder(row[0], row[1], Role(row[2]), bool(row[3]), row[4])
+
+
+def set_role_and_active(conn: sqlite3.Connection, user_id: int, role: Role, active: bool) -> None:
+    """Let a user in or keep it out, and say what it may do."""
+    conn.execute("UPDATE users SET role = ?, active = ? WHERE id = ?", (role.value, int(active), user_id))
+
+
+def set_password_hash(conn: sqlite3.Connection, user_id: int, password_hash: str) -> None:
+    """Keep the hash of a user's password."""
+    conn.execute("UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user_id))
+
+
+def set_quotas(conn: sqlite3.Connection, user_id: int, per_day: int | None, per_month: int | None) -> None:
+    """Set a user's quotas in segments, 0: none; None leaves one as it is."""
+    conn.execute(
+        "UPDATE users SET quota_per_day = coalesce(?, quota_per_day),"
+        " quota_per_month = coalesce(?, quota_per_month) WHERE id = ?",
+        (per_day, per_month, user_id),
+    )
+
+
+def other_active_admins(conn: sqlite3.Connection, user_id: int) -> int:
+    """Return how many active admins there are besides that user."""
+    query = "SELECT count(*) FROM users WHERE role = 'admin' AND active = 1 AND id != ?"
+    found: int = conn.execute(query, (user_id,)).fetchone()[0]
+    return found
 
 
 def insert_key(conn: sqlite3.Connection, key: ApiKey, user_id: int, digest: bytes) -> None:
     """Store a key's digest and what it may do."""
     conn.execute(
-        """INSERT INTO api_keys (user_id, public_id, secret_sha256, label, scopes, created_at, expires_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        (user_id, key.public_id, digest, key.label, _scopes_text(key.scopes), key.created_at, key.expires_at),
+        """INSERT INTO api_keys (user_id, public_id, secret_sha256, label, scopes, created_at, expires_at,
+           networks) VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            *(user_id, key.public_id, digest, key.label, _scopes_text(key.scopes), key.created_at, key.expires_at),
+            json.dumps(key.networks),
+        ),
     )
 
 
@@ -69,38 +114,50 @@ def keys_of(conn: sqlite3.Connection, user_id: int | None) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
-def revoke_key(conn: sqlite3.Connection, public_id: str, user_id: int | None, now_ms: int) -> ApiKey | None:
-    """Mark a key (of that user, when one is given) as revoked; the first revocation's time stays."""
-    conn.execute(
-        """UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?1)
-           WHERE public_id = ?2 AND (?3 IS NULL OR user_id = ?3)""",
+def revoke_key(
+    conn: sqlite3.Connection, public_id: str, user_id: int | None, now_ms: int
+) -> tuple[ApiKey | None, bool]:
+    """Mark a key (of that user, when one is given) as revoked, and tell whether it was not before."""
+    changed = conn.execute(
+        """UPDATE api_keys SET revoked_at = ?1
+           WHERE public_id = ?2 AND (?3 IS NULL OR user_id = ?3) AND revoked_at IS NULL""",
         (now_ms, public_id, user_id),
-    )
+    ).rowcount
     row = conn.execute(
         f"{_KEY} WHERE k.public_id = ?1 AND (?2 IS NULL OR k.user_id = ?2)", (public_id, user_id)
     ).fetchone()
-    return None if row is None else _key(row)
+    return None if row is None else _key(row), changed > 0
 
 
 def credential(conn: sqlite3.Connection, public_id: str) -> Credential | None:
     """Return what is stored of the key of that id."""
     row = conn.execute(
-        """SELECT k.secret_sha256, u.id, u.name, u.role, u.active, k.scopes, k.expires_at, k.revoked_at
-           FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.public_id = ?""",
+        """SELECT k.secret_sha256, u.id, u.name, u.role, u.active, k.scopes, k.expires_at, k.revoked_at,
+           k.networks FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.public_id = ?""",
         (public_id,),
     ).fetchone()
     if row is None:
         return None
-    digest, user_id, name, role, active, scopes, expires_at, revoked_at = row
-    return Credential(digest, user_id, name, Role(role), bool(active), _scopes(scopes), expires_at, revoked_at)
+    digest, user_id, name, role, active, scopes, expires_at, revoked_at, networks = row
+    return Credential(
+        digest=digest,
+        user_id=user_id,
+        user_name=name,
+        role=Role(role),
+        active=bool(active),
+        scopes=_scopes(scopes),
+        expires_at=expires_at,
+        revoked_at=revoked_at,
+        networks=tuple(json.loads(networks)),
+    )
 
 
 def _user(row: tuple[Any, ...]) -> User:
-    return User(row[0], row[1], Role(row[2]), bool(row[3]), row[4])
+    return User(row[0], row[1], Role(row[2]), bool(row[3]), row[4], bool(row[5]))
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:
-    return ApiKey(row[0], row[1], row[2], _scopes(row[3]), row[4], row[5], row[6])
+    return ApiKey(row[0], row[1], row[2], _scopes(row[3]), row[4], row[5], row[6], tuple(json.loads(row[7])))
 
 
 def _scopes(text: str) -> frozenset[Scope]:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import hmac
-import re
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from modembank.accounts import repository
-from modembank.accounts.errors import Unauthorized
+from modembank import audit
+from modembank.accounts import repository, users
+from modembank.accounts.allotments import Quotas
+from modembank.accounts.errors import NotLoggedIn, Unauthorized
+from modembank.accounts.granting import KeyRequest, grant
 from modembank.accounts.keys import digest_of, new_key, public_id_of
+from modembank.accounts.logins import Logins
 from modembank.accounts.model import ROLE_SCOPES, Actor, ApiKey, Role, Scope, User
+from modembank.accounts.networks import lies_in, read_networks
+from modembank.accounts.passwords import Passwords, password_problem
 from modembank.accounts.repository import Credential
+from modembank.accounts.sessions import Sessions
+from modembank.accounts.users import UserChange
 from modembank.clock import Clock, to_ms
-from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.store import Store
 
 CACHE_S = 0.5
 """How long a key is believed without asking the store: a revocation made beside the daemon works within this."""
 
 _MOST_CACHED = 4096
-_USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _INVALID = "the API key is not valid"
+_ELSEWHERE = "the API key is not for use from this address"
 _log = structlog.get_logger()
 
 
@@ -48,29 +55,42 @@ class Accounts:
         self._known: dict[str, _Known] = {}
         self._withdrawals = 0
         """Counts what was taken away: a look-up that began before must not be believed after."""
+        self._passwords = Passwords()
+        self._logins = Logins(store, clock, self._passwords)
+        self.sessions = Sessions(store, clock, self._logins)
+        self.quotas = Quotas(store, clock)
 
-    async def authenticate(self, key: str) -> Actor:
-        """Return the actor behind an API key; raises Unauthorized when there is none, or no longer."""
+    async def authenticate(self, key: str, source: str = "") -> Actor:
+        """Return the actor behind an API key; raises Unauthorized when there is none, or no longer.
+
+        ``source`` is the address it comes from; a key that is bound to networks is good for nothing without one.
+        """
         known = self._known.get(key[3:11])
         now = self._clock.monotonic()
         if known is None or now - known.looked_up > CACHE_S:
-            return await self._look_up(key, now)
+            actor = await self._look_up(key, now)
+            if actor.networks and not lies_in(source, actor.networks):
+                raise Unauthorized(why=_ELSEWHERE)
+            return actor
         if not hmac.compare_digest(known.digest, digest_of(key)):
             raise Unauthorized(why=_INVALID)
         if known.expires_at is not None:
             self._check_expiry(known.expires_at)
-        return known.actor
+        actor = known.actor
+        if actor.networks and not lies_in(source, actor.networks):
+            raise Unauthorized(why=_ELSEWHERE)
+        return actor
 
-    async def add_user(self, actor: Actor, name: str, role: Role) -> User:
-        """Add a user without a password; raises Conflict when the name is taken, InvalidRequest when it is no name."""
+    async def add_user(self, actor: Actor, name: str, role: Role, password: str | None = None) -> User:
+        """Add a user, without a password or with one.
+
+        Raises Conflict when the name is taken, InvalidRequest when it is no name or the password cannot be taken.
+        """
         actor.require(Scope.ADMIN)
-        if _USER_NAME.fullmatch(name) is None:
-            detail = "a name has 1 to 64 letters, digits or . _ @ -, and starts with a letter or digit"
-            raise InvalidRequest(FieldProblem("/name", detail))
+        users.check_name(name)
+        hashed = None if password is None else await self._hashed(name, password)
         now_ms = self._now_ms()
-        user = await self._store.write(lambda conn: repository.insert_user(conn, name, role, now_ms))
-        if user is None:
-            raise Conflict(why=f"there is already a user {name}")
+        user = await self._store.write(lambda conn: users.add(conn, actor, name, role, hashed, now_ms))
         _log.info("user_added", user=name, role=role.value, actor=actor.name)
         return user
 
@@ -79,17 +99,58 @@ class Accounts:
         actor.require(Scope.ADMIN)
         return await self._store.read(repository.all_users)
 
-    async def set_user_active(self, actor: Actor, name: str, active: bool) -> None:
-        """Let a user's keys work or not; raises NotFound."""
-        actor.require(Scope.ADMIN)
+    async def user(self, actor: Actor, name: str) -> User:
+        """Return one user: oneself, or anybody for an admin; raises NotFound and Forbidden."""
+        if not _is_own(actor, name):
+            actor.require(Scope.ADMIN)
+        return await self._store.read(lambda conn: users.named(conn, name))
 
-        def change(conn: sqlite3.Connection) -> None:
-            repository.set_active(conn, _user(conn, name).id, active)
+    async def change_user(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        role: Role | None = None,
+        active: bool | None = None,
+        password: str | None = None,
+        current_password: str | None = None,
+    ) -> User:
+        """Change a user; what is None stays. Its sessions end with any of these, its keys follow its role at once.
 
-        await self._store.write(change)
+        An admin may all. Whoever else may set the own password, with the current one; so must an admin who changes
+        the own one. Raises Forbidden, NotFound, Conflict (the last active admin), InvalidRequest, TooManyLogins.
+        """
+        own = _is_own(actor, name)
+        if role is not None or active is not None or not own:
+            actor.require(Scope.ADMIN)
+        if role is None and active is None and password is None:
+            raise InvalidRequest(FieldProblem("", "names nothing to change: role, active or password"))
+        change = UserChange(role, active)
+        if password is not None:
+            change = await self._with_password(change, actor, name, password, current_password)
+        now_ms = self._now_ms()
+        user = await self._store.write(lambda conn: users.change(conn, actor, name, change, now_ms))
         self._withdrawals += 1
         self._known.clear()
-        _log.info("user_changed", user=name, active=active, actor=actor.name)
+        self.sessions.forget()
+        _log.info(
+            "user_changed",
+            user=user.name,
+            role=user.role.value,
+            active=user.active,
+            password_set=password is not None,
+            actor=actor.name,
+        )
+        return user
+
+    async def set_user_active(self, actor: Actor, name: str, active: bool) -> None:
+        """Let a user's keys and sessions work or not; raises NotFound and Conflict."""
+        actor.require(Scope.ADMIN)
+        await self.change_user(actor, name, active=active)
+
+    async def set_password(self, actor: Actor, name: str, password: str, current_password: str | None = None) -> User:
+        """Set a password; raises what change_user() raises."""
+        return await self.change_user(actor, name, password=password, current_password=current_password)
 
     async def add_key(
         self,
@@ -99,22 +160,30 @@ class Accounts:
         scopes: Iterable[Scope] | None = None,
         label: str = "",
         expires_at: int | None = None,
+        networks: Iterable[str] = (),
     ) -> tuple[ApiKey, str]:
         """Make a key for a user and return it with its text, which is told only this once.
 
-        Without ``scopes`` it carries all that the user's role allows. ``expires_at`` is unix milliseconds. Raises
-        NotFound (user) and InvalidRequest (scopes beyond the role).
+        Without ``scopes`` it carries all that the user's role allows, or all that the maker's own key carries.
+        ``expires_at`` is unix milliseconds, ``networks`` are those that it may be used from (none: any). An admin
+        makes keys for anybody, whoever else for itself and with no more than it has. Raises NotFound (user),
+        Forbidden and InvalidRequest.
         """
-        actor.require(Scope.ADMIN)
-        now_ms = self._now_ms()
-        fresh = new_key()
+        now_ms, fresh = self._now_ms(), new_key()
         wanted = None if scopes is None else frozenset(scopes)
+        request = KeyRequest(user_name, wanted, label, expires_at, read_networks(networks))
+        if not (actor.is_admin or _is_own(actor, user_name)):
+            raise Forbidden(why="only an admin makes keys for others")
 
         def insert(conn: sqlite3.Connection) -> ApiKey:
-            user = _user(conn, user_name)
-            granted = _granted(user.role, wanted)
-            key = ApiKey(fresh.public_id, user.name, label[:100], granted, now_ms, expires_at)
+            user = users.named(conn, user_name)
+            granted = grant(actor, user, request, now_ms)
+            key = ApiKey(
+                *(fresh.public_id, user.name, label, granted.scopes, now_ms, granted.expires_at),
+                networks=granted.networks,
+            )
             repository.insert_key(conn, key, user.id, fresh.digest)
+            audit.record(conn, actor, "key.add", fresh.public_id, now_ms, _told(key))
             return key
 
         key = await self._store.write(insert)
@@ -129,13 +198,46 @@ class Accounts:
     async def revoke_key(self, actor: Actor, public_id: str) -> ApiKey:
         """End a key at once, the actor's own or any for an admin; raises NotFound. Twice is as good as once."""
         whose, now_ms = None if actor.is_admin else actor.user_id, self._now_ms()
-        key = await self._store.write(lambda conn: repository.revoke_key(conn, public_id, whose, now_ms))
+
+        def revoke(conn: sqlite3.Connection) -> ApiKey | None:
+            key, changed = repository.revoke_key(conn, public_id, whose, now_ms)
+            if key is not None and changed:
+                audit.record(conn, actor, "key.revoke", public_id, now_ms, {"user": key.user, "label": key.label})
+            return key
+
+        key = await self._store.write(revoke)
         self._withdrawals += 1
         self._known.pop(public_id, None)
         if key is None:
-            raise NotFound(what="API key", which=public_id)
+            raise NotFound(what="API key", which=f"{public_id[:40]!a}")
         _log.info("api_key_revoked", key=public_id, user=key.user, actor=actor.name)
         return key
+
+    async def _with_password(
+        self, change: UserChange, actor: Actor, name: str, password: str, current: str | None
+    ) -> UserChange:
+        """Add a new password to a change, once the actor has shown that it may set it."""
+        user = await self._store.read(lambda conn: users.named(conn, name))
+        problem = password_problem(password, user.name)
+        if problem is not None:
+            raise InvalidRequest(problem)
+        proven = None
+        if _is_own(actor, name) and (user.has_password or not actor.is_admin):
+            if not user.has_password:  # a narrow key must not become a full session
+                raise Forbidden(why="an admin sets your first password")
+            if current is None:
+                raise InvalidRequest(FieldProblem("/current_password", "is required to change your own password"))
+            try:
+                proven = await self._logins.prove(user.name, current, actor.source)
+            except NotLoggedIn:
+                raise InvalidRequest(FieldProblem("/current_password", "is not your present password")) from None
+        return replace(change, password_hash=await self._passwords.hashed(password), proven=proven)
+
+    async def _hashed(self, name: str, password: str) -> str:
+        problem = password_problem(password, name)
+        if problem is not None:
+            raise InvalidRequest(problem)
+        return await self._passwords.hashed(password)
 
     async def _look_up(self, key: str, now: float) -> Actor:
         public_id = public_id_of(key)
@@ -172,7 +274,14 @@ class Accounts:
             raise Unauthorized(why="the user of this API key is not active")
         if found.expires_at is not None:
             self._check_expiry(found.expires_at)
-        return Actor(found.user_id, found.user_name, found.role, found.scopes & ROLE_SCOPES[found.role])
+        return Actor(
+            found.user_id,
+            found.user_name,
+            found.role,
+            found.scopes & ROLE_SCOPES[found.role],
+            networks=found.networks,
+            expires_at=found.expires_at,
+        )
 
     def _check_expiry(self, expires_at: int) -> None:
         if to_ms(self._clock.now()) >= expires_at:
@@ -182,20 +291,16 @@ class Accounts:
         return to_ms(self._clock.now())
 
 
-def _user(conn: sqlite3.Connection, name: str) -> User:
-    user = repository.user_named(conn, name)
-    if user is None:
-        raise NotFound(what="user", which=name)
-    return user
+def _is_own(actor: Actor, name: str) -> bool:
+    return actor.user_id != 0 and actor.name.casefold() == name.casefold()
 
 
-def _granted(role: Role, wanted: frozenset[Scope] | None) -> frozenset[Scope]:
-    allowed = ROLE_SCOPES[role]
-    if wanted is None:
-        return allowed
-    if not wanted:
-        raise InvalidRequest(FieldProblem("/scopes", "a key needs at least one scope"))
-    beyond = sorted(scope.value for scope in wanted - allowed)
-    if beyond:
-        raise InvalidRequest(FieldProblem("/scopes", f"a {role.value} cannot carry {', '.join(beyond)}"))
-    return wanted
+def _told(key: ApiKey) -> dict[str, object]:
+    """Return what the audit log keeps of a new key."""
+    return {
+        "user": key.user,
+        "label": key.label,
+        "scopes": sorted(scope.value for scope in key.scopes),
+        "expires_at": key.expires_at,
+        "networks": list(key.networks),
+    }

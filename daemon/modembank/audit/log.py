@@ -12,6 +12,8 @@ import msgspec
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 FIRST = bytes(32)
 """What the first row's hash covers in the place of one before it."""
+_HEAD = "audit_head"
+"""The name in table box under which the last entry's hash is kept."""
 
 
 class Who(Protocol):
@@ -42,15 +44,22 @@ def record(
 
     Call it inside the write that makes the change, so that neither is there without the other. ``now`` is unix ms.
     """
-    last = conn.execute("SELECT hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
     text = _CANONICAL.encode(dict(detail or {})).decode()
-    digest = entry_hash(
-        FIRST if last is None else last[0], now, who.name, who.user_id, who.source, action, subject, text
-    )
+    digest = entry_hash(head(conn), now, who.name, who.user_id, who.source, action, subject, text)
     conn.execute(
         "INSERT INTO audit (at, actor, user_id, source, action, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (now, who.name, who.user_id, who.source, action, subject, text, digest),
     )
+    conn.execute("INSERT OR REPLACE INTO box (name, value) VALUES (?, ?)", (_HEAD, digest.hex()))
+
+
+def head(conn: sqlite3.Connection, schema: str = "main") -> bytes:
+    """Return the hash of the last entry that was written; FIRST before any.
+
+    It is kept beside the entries: where the last ones were deleted, the next one shows the gap.
+    """
+    row = conn.execute(f"SELECT value FROM {schema}.box WHERE name = ?", (_HEAD,)).fetchone()  # noqa: S608 - ours
+    return FIRST if row is None else bytes.fromhex(row[0])
 
 
 def entry_hash(before: bytes, *fields: object) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from modembank import audit
 from modembank.messages.model import MessageState
 from modembank.store.schema import split_statements
 
@@ -56,6 +57,11 @@ def learnt(conn: sqlite3.Connection) -> Learnt:
         left_messages=_left(conn, "messages", "created_at"),
         left_inbox=_left(conn, "inbox", "received_at"),
     )
+
+
+def former_head(conn: sqlite3.Connection) -> str:
+    """Return the hash of the former database's last audit entry, in the same transaction."""
+    return audit.head(conn, "old").hex()
 
 
 def _left(conn: sqlite3.Connection, table: str, time: str) -> int:

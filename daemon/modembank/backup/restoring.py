@@ -18,10 +18,12 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from modembank import audit
+from modembank.accounts.model import LOCAL_ADMIN
 from modembank.backup.checking import Checked, check_file, find_problem, open_untouched
 from modembank.backup.errors import DaemonRunning, RestoreRefused
 from modembank.backup.former import FormerDatabase, set_aside
-from modembank.backup.learning import Learnt, former, learn, learnt
+from modembank.backup.learning import Learnt, former, former_head, learn, learnt
 from modembank.backup.manifest import take_failed_pins
 from modembank.backup.placing import unfinished
 from modembank.clock import rfc3339
@@ -108,6 +110,7 @@ def _restore(database: Path, checked: Checked, now_ms: int) -> Restored:
             # What was held already may have been released and sent since as well.
             conn.execute("UPDATE messages SET ready = 1 WHERE ready = 3")
             held = hold_waiting(conn, _cause(checked), now_ms)
+            _record(conn, checked, former_head(conn) if old.sound else None, now_ms)
             conn.execute("COMMIT")
             problem = find_problem(conn)
             if problem is not None:
@@ -155,3 +158,15 @@ def _note(conn: sqlite3.Connection, epoch: int, checked: Checked, now_ms: int) -
     conn.executemany("INSERT OR REPLACE INTO box (name, value) VALUES (?, ?)", notes.items())
     # Events of the new epoch have greater ids than any that a follower may have seen of what is set aside.
     conn.execute("INSERT INTO event_log (id, at, kind) VALUES (?, ?, 'box.restored')", (epoch << EPOCH_SHIFT, now_ms))
+
+
+def _record(conn: sqlite3.Connection, checked: Checked, former_head: str | None, now_ms: int) -> None:
+    """Go on with the backup's audit log: what the former database's ended with tells what stays behind with it."""
+    audit.record(
+        conn,
+        LOCAL_ADMIN,
+        "backup.restore",
+        checked.path.name,
+        now_ms,
+        {"made_at": rfc3339(checked.manifest.made_at), "former_head": former_head},
+    )

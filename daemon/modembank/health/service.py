@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 import structlog
 
+from modembank import audit
 from modembank.accounts.model import Actor, Scope
 from modembank.bus import Bus
 from modembank.clock import rfc3339
@@ -107,6 +108,7 @@ class Health:
         check = self._checks.get(found.kind)
         if check is None or name not in check.remedies:
             raise Conflict(why=f"{name} is no remedy for {found.kind}")
+        await self._record(actor, found, name)
         did = await remedy.run(self._around, found, actor)
         _log.info(
             "remedy_run",
@@ -159,6 +161,14 @@ class Health:
             await self._around.law.recount()
             self._looker.wake("conservation")
             await asyncio.sleep(self._around.law.rest_s())
+
+    async def _record(self, actor: Actor, issue: Issue, remedy: str) -> None:
+        """Record the order before it is carried out."""
+        now, subject = self._around.now_ms, public_id(ISSUE_ID, issue.id)
+        detail = {"remedy": remedy, "kind": issue.kind, "of": issue.subject}
+        await self._around.store.write(
+            lambda conn: audit.record(conn, actor, "issue.remedy", subject, now, detail), Urgency.NOW
+        )
 
     async def _one(self, issue: str) -> Issue:
         wanted = row_id(ISSUE_ID, issue)

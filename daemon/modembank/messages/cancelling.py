@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from modembank import audit
 from modembank.accounts.model import Actor
 from modembank.errors import Conflict, NotFound
 from modembank.events import MessageStateChanged
@@ -29,6 +30,7 @@ def cancel(conn: sqlite3.Connection, message_id: int, actor: Actor, now: int) ->
         raise Conflict(why=_why_not(conn, message_id, row.state))
     row.cause = f"cancelled: by {actor.name}"
     changes.save(row, MessageState.CANCELLED)
+    audit.record(conn, actor, "message.cancel", public_id(MESSAGE_ID, message_id), now)
     return tuple(changes.finish())
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import structlog
 
+from modembank import audit
 from modembank.accounts.model import Actor
 from modembank.bus import Bus
 from modembank.clock import Clock, rfc3339, to_ms
@@ -81,8 +82,11 @@ class HeldMessages:
         *,
         older_than_s: int | None = None,
         newer_than_s: int | None = None,
+        recorded: bool = False,
     ) -> OutageDecision:
         """Send or give up the held messages whose age lies between; again, it finds what is still held.
+
+        The order goes into the audit log with its first step, unless the caller has ``recorded`` it.
 
         Raises Forbidden for all but admins, InvalidRequest for ages that no message can have, and Conflict while what
         waited is still being looked through.
@@ -99,6 +103,9 @@ class HeldMessages:
         )
 
         def step(conn: sqlite3.Connection, after: Place) -> Decided:
+            if after == START and not recorded:
+                ages = {"older_than_s": older_than_s, "newer_than_s": newer_than_s}
+                audit.record(conn, actor, "outage.decide", "", now, {"decision": decision, **ages})
             if decision == "send":
                 return holding.release(conn, chosen, after, now)
             return holding.give_up(conn, chosen, after, now, actor.name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from modembank import audit
 from modembank.accounts.model import Actor
+from modembank.clock import rfc3339
 from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import public_id
@@ -60,6 +62,7 @@ def settle(conn: sqlite3.Connection, message_id: int, verdict: Verdict, now: int
         raise Conflict(why=f"it is {state.word}: only a message that is unknown can be settled")
     row.cause = verdict.cause
     changes.save(row, verdict.state)
+    audit.record(conn, actor, "message.settle", public_id(MESSAGE_ID, message_id), now, {"as": verdict.state.word})
     return tuple(changes.finish())
 
 
@@ -68,8 +71,11 @@ def settle_many(
 ) -> tuple[list[MessageStateChanged], int | None]:
     """Settle those of the next STEP UNKNOWN messages that were accepted before a time (unix ms).
 
-    Returns the events, and the id to go on after (None: all were looked at).
+    Returns the events, and the id to go on after (None: all were looked at). The first step records the order.
     """
+    if after == 0:
+        detail = {"as": verdict.state.word, "accepted_before": rfc3339(before)}
+        audit.record(conn, verdict.actor, "messages.settle", "", now, detail)
     rows = conn.execute(
         "SELECT id, created_at FROM messages INDEXED BY messages_problem WHERE state BETWEEN 60 AND 79"
         " AND state = ? AND id > ? ORDER BY id LIMIT ?",

@@ -2,7 +2,7 @@
 
 from modembank.sim.ledger import Ledger
 from modembank.sim.limits import Denied, LimitName, RateLimits
-from modembank.sim.model import Sim, SimIdentity, UnidentifiedSim, normal_iccid, normal_imsi
+from modembank.sim.model import Sim, SimChange, SimIdentity, UnidentifiedSim, normal_iccid, normal_imsi
 from modembank.sim.sims import Sims
 from modembank.sim.usage import add_usage, compact_usage
 
@@ -12,6 +12,7 @@ __all__ = [
     "LimitName",
     "RateLimits",
     "Sim",
+    "SimChange",
     "SimIdentity",
     "Sims",
     "UnidentifiedSim",

@@ -20,6 +20,18 @@ class UnidentifiedSim(ModembankError):
 
 
 @dataclass(frozen=True, slots=True)
+class SimChange:
+    """What to change of a SIM by hand; what is left out stays."""
+
+    label: str | None = None
+    limits: Mapping[str, float | None] | None = None
+    """None as a limit goes back to what the file says."""
+    pause: str | None = None
+    """The reason."""
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SimIdentity:
     """What a modem tells of its SIM, as it tells it; None is unknown."""
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import structlog
@@ -21,6 +21,7 @@ from modembank.sim.ledger import Ledger
 from modembank.sim.limits import MONTH_MS, RateLimits
 from modembank.sim.model import (
     Sim,
+    SimChange,
     SimIdentity,
     UnidentifiedSim,
     iccid_spellings,
@@ -34,6 +35,9 @@ from modembank.sim.window import Bucket
 from modembank.store import Store, Urgency
 
 _log = structlog.get_logger()
+
+Also: TypeAlias = Callable[[sqlite3.Connection], object]
+"""What else a write does."""
 
 
 class Sims:
@@ -116,34 +120,48 @@ class Sims:
             raise UnidentifiedSim(slot=slot)
         return await self._serially(self._identify(told))
 
+    async def change(self, sim_id: int, wanted: SimChange, also: Also | None = None) -> Sim:
+        """Change what is named, all of it in one write or nothing; live as this returns.
+
+        ``also`` runs in that write: what is to be recorded of it. Raises NotFound, InvalidRequest.
+        """
+        _check(wanted)
+        now = self._now()
+
+        def apply(connection: sqlite3.Connection) -> SimRow | None:
+            target = self._id(sim_id)
+            if wanted.label is not None:
+                rows.set_label(connection, target, wanted.label)
+            if wanted.limits is not None:
+                rows.set_limits(connection, target, wanted.limits)
+            if wanted.pause is not None:
+                rows.pause(connection, target, wanted.pause, now)
+            elif wanted.resume:
+                rows.resume(connection, target)
+            if also is not None:
+                also(connection)
+            return rows.one_row(connection, target)
+
+        return await self._change(sim_id, apply)
+
     async def set_label(self, sim_id: int, label: str) -> Sim:
         """Name a SIM; an empty label returns to the file's. Raises NotFound, InvalidRequest."""
-        if plain_text(label) != (label or None):
-            raise InvalidRequest(FieldProblem("/label", "at most 64 printable characters, no spaces around"))
-        return await self._change(sim_id, lambda connection: rows.set_label(connection, self._id(sim_id), label))
+        return await self.change(sim_id, SimChange(label=label))
 
     async def set_limits(self, sim_id: int, changes: Mapping[str, float | None]) -> Sim:
         """Set some limits of a SIM at once; None returns a limit to what the file says. Live as this returns.
 
         Raises NotFound, InvalidRequest.
         """
-        unknown = sorted(set(changes) - set(SimLimitsConfig.__struct_fields__))
-        if unknown:
-            raise InvalidRequest(*(FieldProblem(f"/limits/{name}", "no such limit") for name in unknown))
-        try:
-            msgspec.convert(dict(changes), SimLimitsConfig)
-        except msgspec.ValidationError as error:
-            raise InvalidRequest(FieldProblem("/limits", str(error))) from error
-        return await self._change(sim_id, lambda connection: rows.set_limits(connection, self._id(sim_id), changes))
+        return await self.change(sim_id, SimChange(limits=changes))
 
     async def pause(self, sim_id: int, reason: str) -> Sim:
         """Stop sending through a SIM until resume(); the reason is for people. Raises NotFound."""
-        now = self._now()
-        return await self._change(sim_id, lambda connection: rows.pause(connection, self._id(sim_id), reason, now))
+        return await self.change(sim_id, SimChange(pause=reason))
 
     async def resume(self, sim_id: int) -> Sim:
         """Let a SIM send again; raises NotFound."""
-        return await self._change(sim_id, lambda connection: rows.resume(connection, self._id(sim_id)))
+        return await self.change(sim_id, SimChange(resume=True))
 
     async def compact(self) -> None:
         """Fold and drop old usage rows; call it about once an hour."""
@@ -235,3 +253,18 @@ class Sims:
 
     def _now(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _check(wanted: SimChange) -> None:
+    """Raise InvalidRequest unless all of it can be done."""
+    if wanted.label is not None and plain_text(wanted.label) != (wanted.label or None):
+        raise InvalidRequest(FieldProblem("/label", "at most 64 printable characters, no spaces around"))
+    if wanted.limits is None:
+        return
+    unknown = sorted(set(wanted.limits) - set(SimLimitsConfig.__struct_fields__))
+    if unknown:
+        raise InvalidRequest(*(FieldProblem(f"/limits/{name}", "no such limit") for name in unknown))
+    try:
+        msgspec.convert(dict(wanted.limits), SimLimitsConfig)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(FieldProblem("/limits", str(error))) from error

@@ -10,7 +10,7 @@ from modembank.health.surroundings import Surroundings
 
 async def run(around: Surroundings, issue: Issue, actor: Actor) -> str:  # noqa: ARG001 - what all remedies take
     """Decide for all of it; raises Forbidden for all but admins, Conflict while it is still being judged."""
-    done = await around.held.decide(actor, "send")
+    done = await around.held.decide(actor, "send", recorded=True)
     return f"messages released for sending: {done.sent}"
 
 

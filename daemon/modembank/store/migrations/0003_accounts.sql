@@ -15,6 +15,7 @@ CREATE TABLE user_usage (
 
 CREATE TABLE sessions (
   id           INTEGER PRIMARY KEY,
+  public_id    TEXT NOT NULL UNIQUE,
   token_sha256 BLOB NOT NULL UNIQUE,
   user_id      INTEGER NOT NULL REFERENCES users (id),
   created_at   INTEGER NOT NULL,
@@ -24,14 +25,15 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_user ON sessions (user_id);
 
--- Failed logins by what they were aimed at ('user:name', 'from:address', 'box').
+-- How much of what a login may cost has been spent, by what it was aimed at: 'user:<hash of the name>',
+-- 'from:<address>', 'box'. Each try moves free_at on; what lies in the past is forgotten.
 CREATE TABLE login_failures (
-  aim      TEXT PRIMARY KEY,
-  failures INTEGER NOT NULL,
-  since    INTEGER NOT NULL
+  aim     TEXT PRIMARY KEY,
+  free_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Who changed what, oldest first. Each hash covers the one before: a row that is changed or deleted shows.
+-- The table box has the last one's hash ('audit_head'), so that a missing end shows as well.
 CREATE TABLE audit (
   id      INTEGER PRIMARY KEY,
   at      INTEGER NOT NULL,

@@ -1,6 +1,21 @@
 """Version 1 of the native API: one module per noun, each with its operations."""
 
-from modembank_web.api.v1 import events, inbox, issues, messages, modems, outage, redacting, settling, sims, webhooks
+from modembank_web.api.v1 import (
+    account,
+    api_keys,
+    audit,
+    events,
+    inbox,
+    issues,
+    messages,
+    modems,
+    outage,
+    redacting,
+    settling,
+    sims,
+    users,
+    webhooks,
+)
 from modembank_web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -14,6 +29,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *issues.OPERATIONS,
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
+    *account.OPERATIONS,
+    *users.OPERATIONS,
+    *api_keys.OPERATIONS,
+    *audit.OPERATIONS,
 )
 
 __all__ = ["OPERATIONS"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -94,6 +95,7 @@ class UssdReply(msgspec.Struct, frozen=True):
 
 
 _USSD = JsonBody(UssdRequest)
+_SERVICE = re.compile(r"[*#]{1,3}[0-9]{1,4}[*#]?")
 
 
 async def list_modems(call: Call) -> Answer:
@@ -108,34 +110,49 @@ async def get_modem(call: Call) -> Answer:
 
 async def reset(call: Call) -> Answer:
     """Restart a modem."""
-    call.app.bank.reset(call.path("slot"))
+    call.app.bank.reset(await _ordered(call, "reset"))
     return _answer(call)
 
 
 async def disable(call: Call) -> Answer:
     """Take a modem out of service."""
-    await call.app.bank.disable(call.path("slot"))
+    await call.app.bank.disable(await _ordered(call, "disable"))
     return _answer(call)
 
 
 async def enable(call: Call) -> Answer:
     """Put a modem into service."""
-    call.app.bank.enable(call.path("slot"))
+    call.app.bank.enable(await _ordered(call, "enable"))
     return _answer(call)
 
 
 async def drain(call: Call) -> Answer:
     """Give a modem no new messages."""
-    call.app.bank.drain(call.path("slot"))
+    call.app.bank.drain(await _ordered(call, "drain"))
     return _answer(call)
 
 
 async def ussd(call: Call) -> Answer:
     """Dial a code and return the network's answer."""
-    slot = call.app.bank.modem(call.path("slot")).slot
+    call.app.bank.modem(call.path("slot"))
     request = await call.json(_USSD)
+    slot = await _ordered(call, "ussd", {"code": masked(request.code)})
     answer = await call.app.bank.ussd(slot, request.code)
     return json_answer(msgspec.convert(answer, UssdReply, from_attributes=True))
+
+
+def masked(code: str) -> str:
+    """Return the service that a code asks for without what follows: a voucher's or a card's number may be there."""
+    service = _SERVICE.match(code)
+    shown = service[0] if service else ""
+    return shown if shown == code else f"{shown}…"
+
+
+async def _ordered(call: Call, action: str, detail: dict[str, object] | None = None) -> str:
+    """Record an order to a modem before it is carried out, and return its slot; raises NotFound."""
+    slot = call.app.bank.modem(call.path("slot")).slot
+    await call.app.audit.note(call.caller, f"modem.{action}", slot, detail)
+    return slot
 
 
 def _answer(call: Call) -> Answer:

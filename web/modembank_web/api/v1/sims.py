@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from modembank.accounts import Scope
 from modembank.clock import rfc3339, to_ms
 from modembank.errors import FieldProblem, InvalidRequest, NotFound
-from modembank.sim import Sim
+from modembank.sim import Sim, SimChange
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply
@@ -98,14 +98,14 @@ async def patch_sim(call: Call) -> Answer:
     patch = await call.json(_PATCH)
     if patch.paused_reason is not UNSET and patch.paused is not True:
         raise InvalidRequest(FieldProblem("/paused_reason", "only goes together with paused: true"))
-    if patch.label is not UNSET:
-        await sims.set_label(sim.id, patch.label)
-    if patch.limits is not UNSET:
-        await sims.set_limits(sim.id, changes(patch.limits))
-    if patch.paused is True:
-        await sims.pause(sim.id, patch.paused_reason or f"paused by {call.caller.name}")
-    elif patch.paused is False:
-        await sims.resume(sim.id)
+    wanted = SimChange(
+        label=None if patch.label is UNSET else patch.label,
+        limits=None if patch.limits is UNSET else changes(patch.limits),
+        pause=(patch.paused_reason or f"paused by {call.caller.name}") if patch.paused is True else None,
+        resume=patch.paused is False,
+    )
+    detail = msgspec.to_builtins(patch)
+    await sims.change(sim.id, wanted, call.app.audit.entry(call.caller, "sim.change", sim.iccid, detail))
     return json_answer(_view(call, _sim(call)))
 
 

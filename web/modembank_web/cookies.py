@@ -1,0 +1,77 @@
+"""The cookie of a session: reading it, setting it, and when a request that carries it is the box's own page's.
+
+A browser sends the cookie with every request to the box, whoever makes it do so. So what changes something is only
+done for a request that the browser says comes from a page of the box itself (Fetch Metadata, or the header Origin),
+before anything of its body is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from modembank.accounts import Actor
+from modembank.errors import Forbidden
+from modembank_web.answer import Header
+
+if TYPE_CHECKING:
+    from modembank_web.operation import Call
+
+COOKIE = "__Host-mb"
+_NAME = COOKIE.encode()
+_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict"
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_FOREIGN = "a request with a session's cookie must come from a page of this box (Sec-Fetch-Site: same-origin)"
+
+
+def session_token(headers: Mapping[bytes, bytes]) -> str:
+    """Return the token in the session's cookie; empty when there is none, or more than one."""
+    found = [
+        value.strip()
+        for pair in headers.get(b"cookie", b"").split(b";")
+        for name, equals, value in [pair.partition(b"=")]
+        if equals and name.strip() == _NAME
+    ]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def giving(token: str) -> Header:
+    """Return the header that gives a browser its session; it forgets it when it is closed."""
+    return b"set-cookie", f"{COOKIE}={token}; {_ATTRIBUTES}".encode("ascii")
+
+
+def taking() -> Header:
+    """Return the header that takes it away."""
+    return b"set-cookie", f"{COOKIE}=; {_ATTRIBUTES}; Max-Age=0".encode("ascii")
+
+
+def require_private(call: Call, *, local: bool) -> None:
+    """Raise Forbidden where others could read along: neither https nor from the box itself."""
+    if call.scope.get("scheme") != "https" and not local:
+        raise Forbidden(why="logging in needs https ([web] tls_cert, tls_key), or a browser on the box itself")
+
+
+def require_own_page(call: Call, *, asked_by_browser: bool = True) -> None:
+    """Raise Forbidden unless the request only reads, or comes from a page of the box.
+
+    Without ``asked_by_browser`` it may also come without a word of where from, as programs send it.
+    """
+    if call.scope["method"] in _READS:
+        return
+    site, origin = call.headers.get(b"sec-fetch-site"), call.headers.get(b"origin")
+    if site is None and origin is None:
+        if asked_by_browser:
+            raise Forbidden(why=_FOREIGN)
+        return
+    own = b"%b://%b" % (call.scope["scheme"].encode("ascii"), call.headers.get(b"host", b""))
+    if origin is not None and origin.lower() != own.lower():
+        raise Forbidden(why=_FOREIGN)
+    if site not in {None, b"same-origin"} and not (site == b"none" and origin is not None):
+        raise Forbidden(why=_FOREIGN)
+
+
+async def holder_of_session(call: Call, token: str, *, local: bool) -> Actor:
+    """Return who a session's cookie stands for; raises NotLoggedIn and Forbidden."""
+    require_private(call, local=local)
+    require_own_page(call)
+    return await call.app.accounts.sessions.authenticate(token)
