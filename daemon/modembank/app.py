@@ -16,6 +16,7 @@ from modembank.eventlog import EventLog
 from modembank.health import Health
 from modembank.messages import HeldMessages, Inbox, Messages
 from modembank.metrics import Metrics
+from modembank.optouts import OptOuts
 from modembank.sim import Sims
 from modembank.store import Store
 from modembank.webhooks import Webhooks
@@ -37,6 +38,7 @@ class App:
     messages: Messages
     held: HeldMessages
     inbox: Inbox
+    optouts: OptOuts
     sims: Sims
     bank: Bank
     dispatcher: Dispatcher

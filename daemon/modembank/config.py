@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from modembank.decency import LoopsConfig, OptOutConfig, QuietHoursConfig, RecipientsConfig, contradictions
 from modembank.errors import ModembankError
 
 # The same bounds as the API's: no infinity, and nothing that a counter or the database could not hold.
@@ -178,6 +179,10 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     outage: OutageConfig = OutageConfig()
     backup: BackupConfig = BackupConfig()
     health: HealthConfig = HealthConfig()
+    opt_out: OptOutConfig = OptOutConfig()
+    quiet_hours: QuietHoursConfig = QuietHoursConfig()
+    recipients: RecipientsConfig = RecipientsConfig()
+    loops: LoopsConfig = LoopsConfig()
     log: LogConfig = LogConfig()
 
 
@@ -220,6 +225,8 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
     if bool(config.web.tls_cert) != bool(config.web.tls_key):
         line = _line_of(text, "tls_(cert|key)")
         raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
+    for key, problem in contradictions(config.opt_out, config.quiet_hours, config.recipients):
+        raise ConfigError(file=path, line=_line_of(text, rf"^\s*{key}\b"), problem=problem)
 
 
 def _line_in(message: str) -> int:
@@ -253,7 +260,7 @@ def _wanted(keys: list[str]) -> tuple[str, str]:
     at: shapes.Type = shapes.type_info(Config)
     for key in keys:
         fields = at.fields if isinstance(at, shapes.StructType) else ()
-        at = next((field.type for field in fields if field.name == key), shapes.AnyType())
+        at = next((field.type for field in fields if field.encode_name == key), shapes.AnyType())
         if isinstance(at, shapes.VarTupleType):
             at = at.item_type
     if isinstance(at, shapes.Metadata):
@@ -261,7 +268,7 @@ def _wanted(keys: list[str]) -> tuple[str, str]:
     if isinstance(at, shapes.LiteralType):
         return f"allowed here: {', '.join(map(str, at.values))}", ""
     if isinstance(at, shapes.StructType):
-        return f"allowed here: {', '.join(field.name for field in at.fields)}", ""
+        return f"allowed here: {', '.join(field.encode_name for field in at.fields)}", ""
     return "", ""
 
 

@@ -74,3 +74,18 @@ class IssueCleared(Event):
     issue: int
     kind: str
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutsChanged(Event):
+    """Numbers want no messages any more, or want them again."""
+
+    numbers: tuple[str, ...]
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoopChanged(Event):
+    """A number is held back because messages to it and from it chase each other, or is let go again."""
+
+    number: str

@@ -14,6 +14,7 @@ from modembankd.accounts_cli import apikey, audit_group, user
 from modembankd.backup_cli import backup, restore_command
 from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
+from modembankd.optout_cli import optout
 from modembankd.selftest_cli import selftest
 from modembankd.talk_cli import doctor, send
 from modembankd.webhook_cli import webhook
@@ -96,5 +97,5 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (user, apikey, audit_group, send, doctor, backup, restore_command, selftest, webhook):
+for command in (user, apikey, audit_group, optout, send, doctor, backup, restore_command, selftest, webhook):
     main.add_command(command)

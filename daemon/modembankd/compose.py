@@ -12,16 +12,19 @@ from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, BankOptions
 from modembank.bus import Bus
-from modembank.clock import Clock
+from modembank.clock import Clock, to_ms
 from modembank.config import Config
-from modembank.dispatch import Dispatcher
+from modembank.dispatch import Decency, Dispatcher, QuietHours
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
-from modembank.messages import Admission, HeldMessages, Inbox, Messages, Receiving
+from modembank.messages import Admission, Consent, HeldMessages, Inbox, Loops, Messages, Permitted, Receiving
+from modembank.messages.accepting import Accepting
+from modembank.messages.loops import recent
 from modembank.messages.outbox import Outbox
 from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.modem import Timings
+from modembank.optouts import OptOuts
 from modembank.sim import Sims
 from modembank.store import Store
 from modembank.webhooks import Webhooks
@@ -56,9 +59,13 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         await outbox.recover()
         sims = Sims(store, bus, clock, config.limits, config.sim)
         await sims.load()
+        admission = _admission(config, sims)
+        loops = Loops(config.loops, bus, admission.sender)
+        now = to_ms(clock.now())
+        loops.learn(await store.read(lambda conn: recent(conn, now - loops.within_ms)), now)
         undo.pop_all()
-    ground = _Ground(config, clock, bus, metrics, store, outbox, sims)
-    receiving = Receiving(store, bus, clock, metrics, outbox)
+    ground = _Ground(config, clock, bus, metrics, store, outbox, sims, admission, loops)
+    receiving = Receiving(store, bus, clock, metrics, outbox, _consent(ground))
     return Box(_app(ground, receiving, options), outbox, receiving)
 
 
@@ -73,6 +80,27 @@ class _Ground:
     store: Store
     outbox: Outbox
     sims: Sims
+    admission: Admission
+    loops: Loops
+
+
+def _admission(config: Config, sims: Sims) -> Admission:
+    region = config.box.region
+    return Admission(sims, config.sending, region, Permitted(config.recipients, region))
+
+
+def _consent(ground: _Ground) -> Consent:
+    """What the box itself answers is accepted like all else; in a loop it answers nothing."""
+    accepting = Accepting(ground.store, ground.bus, ground.metrics)
+    accepting.lend = ground.outbox.offer
+    loops = ground.loops
+    return Consent(
+        ground.config.opt_out,
+        ground.admission,
+        accepting,
+        ground.bus,
+        lambda number, now: loops.held_until(number, now) is not None,
+    )
 
 
 def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> App:
@@ -80,8 +108,8 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     config, clock, bus, metrics = ground.config, ground.clock, ground.bus, ground.metrics
     store, outbox, sims = ground.store, ground.outbox, ground.sims
     data_dir = Path(config.box.data_dir)
-    dispatcher = Dispatcher(outbox, sims, bus, clock)
-    admission = Admission(sims, config.sending, config.box.region)
+    dispatcher = Dispatcher(outbox, sims, bus, clock, Decency(QuietHours(config.quiet_hours), ground.loops))
+    admission = ground.admission
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)
     messages.lend_to(outbox.offer)
     bank = Bank(
@@ -124,6 +152,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         messages=messages,
         held=held,
         inbox=Inbox(store, admission, clock),
+        optouts=OptOuts(store, bus, clock, admission),
         sims=sims,
         bank=bank,
         dispatcher=dispatcher,

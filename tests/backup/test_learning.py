@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from fakes.databases import NOW, change, load_newest, problem_of, rows
+from fakes.databases import NOW, change, load_dump, load_newest, problem_of, rows
 from modembank.backup import BackupJob, restore, take_backup
 from modembank.messages import MessageState
 from modembank.sim import add_usage
@@ -185,3 +185,66 @@ def test_a_damaged_database_is_not_believed(database):
     result = restore(database, database.parents[1] / "backup", NOW, lambda _: None)
     assert result.learnt is None
     assert message(database, 3)[:2] == (MessageState.QUEUED, 3)
+
+
+OPT_OUT = "INSERT OR REPLACE INTO opt_outs (number, state, changed_at, source) VALUES ('{}', {}, {}, 'keyword')"
+
+
+def opt_outs(database):
+    return dict(rows(database, "SELECT number, state FROM opt_outs"))
+
+
+def test_who_opted_out_since_is_out(database):
+    change(database, OPT_OUT.format("+447911000001", 1, NOW))
+    restored(database)
+    assert opt_outs(database) == {"+447911000001": 1}
+
+
+@pytest.mark.parametrize(
+    ("then", "since", "state"),
+    [
+        ((1, 10), (0, 20), 0),  # came back since
+        ((0, 10), (1, 20), 1),
+        ((1, 20), (0, 10), 1),  # the backup is the newer one
+        ((0, 20), (1, 10), 0),
+        ((0, 10), (1, 10), 1),  # in doubt, out
+        ((1, 10), (0, 10), 1),
+    ],
+)
+def test_of_two_changes_the_later_counts(database, then, since, state):
+    (database.parents[1] / "backup").unlink()
+    change(database, OPT_OUT.format("+447911000001", *then), OPT_OUT.format("+447911000002", 1, 5))
+    take_backup(BackupJob(database, database.parents[1] / "backup", "clinic", NOW))
+    change(database, OPT_OUT.format("+447911000001", *since), "DELETE FROM opt_outs WHERE number = '+447911000002'")
+    restored(database)
+    assert opt_outs(database) == {"+447911000001": state, "+447911000002": 1}
+
+
+def test_what_waits_for_a_person_still_does_and_what_was_decided_is(database):
+    review = (
+        "INSERT INTO opt_out_reviews (inbox_id, number, keyword, created_at) VALUES ({}, '+447911000001', 'STOP', 1)"
+    )
+    (database.parents[1] / "backup").unlink()
+    change(database, review.format(1), review.format(2))
+    take_backup(BackupJob(database, database.parents[1] / "backup", "clinic", NOW))
+    decided = "UPDATE opt_out_reviews SET decision = 'dismiss', decided_at = 2, by = 'ada' WHERE inbox_id = 1"
+    change(database, decided, review.format(3))
+    restored(database)
+    assert rows(database, "SELECT inbox_id, decision FROM opt_out_reviews ORDER BY 1") == [
+        (1, "dismiss"),
+        (2, None),
+        (3, None),
+    ]
+
+
+def test_a_former_database_without_opt_outs_teaches_the_rest(tmp_path):
+    """The box went back to an older release, and the backup is of the newer one."""
+    (tmp_path / "data").mkdir()
+    newest = load_newest(tmp_path / "newest.db")
+    change(newest, OPT_OUT.format("+447911000001", 1, NOW))
+    take_backup(BackupJob(newest, tmp_path / "backup", "clinic", NOW))
+    database = load_dump(tmp_path / "data" / "box.db")
+    result = restore(database, tmp_path / "backup", NOW, lambda _: None)
+    assert result.learnt is not None
+    assert problem_of(database) is None
+    assert opt_outs(database) == {"+447911000001": 1}

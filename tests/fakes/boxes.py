@@ -167,8 +167,10 @@ def config_for(
     sims: tuple[SimConfig, ...] = (),
     outage=USUAL,
     health=HEALTH,
+    rules=None,
     **sending,
 ) -> Config:
+    """``rules`` are further sections by name, such as ``loops``."""
     ports = tuple(PortEntry(path=str(modem.path)) for modem in bank.modems)
     return Config(
         box=BoxConfig(id="test", data_dir=str(data_dir)),
@@ -179,6 +181,7 @@ def config_for(
         sending=SendingConfig(**sending),
         outage=outage,
         health=health,
+        **(rules or {}),
     )
 
 

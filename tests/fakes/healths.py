@@ -14,7 +14,7 @@ from modembank.eventlog import EventLog
 from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
 from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
 from modembank.health.book import Book
-from modembank.messages import HeldMessages
+from modembank.messages import HeldMessages, Loop
 from modembank.messages.telling import told_of_messages
 from modembank.modem import ModemState
 from modembank.sim import Sims
@@ -55,8 +55,18 @@ class Sending(Explaining):
     def in_flight(self) -> int:
         return self.flying
 
+    looping: list[Loop] = field(default_factory=list)
+
     def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
         return self.refused.get(sim_id, ())
+
+    def loops(self) -> tuple[Loop, ...]:
+        return tuple(self.looping)
+
+    async def release_loop(self, number: str) -> bool:
+        kept = [loop for loop in self.looping if loop.number != number]
+        released, self.looping = len(kept) < len(self.looping), kept
+        return released
 
 
 @dataclass

@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fakes.outboxes import START, TurnableClock
+from fakes.senders import Directory
 from modembank.bus import Bus
+from modembank.config import SendingConfig
+from modembank.decency import OptOutConfig
 from modembank.events import Event, MessageReceived
+from modembank.messages import Admission, Consent
+from modembank.messages.accepting import Accepting
 from modembank.messages.inbox import Inbox
 from modembank.messages.numbers import normalise_recipient
 from modembank.messages.outbox import Outbox
@@ -77,6 +82,9 @@ class InboundBox:
     clock: TurnableClock = field(default_factory=TurnableClock)
     events: list[Event] = field(default_factory=list)
     slots: int = 0
+    opt_out: OptOutConfig | None = None
+    """How opt-outs are heard; None: nobody hears."""
+    muted: set[str] = field(default_factory=set)
 
     async def open(self) -> "InboundBox":
         self.real_store = await Store.open(self.path, lazy_s=0.02, soon_s=0.002)
@@ -85,9 +93,16 @@ class InboundBox:
         self.bus.subscribe(Event, self.events.append)
         self.outbox = Outbox(self.store, self.bus, self.clock, self.metrics)
         await self.outbox.recover()
-        self.receiving = Receiving(self.store, self.bus, self.clock, self.metrics, self.outbox)
+        self.receiving = Receiving(self.store, self.bus, self.clock, self.metrics, self.outbox, self._consent())
         self.inbox = Inbox(self.store, British(), self.clock)
         return self
+
+    def _consent(self) -> Consent | None:
+        if self.opt_out is None:
+            return None
+        admission = Admission(Directory(), SendingConfig(), "GB")
+        accepting = Accepting(self.store, self.bus, self.metrics)
+        return Consent(self.opt_out, admission, accepting, self.bus, lambda number, _now: number in self.muted)
 
     async def close(self) -> None:
         await self.real_store.close()

@@ -4,10 +4,13 @@ import asyncio
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
 from fakes.outboxes import OutboxBox
 from modembank.config import LimitsConfig
-from modembank.dispatch import Dispatcher
+from modembank.decency import LoopsConfig, QuietHoursConfig
+from modembank.dispatch import Decency, Dispatcher, QuietHours
+from modembank.messages import Loops
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, SubmitResult
 from modembank.sim import SimIdentity, Sims
 from modembank.tpdu import SubmitTpdu, decode_pdu
@@ -119,12 +122,17 @@ class DispatchBox(OutboxBox):
     air: list[Sent] = field(default_factory=list)
     lines: dict[int, ScriptedLine] = field(default_factory=dict)
     cuts: int = 0
+    quiet: QuietHoursConfig = field(default_factory=QuietHoursConfig)
+    zone: tzinfo | None = None
+    loop_rule: LoopsConfig = field(default_factory=LoopsConfig)
 
     async def open(self, *, recover: bool = True, start: bool = True) -> "DispatchBox":
         await super().open(recover=recover)
         self.sims = Sims(self.store, self.bus, self.clock, self.limits)
         await self.sims.load()
-        self.dispatcher = Dispatcher(self.outbox, self.sims, self.bus, self.clock)
+        self.loops = Loops(self.loop_rule, self.bus)
+        decency = Decency(QuietHours(self.quiet, self.zone), self.loops)
+        self.dispatcher = Dispatcher(self.outbox, self.sims, self.bus, self.clock, decency)
         self.lines = {}
         if start:
             await self.dispatcher.start()

@@ -23,10 +23,12 @@ from modembank.health import Health, Law, Surroundings
 from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
+from modembank.messages.loops import Loop
 from modembank.messages.outbox.judging import Judging
 from modembank.messages.service import Messages
 from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
+from modembank.optouts import OptOuts
 from modembank.sim import SimIdentity, Sims
 from modembank.store import Store
 from modembank.webhooks import Webhooks
@@ -49,6 +51,12 @@ class Unexplained:
 
     def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
         return ()
+
+    def loops(self) -> tuple[Loop, ...]:
+        return ()
+
+    async def release_loop(self, number: str) -> bool:
+        return False
 
 
 class NoLines:
@@ -78,6 +86,7 @@ class Box:
     messages: Any
     held: Any
     inbox: Any
+    optouts: Any
     bank: Any
     backups: Any
     health: Any
@@ -125,6 +134,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
         "inbox": Inbox(store, admission, clock),
+        "optouts": OptOuts(store, bus, clock, admission),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }

@@ -141,3 +141,26 @@ def test_how_long_a_final_result_is_waited_for_can_be_said(tmp_path):
     path.write_text("[bank]\n\nsend_timeout_s = 4\n")
     with pytest.raises(ConfigError, match=r"modembank\.toml:3: .*send_timeout_s"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[opt_out]\nlanguages = ["en", "xx"]', ":2: opt_out.languages: 'xx' is not known; allowed: ar, bg,"),
+        ('[quiet_hours]\nfrom = "21:00"', ":2: quiet_hours: from and to go together"),
+        ('[quiet_hours]\nfrom = "21:00"\nto = "21:00"', ":2: quiet_hours: from and to are the same time"),
+        ('[quiet_hours]\nfrom = "9pm"\nto = "08:00"', "a time such as 21:00"),
+        ('[recipients]\nblocked_prefixes = ["+44"]\nallowed_prefixes = ["+44"]', ":2: recipients: +44 is both"),
+        ('[recipients]\nblocked_prefixes = ["+0"]', "the beginning of a number"),
+        ("[loops]\nwithin_s = 0", "loops.within_s"),
+    ],
+)
+def test_rules_of_decency_that_cannot_be(tmp_path, text, words):
+    assert words in str(refusal(tmp_path, text))
+
+
+def test_rules_of_decency_are_read(tmp_path):
+    text = '[quiet_hours]\nfrom = "21:00"\nto = "08:00"\n[opt_out]\nlanguages = ["de"]\nconfirmation = ""\n'
+    config = load_config(write(tmp_path, text))
+    assert (config.quiet_hours.from_, config.quiet_hours.to) == ("21:00", "08:00")
+    assert (config.opt_out.languages, config.opt_out.confirmation) == (("de",), "")

@@ -36,6 +36,16 @@ def test_every_sentence_of_a_limit_is_a_limit(limit, until, label):
             Reason.TIME,
             "outside its window …-…, which opens at …",
         ),
+        (
+            "quiet hours of its recipient until 08:00 in Europe/Berlin: goes on at 2027-01-16 07:00:00",
+            Reason.TIME,
+            "quiet hours of its recipient until … in Europe/Berlin: goes on at …",
+        ),
+        (
+            "held back, for messages to and from this number chase each other; goes on at 15:00:00",
+            Reason.TIME,
+            "held back, for messages to and from this number chase each other; goes on at …",
+        ),
         ("no modem is registered", Reason.OTHER, "no modem is registered"),
         (
             "will be tried again at 2026-11-21 00:00:10, after cms_42: congestion",

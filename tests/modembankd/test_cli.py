@@ -26,8 +26,21 @@ def config(tmp_path):
 
 def test_help_names_every_command():
     words = modembank("--help").stdout
-    for command in ("run", "demo", "user", "apikey", "config", "send", "doctor", "backup", "restore", "selftest"):
+    for command in (
+        "run",
+        "demo",
+        "user",
+        "apikey",
+        "optout",
+        "config",
+        "send",
+        "doctor",
+        "backup",
+        "restore",
+        "selftest",
+    ):
         assert f"  {command}" in words
+    assert "  selftest" in words
 
 
 def test_wrong_usage_is_status_2(config):

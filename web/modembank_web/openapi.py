@@ -94,7 +94,13 @@ def _operation(operation: Operation, responses: dict[str, Any]) -> dict[str, Any
         schema = {"$ref": _REF.format(name=operation.body.shape.__name__)}
         found["requestBody"] = {
             "required": True,
-            "content": {operation.body.media: {"schema": schema, "examples": examples}},
+            "content": {
+                operation.body.media: {"schema": schema, "examples": examples},
+                **{
+                    media: {"schema": {"type": "string"}, "example": text}
+                    for media, text in operation.body.also.items()
+                },
+            },
         }
     found["responses"] = {str(reply.status): _reply(reply) for reply in operation.replies}
     by_status: dict[int, list[ProblemKind]] = {}

@@ -103,6 +103,8 @@ class Body:
     shape: Any
     examples: Mapping[str, Any]
     media: str = "application/json"
+    also: Mapping[str, str] = field(default_factory=dict)
+    """Text in other media types that is taken too: media type to example."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modembank_web import account_wording, wording_events
+from modembank_web import account_wording, opt_out_wording, wording_events
 
 DESCRIPTION = """\
 Send and receive SMS through the modems of this box.
@@ -32,6 +32,7 @@ TAGS: Mapping[str, str] = {
     "Messages": "Outbound messages, one per recipient.",
     "Outage": "What grew old while nothing could be sent, and what becomes of it.",
     "Inbox": "What came in.",
+    "Opt-outs": "Numbers that want no messages of this box, and what may have meant it.",
     "Modems": "The modems in their slots.",
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
     "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
@@ -141,5 +142,6 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "tracking_id": {"description": "Finds the request in the box's log"},
         "errors": {"description": "Each field that is wrong"},
     },
+    **opt_out_wording.FIELDS,
 }
 """By schema and field: what is added to the schema that the types give; a query parameter also has its example here."""

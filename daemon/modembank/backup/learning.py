@@ -1,6 +1,7 @@
 """What the database that is set aside knows and the backup does not: what SIMs sent since, and what became of messages.
 
-It is asked only when it is sound. It never makes a SIM's usage smaller, nor a message's state; whatever it leaves open
+It is asked only when it is sound. It never makes a SIM's usage smaller, nor a message's state, and never forgets an
+opt-out; whatever it leaves open
 is left to the hold. Messages that the backup does not have stay behind with it.
 """
 
@@ -16,6 +17,9 @@ from pathlib import Path
 from modembank import audit
 from modembank.messages.model import MessageState
 from modembank.store.schema import split_statements
+
+_IF_KNOWN = (("opt_outs", "learning_opt_outs.sql"),)
+"""What is learnt of tables that a database of an older release does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,10 @@ def learn(conn: sqlite3.Connection) -> None:
 
     The journal is to be folded after, which settles and books what neither had folded yet; then ``learnt`` tells.
     """
-    script = (resources.files("modembank.backup") / "learning.sql").read_text("utf-8")
-    for statement in split_statements(script):
-        conn.execute(statement)
+    _run(conn, "learning.sql")
+    for table, script in _IF_KNOWN:
+        if conn.execute("SELECT 1 FROM old.sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone():
+            _run(conn, script)
 
 
 def learnt(conn: sqlite3.Connection) -> Learnt:
@@ -62,6 +67,11 @@ def learnt(conn: sqlite3.Connection) -> Learnt:
 def former_head(conn: sqlite3.Connection) -> str:
     """Return the hash of the former database's last audit entry, in the same transaction."""
     return audit.head(conn, "old").hex()
+
+
+def _run(conn: sqlite3.Connection, script: str) -> None:
+    for statement in split_statements((resources.files("modembank.backup") / script).read_text("utf-8")):
+        conn.execute(statement)
 
 
 def _left(conn: sqlite3.Connection, table: str, time: str) -> int:

@@ -1,8 +1,22 @@
 """Dispatch: choose a SIM for each message, pace, retry, fail over, and say why something waits."""
 
+from modembank.dispatch.decency import Decency
 from modembank.dispatch.dispatcher import Dispatcher
 from modembank.dispatch.policy import RULES, Action, Blame, Rule, Step, step_after
+from modembank.dispatch.quiet import QuietHours
 from modembank.dispatch.refusals import is_refusal
 from modembank.dispatch.window import opens_at
 
-__all__ = ["RULES", "Action", "Blame", "Dispatcher", "Rule", "Step", "is_refusal", "opens_at", "step_after"]
+__all__ = [
+    "RULES",
+    "Action",
+    "Blame",
+    "Decency",
+    "Dispatcher",
+    "QuietHours",
+    "Rule",
+    "Step",
+    "is_refusal",
+    "opens_at",
+    "step_after",
+]

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from modembank.clock import Clock, to_ms
+from modembank.dispatch.decency import Decency
 from modembank.dispatch.lines import LineState
 from modembank.dispatch.queues import Entry, RouteQueue
 from modembank.dispatch.window import opens_at
@@ -22,8 +23,9 @@ WINDOW_CAUSE = "window"
 class Desk:
     """All messages in memory, by route or by the SIM that has sent a part of them, and all lines."""
 
-    def __init__(self, sims: Sims, clock: Clock, decide: Decide) -> None:
+    def __init__(self, sims: Sims, clock: Clock, decide: Decide, decency: Decency | None = None) -> None:
         """``decide`` records a decision durably."""
+        self.decency = decency or Decency()
         self._sims = sims
         self._clock = clock
         self._decide = decide
@@ -254,7 +256,10 @@ class Desk:
         if opens is not None:
             self.decide(message.id, RetryAt(opens, f"{WINDOW_CAUSE}: {message.window}"))
             return True
-        return False
+        later = self.decency.put_off(message, now)
+        if later is not None:
+            self.decide(message.id, later)
+        return later is not None
 
     def _denied(self, line: LineState, message: QueuedMessage, now: int) -> Denied | None:
         """A message starts when all of it may leave at once; one that is larger than a limit starts with a segment."""

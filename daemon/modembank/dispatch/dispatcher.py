@@ -10,6 +10,7 @@ import structlog
 from modembank.bank.line import Line
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
+from modembank.dispatch.decency import LOOP_CAUSE, Decency
 from modembank.dispatch.desk import Desk
 from modembank.dispatch.encoder import Encoder
 from modembank.dispatch.explaining import Explainer
@@ -18,7 +19,9 @@ from modembank.dispatch.loader import Loader
 from modembank.dispatch.refusals import Refusals
 from modembank.dispatch.sender import Sender
 from modembank.dispatch.vigil import Vigil
-from modembank.events import MessagesReady, MessageStateChanged, SimChanged
+from modembank.dispatch.withdrawals import Withdrawals
+from modembank.events import MessagesReady, MessageStateChanged, OptOutsChanged, SimChanged
+from modembank.messages.loops import Loop
 from modembank.messages.model import TERMINAL, Decision, MessageState
 from modembank.messages.outbox import Outbox
 from modembank.messages.waiting import WaitingMessage
@@ -35,16 +38,18 @@ _log = structlog.get_logger()
 class Dispatcher:
     """Implements LineListener for the bank and WaitExplainer for the messages."""
 
-    def __init__(self, outbox: Outbox, sims: Sims, bus: Bus, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, sims: Sims, bus: Bus, clock: Clock, decency: Decency | None = None) -> None:
         """Use these; nothing is sent before start()."""
+        self._decency = decency or Decency()
         self._outbox = outbox
         self._sims = sims
         self._clock = clock
-        self._desk = Desk(sims, clock, self._decide)
+        self._desk = Desk(sims, clock, self._decide, self._decency)
         self._loader = Loader(self._desk, outbox)
         self._vigil = Vigil(self._desk, outbox)
         self._encoder = Encoder()
         self._refusals = Refusals()
+        self._withdrawals = Withdrawals(outbox)
         self._explainer = Explainer(self._desk, sims)
         self._children = Supervisor()
         self._rearm = asyncio.Event()
@@ -53,6 +58,7 @@ class Dispatcher:
             bus.subscribe(MessagesReady, self._ready),
             bus.subscribe(MessageStateChanged, self._changed),
             bus.subscribe(SimChanged, self._sim_changed),
+            bus.subscribe(OptOutsChanged, self._withdrawals.note),
         )
         self.last_round_at = clock.monotonic()
         """Monotonic seconds at which the rounds were last alive; for the watchdog, stale after a few ROUND_S."""
@@ -64,6 +70,7 @@ class Dispatcher:
         self._children.start("dispatch.loader", self._loader.run)
         self._children.start("dispatch.vigil", self._vigil.run)
         self._children.start("dispatch.rounds", self._rounds)
+        self._children.start("dispatch.withdrawals", self._withdrawals.run)
         for line in self._desk.lines.values():
             self._start_sender(line)
 
@@ -137,6 +144,20 @@ class Dispatcher:
     def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
         """Return the numbers, masked, whose refusals in a row paused a SIM while this daemon ran."""
         return self._refusals.numbers.get(sim_id, ())
+
+    def loops(self) -> tuple[Loop, ...]:
+        """Return the numbers to which nothing is sent for a while, because messages chase each other."""
+        loops = self._decency.loops
+        return () if loops is None else loops.current(self._desk.now)
+
+    async def release_loop(self, number: str) -> bool:
+        """Hold a number back no longer, and try what waits for it; return whether it was held."""
+        loops = self._decency.loops
+        if loops is None or not loops.release(number, self._desk.now):
+            return False
+        await self._outbox.let_go(number, LOOP_CAUSE)
+        self._rearm.set()
+        return True
 
     def _start_sender(self, line: LineState) -> None:
         sender = Sender(line, self._desk, self._outbox, self._sims, encoder=self._encoder, refusals=self._refusals)

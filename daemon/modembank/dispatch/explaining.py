@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from modembank.dispatch.decency import LOOP_CAUSE, QUIET_CAUSE
 from modembank.dispatch.desk import WINDOW_CAUSE, Desk
 from modembank.dispatch.lines import LineState
 from modembank.dispatch.queues import RouteQueue
+from modembank.dispatch.quiet import local_time
 from modembank.errors import NotFound
 from modembank.messages.model import MessageState, Route
 from modembank.messages.waiting import WaitingMessage
@@ -53,6 +56,10 @@ class Explainer:
             return f"scheduled for {when.removeprefix('at ')}"
         if message.cause and message.cause.startswith(f"{WINDOW_CAUSE}: "):
             return f"outside its window {message.window}, which opens {when}"
+        if message.cause and message.cause.startswith(f"{QUIET_CAUSE}: ") and message.not_before is not None:
+            return _quiet(message.cause.partition(": ")[2], message.not_before, when)
+        if message.cause and message.cause.startswith(f"{LOOP_CAUSE}: "):
+            return f"held back, for {message.cause.partition(': ')[2]}; goes on {when} (or when the issue is remedied)"
         return f"will be tried again {when}, after {message.cause or 'a failed try'}"
 
     def _bound(self, message: WaitingMessage, sim_id: int, queue: RouteQueue) -> str:
@@ -138,6 +145,15 @@ class Explainer:
             return f"SIM {self._sims.get(sim_id).name}"
         except NotFound:
             return f"SIM {sim_id}"
+
+
+def _quiet(zone: str, until: int, when: str) -> str:
+    """Return what to say of quiet hours, with the time at which it goes on, there and here."""
+    try:
+        there = f" until {local_time(until, ZoneInfo(zone))} in {zone}"
+    except (ZoneInfoNotFoundError, ValueError):  # the box's own time
+        there = ""
+    return f"quiet hours of its recipient{there}: goes on {when}"
 
 
 def _others(count: int) -> str:

@@ -23,6 +23,7 @@ from modembank.messages.model import (
     Fail,
     Intent,
     OnUnknown,
+    OptedOut,
     QueuedMessage,
     RetryAt,
     Settlement,
@@ -111,6 +112,7 @@ class Sender:
             more = place + 1 < len(left)
             if not await self._send_segment(line, entry, segment, tries, starts=place == 0, more=more):
                 return
+        self._desk.decency.sent(self._state.sim_id, entry.message.recipient, self._desk.now)
         self._desk.forget(entry.message.id)
 
     def prepare(self, entry: Entry) -> bool:
@@ -196,6 +198,8 @@ class Sender:
         if attempt.verdict not in (None, BeginVerdict.GO) and result.outcome is AttemptOutcome.NOT_SENT:
             if attempt.verdict is BeginVerdict.EXPIRED:
                 self._desk.decide(message.id, Expire())
+            elif attempt.verdict is BeginVerdict.OPTED_OUT:
+                self._desk.decide(message.id, OptedOut())
             else:
                 self._desk.look_up(message.id, message.route_id)
             return False

@@ -12,7 +12,7 @@ class Reason(enum.Enum):
     LIMIT = "limit"
     """A SIM's limits: it goes on by itself."""
     TIME = "time"
-    """A schedule or a window."""
+    """A schedule, a window, quiet hours, or a loop, which is an issue of its own."""
     TURN = "turn"
     """Others are before it, or it is being sent."""
     OTHER = "other"
@@ -26,7 +26,7 @@ _LIMIT = re.compile(
 )
 _USED = re.compile(r"[\d.]+ of (?=[\d.]+ (?:this|in|recipients))")
 _TURN = re.compile(r"it is next|being sent through|\d+ (?:or more )?messages? (?:is|are) before it")
-_TIME = re.compile(r"scheduled for|outside its window")
+_TIME = re.compile(r"scheduled for|outside its window|quiet hours of|held back, for")
 
 
 def sort_reason(sentence: str) -> tuple[Reason, str]:

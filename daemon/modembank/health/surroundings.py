@@ -13,7 +13,7 @@ from modembank.clock import Clock, rfc3339, to_ms
 from modembank.config import Config
 from modembank.events import ModemStateChanged
 from modembank.health.law import Law
-from modembank.messages import HeldMessages, Messages, WaitExplainer
+from modembank.messages import HeldMessages, Loop, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
 from modembank.sim import Sims
 from modembank.store import Store
@@ -36,6 +36,12 @@ class Sending(WaitExplainer, Protocol):
 
     def refused_numbers(self, sim_id: int) -> tuple[str, ...]:
         """Return the numbers, masked, for whose refusals a SIM was paused."""
+
+    def loops(self) -> tuple[Loop, ...]:
+        """Return the numbers to which nothing is sent for a while, because messages chase each other."""
+
+    async def release_loop(self, number: str) -> bool:
+        """Let messages go to such a number again; return whether it was one."""
 
 
 class Memory:

@@ -1,8 +1,10 @@
 """Messages: accepting, showing and cancelling outbound ones, and everything that comes in."""
 
 from modembank.messages.admission import Admission
+from modembank.messages.consent import Consent
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
+from modembank.messages.loops import Loop, Loops
 from modembank.messages.model import (
     TERMINAL,
     Intent,
@@ -13,6 +15,7 @@ from modembank.messages.model import (
     Route,
     Settlement,
 )
+from modembank.messages.permitted import Permitted
 from modembank.messages.receiving import Receiving
 from modembank.messages.requests import (
     IdempotencyKey,
@@ -47,6 +50,7 @@ __all__ = [
     "Accepted",
     "Admission",
     "AttemptView",
+    "Consent",
     "Conservation",
     "EvidenceView",
     "HeldMessages",
@@ -55,6 +59,8 @@ __all__ = [
     "Inbox",
     "InboxView",
     "Intent",
+    "Loop",
+    "Loops",
     "MessageFilter",
     "MessageFlags",
     "MessageState",
@@ -66,6 +72,7 @@ __all__ = [
     "OutageDecision",
     "OutageView",
     "Page",
+    "Permitted",
     "Preview",
     "QueuedMessage",
     "Receiving",

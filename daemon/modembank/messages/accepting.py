@@ -81,7 +81,9 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class Written:
+    """What was written of a submission."""
+
     answer: Answer
     route_id: int | None
     """None: the key was known, and nothing was written."""
@@ -120,6 +122,22 @@ class Accepting:
 
         return (await self._store.read(look)).answer()
 
+    def accept_within(self, conn: sqlite3.Connection, submission: Submission) -> Written:
+        """Write a submission of the box's own inside a transaction; ``announce`` what is returned after its commit.
+
+        Neither keys nor quotas nor opt-outs are looked at.
+        """
+        admitted = submission.admitted
+        answer = submission.answer(self._store.ids.take(len(admitted.recipients)))
+        route_id = intern_route(conn, admitted.route)
+        _insert(conn, _rows(submission, answer, route_id))
+        add_counts(conn, Counter({submission.state: len(answer.to), ACCEPTED_EVER: len(answer.to)}))
+        return Written(answer, route_id)
+
+    def announce(self, submission: Submission, written: Written) -> None:
+        """Tell of what was written by ``accept_within``, on the event loop after the commit."""
+        self._written([(submission, written)])
+
     async def earlier(self, user_id: int, key: IdempotencyKey | None, now: int) -> Answer | None:
         """Return the answer that the very same request already got, or None."""
         if key is None:
@@ -129,9 +147,9 @@ class Accepting:
         except IdempotencyMismatch:
             return None
 
-    def _write(self, conn: sqlite3.Connection, submissions: Sequence[Submission]) -> list[_Written | ModembankError]:
+    def _write(self, conn: sqlite3.Connection, submissions: Sequence[Submission]) -> list[Written | ModembankError]:
         """Runs on the writer's thread: keys, opt-outs and quotas are looked at in the transaction that accepts."""
-        results: list[_Written | ModembankError] = []
+        results: list[Written | ModembankError] = []
         rows: list[Iterator[_Row]] = []
         counts: Counter[int] = Counter()
         out = optouts.among(conn, chain.from_iterable(each.admitted.recipients for each in submissions))
@@ -154,7 +172,7 @@ class Accepting:
 
     def _decide(
         self, conn: sqlite3.Connection, submission: Submission, out: Mapping[str, int], spending: Spending
-    ) -> _Written:
+    ) -> Written:
         """Find the earlier answer, or give ids and route to a new one, take its key, and spend of the quota.
 
         Raises IdempotencyMismatch, OptedOut, InvalidRequest, QuotaExceeded, and then has changed nothing.
@@ -163,7 +181,7 @@ class Accepting:
         if key is not None:
             known = idempotency.recall(conn, submission.user_id, key, now)
             if known is not None:
-                return _Written(known, None)
+                return Written(known, None)
         if out:
             submission = _sifted(submission, out)
         spending.spend(submission.user_id, submission.segments, now)
@@ -173,9 +191,9 @@ class Accepting:
         answer = submission.answer(self._store.ids.take(len(submission.admitted.recipients)), batch)
         if key is not None:
             idempotency.remember(conn, submission.user_id, key, answer, now)
-        return _Written(answer, route_id)
+        return Written(answer, route_id)
 
-    def _written(self, group: Sequence[tuple[Submission, _Written]]) -> None:
+    def _written(self, group: Sequence[tuple[Submission, Written]]) -> None:
         """Runs on the event loop after the commit, whether or not the callers still wait."""
         ready: list[QueuedMessage] = []
         entries: list[tuple[int, int, int]] = []

@@ -11,13 +11,15 @@ import msgspec
 
 from modembank.clock import rfc3339, to_ms
 from modembank.config import SendingConfig
+from modembank.decency import RecipientsConfig
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.messages import routes
 from modembank.messages.model import MessageFlags, OnUnknown
-from modembank.messages.numbers import BadNumber, normalise_recipient
+from modembank.messages.numbers import BadNumber, normalise_recipient, normalise_sender
+from modembank.messages.permitted import Permitted
 from modembank.messages.requests import MAX_RECIPIENTS, SubmitRequest, UnknownProvider
 from modembank.messages.text import TextProblem, measure
-from modembank.messages.verdicts import BAD_NUMBER, MOST_SHOWN, Refused
+from modembank.messages.verdicts import BAD_NUMBER, MOST_SHOWN, NOT_PERMITTED, Refused
 from modembank.messages.views import Note
 from modembank.tpdu import MAX_SEGMENTS, Encoding, SegmentCount
 
@@ -89,8 +91,11 @@ class _Findings:
 class Admission:
     """Checks requests against the box's SIMs, defaults and region."""
 
-    def __init__(self, sims: routes.SimDirectory, sending: SendingConfig, region: str = "") -> None:
+    def __init__(
+        self, sims: routes.SimDirectory, sending: SendingConfig, region: str = "", permitted: Permitted | None = None
+    ) -> None:
         """``region`` is the ISO 3166 country of national numbers; empty: only international ones are understood."""
+        self._refusal = (permitted or Permitted(RecipientsConfig(), region)).refusal
         self._names = routes.SimNames(sims)
         self._sending = sending
         self._region = region
@@ -98,6 +103,10 @@ class Admission:
     def recipient(self, written: str) -> str:
         """Return one number in the form messages are stored with; raises BadNumber."""
         return normalise_recipient(written, self._region)
+
+    def sender(self, address: str) -> str:
+        """Return an inbound address in the form that recipients have, or as it came when it is no number."""
+        return normalise_sender(address, self._region)
 
     def check(self, request: SubmitRequest, now_ms: int) -> Admitted:
         """Return what to store; raises InvalidRequest with all problems, UnknownProvider when only names are wrong."""
@@ -149,6 +158,9 @@ class Admission:
                 number = normalise_recipient(written, self._region)
             except BadNumber as error:
                 found.refused.append(Refused(index, written[:MOST_SHOWN], BAD_NUMBER, str(error)))
+                continue
+            if (refusal := self._refusal(number)) is not None:
+                found.refused.append(Refused(index, written[:MOST_SHOWN], NOT_PERMITTED, f"{number} {refusal}"))
                 continue
             first = kept.setdefault(number, index)
             if first != index:

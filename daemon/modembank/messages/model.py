@@ -63,6 +63,8 @@ class MessageFlags(enum.IntFlag):
     FLASH = 2
     FORCE_UCS2 = 4
     FORCE_GSM7 = 8
+    CONSENT = 16
+    """The box's own answer to an opt-out or its reverse: the one message that may go to a number that is out."""
     REDACTED = 32
     """Its text was taken away after it was sent or had ended."""
     HIDDEN = 64
@@ -153,6 +155,8 @@ class BeginVerdict(enum.Enum):
     GO = "go"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    OPTED_OUT = "opted_out"
+    """The recipient wants no messages."""
     GONE = "gone"
     """Not to be sent any more (terminal, held, already sent, or in flight elsewhere): drop it."""
 
@@ -189,7 +193,12 @@ class Expire:
     """Why it is given up, where that is not the end of its validity."""
 
 
-Decision = RetryAt | Fail | Hold | Expire
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """Its recipient has opted out: what is left of it is not sent. A part that is UNKNOWN keeps it UNKNOWN."""
+
+
+Decision = RetryAt | Fail | Hold | Expire | OptedOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from modembank.clock import Clock, to_ms
 from modembank.events import MessageReceived
 from modembank.ids import mask_number, public_id
 from modembank.messages import inbound_ledger, reassembly
+from modembank.messages.consent import Consent, Heard
 from modembank.messages.inbound_content import Received, Unreadable, content_of, moment_ms, read_pdu, report_facts
 from modembank.messages.inbound_rows import Shown, quarantine, show
 from modembank.messages.model import ReportFacts, ReportMatch
@@ -44,18 +45,28 @@ class _Kept:
     ledger_id: int
     shown: Shown | None = None
     quarantined: bool = False
+    heard: Heard | None = None
 
 
 class Receiving:
     """The InboundSink: one urgent transaction per PDU holds its ledger row and all that follows from it."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, metrics: Metrics, outbox: ReportTaker) -> None:
-        """Use these; all state is in the store."""
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics,
+        outbox: ReportTaker,
+        consent: Consent | None = None,
+    ) -> None:
+        """Use these; all state is in the store. ``consent`` hears who wants no messages."""
         self._store = store
         self._bus = bus
         self._clock = clock
         self._metrics = metrics
         self._outbox = outbox
+        self._consent = consent
         self._freed: set[int] = set()
         """Ledger ids whose slots are free but for which that is not yet in the store: each write takes them along."""
         self._stale_after = 0
@@ -96,14 +107,17 @@ class Receiving:
         To be called now and then; reads only, unless there is something to do.
         """
         now = self._now()
-        shown: list[Shown] = []
+        shown: list[tuple[Shown, Heard | None]] = []
         if await self._store.read(lambda conn: reassembly.has_overdue(conn, now)):
-            take_id = self._store.ids.take
-            shown = await self._store.write(lambda conn: reassembly.show_overdue(conn, take_id, now))
-        for message in shown:
-            self._tell(message, now)
+            shown = await self._store.write(lambda conn: self._show_overdue(conn, now))
+        for message, heard in shown:
+            self._tell(message, now, heard)
         await self._forget(now)
         return len(shown)
+
+    def _show_overdue(self, conn: sqlite3.Connection, now: int) -> list[tuple[Shown, Heard | None]]:
+        overdue = reassembly.show_overdue(conn, self._store.ids.take, now)
+        return [(message, self._hear(conn, message, now)) for message in overdue]
 
     async def _forget(self, now: int) -> None:
         groups = await self._store.read(lambda conn: reassembly.stale_groups(conn, now))
@@ -138,11 +152,15 @@ class Receiving:
         if entry.known:
             return _Kept(entry.id)
         if isinstance(received, DeliverTpdu):
-            return _Kept(entry.id, self._deliver(conn, raw, received))
+            shown = self._deliver(conn, raw, received)
+            return _Kept(entry.id, shown, heard=self._hear(conn, shown, raw.received_at))
         if isinstance(received, Unreadable):
             quarantine(conn, raw, received.reason)
             return _Kept(entry.id, quarantined=True)
         return _Kept(entry.id)
+
+    def _hear(self, conn: sqlite3.Connection, shown: Shown | None, now: int) -> Heard | None:
+        return None if shown is None or self._consent is None else self._consent.hear(conn, shown.id, now)
 
     def _deliver(self, conn: sqlite3.Connection, raw: RawInbound, tpdu: DeliverTpdu) -> Shown | None:
         concat = tpdu.user_data.concat
@@ -177,9 +195,9 @@ class Receiving:
             _log.warning("inbound_quarantined", sim=raw.sim_id, modem=raw.slot, ledger=kept.ledger_id)
             self._metrics.received.labels(QUARANTINE).inc()
         if kept.shown is not None:
-            self._tell(kept.shown, raw.received_at)
+            self._tell(kept.shown, raw.received_at, kept.heard)
 
-    def _tell(self, shown: Shown, at: int) -> None:
+    def _tell(self, shown: Shown, at: int, heard: Heard | None) -> None:
         _log.info(
             "message_received",
             message=public_id(INBOX_ID, shown.id),
@@ -191,6 +209,8 @@ class Receiving:
         if not shown.again:
             self._metrics.received.labels(shown.kind).inc()
         self._bus.publish(MessageReceived(at, shown.id, shown.sim_id, shown.sender))
+        if heard is not None and self._consent is not None:
+            self._consent.told(heard)
 
     def _now(self) -> int:
         return to_ms(self._clock.now())

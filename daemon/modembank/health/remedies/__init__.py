@@ -6,6 +6,7 @@ from modembank.health.parts import Remedy
 from modembank.health.remedies import (
     expire_held,
     recount,
+    release_loop,
     reset_modem,
     resume_sim,
     retry_modem,
@@ -25,6 +26,7 @@ REMEDIES: Mapping[str, Remedy] = {
         send_held.REMEDY,
         expire_held.REMEDY,
         recount.REMEDY,
+        release_loop.REMEDY,
     )
 }
 

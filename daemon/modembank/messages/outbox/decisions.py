@@ -6,13 +6,15 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from modembank.events import MessageStateChanged
-from modembank.messages.model import HELD, Decision, Expire, Fail, Hold, MessageState, RetryAt
+from modembank.messages.model import HELD, Decision, Expire, Fail, Hold, MessageState, OptedOut, RetryAt
 from modembank.messages.outbox.aggregate import AttemptRow, Fate, all_sent, fates
 from modembank.messages.outbox.changes import Changes, MessageRow
 from modembank.messages.outbox.journal import attempts_of
 
 WAKE_LIMIT = 500
 """Messages woken or expired in one transaction."""
+OPTED_OUT = "opted_out: the recipient wants no messages"
+"""Cause of a message that is not sent for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def decide(conn: sqlite3.Connection, message_id: int, decision: Decision, now: i
             row.cause = cause
             state = MessageState.UNKNOWN
         case Expire(cause, why):
-            state = _expired(row, attempts, cause, why)
+            state = _given_up(row, attempts, cause, why)
+        case OptedOut():
+            state = _given_up(row, attempts, None, OPTED_OUT, MessageState.FAILED)
     changes.save(row, state)
     return changes.finish()
 
@@ -116,14 +120,20 @@ def forget_awaiting(conn: sqlite3.Connection, keys: list[tuple[int, int, int]]) 
 
 def _move_on(changes: Changes, row: MessageRow, now: int) -> None:
     if row.expires_at <= now:
-        state = _expired(row, attempts_of(changes.conn, row.id), None)
+        state = _given_up(row, attempts_of(changes.conn, row.id), None)
     else:
         row.ready = 1
         state = MessageState.QUEUED
     changes.save(row, state)
 
 
-def _expired(row: MessageRow, attempts: list[AttemptRow], cause: str | None, why: str | None = None) -> MessageState:
+def _given_up(
+    row: MessageRow,
+    attempts: list[AttemptRow],
+    cause: str | None,
+    why: str | None = None,
+    state: MessageState = MessageState.EXPIRED,
+) -> MessageState:
     """A part that may have been sent makes it UNKNOWN: nobody may believe that the recipient has nothing."""
     found = list(fates(row.segments, attempts).values())
     sent = sum(fate >= Fate.SENT for fate in found)
@@ -135,4 +145,4 @@ def _expired(row: MessageRow, attempts: list[AttemptRow], cause: str | None, why
         return MessageState.UNKNOWN
     parts = f" after {sent} of {row.segments} segments were sent" if sent else ""
     row.cause = f"{why}{parts}{last}"
-    return MessageState.EXPIRED
+    return state

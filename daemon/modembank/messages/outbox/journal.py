@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from modembank import optouts
 from modembank.messages.model import (
     BeginVerdict,
     Intent,
     JournalKind,
+    MessageFlags,
     MessageState,
     OnUnknown,
     ReportFacts,
@@ -85,14 +87,17 @@ class JournalRow:
 def begin(conn: sqlite3.Connection, intent: Intent) -> BeginVerdict:
     """Append the intent if the segment may still be sent now; the last check before the network can have it."""
     row = conn.execute(
-        "SELECT state, ready, expires_at, on_unknown FROM messages WHERE id = ?", (intent.message_id,)
+        "SELECT state, ready, expires_at, on_unknown, recipient, flags FROM messages WHERE id = ?",
+        (intent.message_id,),
     ).fetchone()
     if row is None:
         return BeginVerdict.GONE
-    state, ready, expires_at, policy = row
+    state, ready, expires_at, policy, recipient, flags = row
     verdict = _verdict(MessageState(state), ready, expires_at, intent.at)
     if verdict is BeginVerdict.GO and not _is_free(conn, intent, OnUnknown(policy)):
         verdict = BeginVerdict.GONE
+    if verdict is BeginVerdict.GO and not flags & MessageFlags.CONSENT and optouts.is_out(conn, recipient):
+        verdict = BeginVerdict.OPTED_OUT
     if verdict is BeginVerdict.GO:
         append_intent(conn, intent)
     return verdict

@@ -25,7 +25,7 @@ from modembank.messages.model import (
     Route,
     Settlement,
 )
-from modembank.messages.outbox import decisions, journal, queue, reports
+from modembank.messages.outbox import decisions, journal, queue, reports, withdrawing
 from modembank.messages.outbox.fold import Fold, FoldResult
 from modembank.messages.outbox.folding import Folding
 from modembank.messages.outbox.holding import Judged, Place
@@ -57,6 +57,7 @@ class Outbox:
         self._deciding: Counter[int] = Counter()
         self._folding = Folding(store, clock, self._folded)
         self._sweeper = Sweeper(store)
+        self._withdrawing = withdrawing.Withdrawing(store, self._publish)
         self.judging = Judging(store, metrics, outage)
 
     async def recover(self) -> RecoveryReport:
@@ -126,6 +127,19 @@ class Outbox:
         if woken.entries:
             self._bus.publish(MessagesReady(self._now(), woken.entries))
         return len(woken.entries) + woken.expired
+
+    async def withdraw(self, numbers: Sequence[str]) -> int:
+        """End what waits for numbers that have opted out, so that people see it; the gate would end it too."""
+        return await self._withdrawing.end_for(numbers, self._now())
+
+    async def withdraw_all(self) -> int:
+        """End what waits for any number that has opted out."""
+        return await self._withdrawing.end_all(self._now())
+
+    async def let_go(self, number: str, cause: str) -> int:
+        """Have what waits for a cause that begins so, to one number, tried at once; return how many."""
+        now = self._now()
+        return await self._store.write(lambda conn: withdrawing.let_go(conn, number, cause, now), Urgency.NOW)
 
     async def judge(self, outage: Outage, after: Place) -> Judged:
         """Judge the next messages that waited through a stored outage (a bounded number), and tell of the changes."""

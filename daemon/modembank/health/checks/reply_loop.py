@@ -1,0 +1,41 @@
+"""A number with which messages chase each other, and to which nothing is sent for an hour."""
+
+from __future__ import annotations
+
+from modembank.clock import rfc3339
+from modembank.events import LoopChanged
+from modembank.health.model import Finding, Severity
+from modembank.health.parts import Check, Standing
+from modembank.health.surroundings import Surroundings
+from modembank.ids import mask_number
+
+
+async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # noqa: ARG001 - what all checks take
+    """Show each loop that was broken, by the masked number; two that look alike are one issue."""
+    config = around.config.loops
+    found: dict[str, Finding] = {}
+    for loop in around.sending.loops():
+        number = mask_number(loop.number)
+        summary = (
+            f"Messages to and from {number} chased each other: {config.exchanges} each way within {config.within_s} s."
+            " Two machines answer each other. Nothing is sent there for an hour; stop what answers, then release it."
+        )
+        evidence = {
+            "sim": around.sims.get(loop.sim_id).iccid,
+            "since": rfc3339(loop.since),
+            "until": rfc3339(loop.until),
+        }
+        found.setdefault(number, Finding(number, Severity.WARNING, summary, evidence))
+    return list(found.values())
+
+
+CHECK = Check(
+    kind="reply_loop",
+    when="As many messages as `[loops]` says went to a number and came from it in a short time; nothing goes there for"
+    " an hour",
+    severity="warning",
+    todo="Find out what answers automatically on our side and stop it, then release the number",
+    look=look,
+    on=(LoopChanged,),
+    remedies=("release_loop",),
+)

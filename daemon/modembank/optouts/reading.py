@@ -1,0 +1,118 @@
+"""Reading opt-outs and reviews for people: pages by cursor, and the rows of an export."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from modembank.clock import rfc3339
+from modembank.errors import FieldProblem, InvalidRequest
+from modembank.ids import public_id
+from modembank.optouts.views import INBOX_ID, OptOutView, ReviewView
+
+_COLUMNS = "number, state, changed_at, source, keyword, inbox_id, note, by"
+_ONE = f"SELECT {_COLUMNS} FROM opt_outs WHERE number = ?"  # noqa: S608 - constants
+_OUT = f"SELECT {_COLUMNS} FROM opt_outs ORDER BY changed_at, number"  # noqa: S608 - constants
+_PAGE = (
+    f"SELECT {_COLUMNS} FROM opt_outs WHERE (changed_at, number) < (?, ?)"  # noqa: S608 - constants
+    " AND (? IS NULL OR state = ?) ORDER BY changed_at DESC, number DESC LIMIT ?"
+)
+_REVIEWS = (
+    "SELECT r.inbox_id, r.number, i.text, r.keyword, r.created_at, r.decision, r.decided_at, r.by"
+    " FROM opt_out_reviews r LEFT JOIN inbox i ON i.id = r.inbox_id WHERE "
+)
+TOP = (1 << 62, "\U0010ffff")
+_FROM_THE_TOP = (1 << 63) - 1
+
+
+def one(conn: sqlite3.Connection, number: str) -> OptOutView | None:
+    """Return a number's row, out or in again; None when it never was out."""
+    row = conn.execute(_ONE, (number,)).fetchone()
+    return None if row is None else _view(row)
+
+
+def page(
+    conn: sqlite3.Connection, state: int | None, cursor: str | None, limit: int
+) -> tuple[list[OptOutView], str | None]:
+    """Return a page, what changed last first, and where to go on; raises InvalidRequest for a cursor that is none."""
+    about = f"opt-outs {state}".encode()
+    after = TOP if cursor is None else _position(cursor, about, tuple[int, str])
+    rows = conn.execute(_PAGE, (*after, state, state, limit + 1)).fetchall()
+    goes_on = _cursor((rows[limit - 1][2], rows[limit - 1][0]), about) if len(rows) > limit else None
+    return [_view(row) for row in rows[:limit]], goes_on
+
+
+def everything(conn: sqlite3.Connection) -> list[OptOutView]:
+    """Return all rows, the oldest change first."""
+    return [_view(row) for row in conn.execute(_OUT)]
+
+
+def review(conn: sqlite3.Connection, inbox_id: int) -> ReviewView | None:
+    """Return one review, or None."""
+    row = conn.execute(_REVIEWS + "r.inbox_id = ?", (inbox_id,)).fetchone()
+    return None if row is None else _review(row)
+
+
+def reviews(
+    conn: sqlite3.Connection, cursor: str | None, limit: int, *, still_open: bool
+) -> tuple[list[ReviewView], str | None]:
+    """Return a page of reviews, newest first, and where to go on; raises InvalidRequest for a cursor that is none."""
+    about = f"reviews {still_open}".encode()
+    before = _FROM_THE_TOP if cursor is None else _position(cursor, about, int)
+    where = "r.decided_at IS NULL AND " if still_open else ""
+    query = f"{_REVIEWS}{where}r.inbox_id < ? ORDER BY r.inbox_id DESC LIMIT ?"
+    rows = conn.execute(query, (before, limit + 1)).fetchall()
+    goes_on = _cursor(rows[limit - 1][0], about) if len(rows) > limit else None
+    return [_review(row) for row in rows[:limit]], goes_on
+
+
+def open_reviews(conn: sqlite3.Connection) -> int:
+    """Return how many messages wait for a person."""
+    found: int = conn.execute("SELECT count(*) FROM opt_out_reviews WHERE decided_at IS NULL").fetchone()[0]
+    return found
+
+
+def _view(row: tuple[Any, ...]) -> OptOutView:
+    number, state, changed_at, source, keyword, inbox_id, note, by = row
+    message = None if inbox_id is None else public_id(INBOX_ID, inbox_id)
+    return OptOutView(number, "out" if state else "in", rfc3339(changed_at), source, keyword, message, note, by or None)
+
+
+def _review(row: tuple[Any, ...]) -> ReviewView:
+    inbox_id, number, text, keyword, created_at, decision, decided_at, by = row
+    return ReviewView(
+        id=public_id(INBOX_ID, inbox_id),
+        from_=number,
+        text=text,
+        keyword=keyword,
+        created_at=rfc3339(created_at),
+        decision=decision,
+        decided_at=None if decided_at is None else rfc3339(decided_at),
+        by=by,
+    )
+
+
+def _cursor(place: object, about: bytes) -> str:
+    return base64.urlsafe_b64encode(_mark(about) + msgspec.json.encode(place)).decode()
+
+
+def _position(cursor: str, about: bytes, shape: Any) -> Any:
+    try:
+        octets = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        if octets[:7] == _mark(about):
+            place = msgspec.json.decode(octets[7:], type=shape)
+            if abs(place if isinstance(place, int) else place[0]) < 1 << 63:
+                return place
+    except (UnicodeError, binascii.Error, msgspec.DecodeError):
+        pass
+    problem = "is none of this list: begin without one, and change no filter between pages"
+    raise InvalidRequest(FieldProblem("/cursor", problem))
+
+
+def _mark(about: bytes) -> bytes:
+    return hashlib.blake2b(about, digest_size=7).digest()

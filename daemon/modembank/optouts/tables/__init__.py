@@ -1,0 +1,1 @@
+"""Tables of words, for people to read and extend."""

@@ -1,0 +1,280 @@
+"""Opt-outs by hand and by file: who may, what is remembered, all or nothing."""
+
+import contextlib
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.outboxes import TurnableClock
+from fakes.senders import ADMIN, ANNE, NUMBER, READER
+from modembank import optouts
+from modembank.bus import Bus
+from modembank.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from modembank.events import OptOutsChanged
+from modembank.messages.numbers import normalise_recipient
+from modembank.optouts import ImportRow, OptOuts
+from modembank.optouts.files import COLUMNS, read_csv, write_csv
+from modembank.optouts.views import OptOutView
+from modembank.optouts.writing import ask
+from modembank.store import Store
+
+OTHER = "+447911123457"
+
+
+class British:
+    """Numbers as a box in Britain reads them."""
+
+    def recipient(self, written):
+        return normalise_recipient(written, "GB")
+
+
+class Desk:
+    """The service over a real database."""
+
+    def __init__(self, store):
+        self.store, self.bus, self.clock = store, Bus(), TurnableClock()
+        self.told = []
+        self.bus.subscribe(OptOutsChanged, self.told.append)
+        self.service = OptOuts(store, self.bus, self.clock, British())
+
+    async def audit(self):
+        return await self.store.fetch_all("SELECT actor, action, subject, detail FROM audit ORDER BY id")
+
+    async def events(self):
+        return await self.store.fetch_all("SELECT kind, body FROM event_log ORDER BY id")
+
+    async def is_out(self, number=NUMBER):
+        return await self.store.read(lambda conn: optouts.is_out(conn, number))
+
+    async def review(self, inbox_id=7, number=NUMBER):
+        await self.store.write(lambda conn: ask(conn, inbox_id, number, "STOP", self.clock.now_ms, None))
+        return f"inb_{inbox_id:013d}"
+
+
+@pytest.fixture
+async def desk(tmp_path):
+    store = await Store.open(tmp_path / "box.db")
+    yield Desk(store)
+    await store.close()
+
+
+async def test_a_number_is_put_out_once_and_everything_tells_of_it(desk):
+    view = await desk.service.add(ANNE, "07911 123456", "asked by telephone")
+    assert (view.number, view.state, view.source, view.note, view.by) == (
+        NUMBER, "out", "api", "asked by telephone", "anne",
+    )  # fmt: skip
+    assert await desk.is_out()
+    assert await desk.service.add(ADMIN, NUMBER) == view, "out is out"
+    assert await desk.audit() == [("anne", "optout.add", NUMBER, '{"note":"asked by telephone"}')]
+    ((kind, body),) = await desk.events()
+    assert (kind, json.loads(body)) == ("optout.added", {"number": NUMBER, "source": "api", "keyword": None})
+    assert [(event.numbers, event.out) for event in desk.told] == [((NUMBER,), True)]
+
+
+async def test_only_an_admin_with_a_reason_lets_a_number_have_messages_again(desk):
+    await desk.service.add(ANNE, NUMBER)
+    with pytest.raises(Forbidden):
+        await desk.service.remove(ANNE, NUMBER, "they asked")
+    with pytest.raises(InvalidRequest, match="/reason"):
+        await desk.service.remove(ADMIN, NUMBER, "  ")
+    assert await desk.is_out()
+    view = await desk.service.remove(ADMIN, NUMBER, "they asked")
+    assert (view.state, view.note, view.by) == ("in", "they asked", "ada")
+    assert not await desk.is_out()
+    with pytest.raises(NotFound):
+        await desk.service.remove(ADMIN, NUMBER, "again")
+    assert (await desk.audit())[-1] == ("ada", "optout.remove", NUMBER, '{"reason":"they asked"}')
+    assert [kind for kind, _ in await desk.events()] == ["optout.added", "optout.removed"]
+    assert desk.told[-1].out is False
+
+
+async def test_a_clock_that_was_put_back_does_not_make_the_later_change_the_earlier(desk):
+    first = await desk.service.add(ANNE, NUMBER)
+    desk.clock.turn(-3_600_000)
+    second = await desk.service.remove(ADMIN, NUMBER, "they asked")
+    assert second.changed_at > first.changed_at
+
+
+async def test_whoever_lacks_the_scope_sees_nothing(desk):
+    calls = [
+        desk.service.list(READER), desk.service.get(READER, NUMBER), desk.service.add(READER, NUMBER),
+        desk.service.export(READER), desk.service.take_in(READER, []), desk.service.take_in_csv(READER, b""),
+        desk.service.reviews(READER), desk.service.decide(READER, "inb_0000000000007", "dismiss"),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(Forbidden):
+            await call
+
+
+async def test_the_list_is_in_pages_the_latest_change_first(desk):
+    numbers = [f"+4479111234{n:02d}" for n in range(7)]
+    for number in numbers:
+        await desk.service.add(ANNE, number)
+        desk.clock.turn(1 if number[-1] in "25" else 0)
+    seen, cursor = [], None
+    while True:
+        page = await desk.service.list(ANNE, cursor=cursor, limit=3)
+        seen += [item.number for item in page.items]
+        if (cursor := page.cursor) is None:
+            break
+    assert sorted(seen) == numbers
+    assert seen[:1] == [numbers[6]]
+    await desk.service.remove(ADMIN, numbers[3], "they asked")
+    assert [item.number for item in (await desk.service.list(ANNE, state="in")).items] == [numbers[3]]
+    assert len((await desk.service.list(ANNE, state="out")).items) == 6
+    assert [item.state for item in (await desk.service.list(ANNE, number="07911 123403")).items] == ["in"]
+    assert (await desk.service.list(ANNE, number=numbers[3], state="out")).items == []
+    first = await desk.service.list(ANNE, limit=3)
+    for wrong in ("x", first.cursor[:-4], "AAAA", "é"):
+        with pytest.raises(InvalidRequest, match="/cursor"):
+            await desk.service.list(ANNE, cursor=wrong)
+    with pytest.raises(InvalidRequest, match="/cursor"):
+        await desk.service.list(ANNE, state="out", cursor=first.cursor)
+    for wrong in ({"limit": 0}, {"state": "maybe"}, {"number": "nobody"}):
+        with pytest.raises(InvalidRequest):
+            await desk.service.list(ANNE, **wrong)
+
+
+async def test_an_import_adds_all(desk):
+    await desk.service.add(ANNE, OTHER, "before")
+    done = await desk.service.take_in(
+        ADMIN, [ImportRow(NUMBER, "by letter"), ImportRow("07911 123457"), ImportRow(NUMBER)]
+    )
+    assert (done.added, done.already_out, done.skipped) == (1, 2, 0)
+    assert (await desk.service.get(ANNE, NUMBER)).source == "import"
+    assert (await desk.service.get(ANNE, OTHER)).note == "before"
+    assert (await desk.audit())[-1] == ("ada", "optout.import", "", '{"added":1,"rows":3}')
+    assert json.loads((await desk.events())[-1][1]) == {"count": 1, "source": "import"}
+    assert desk.told[-1].numbers == (NUMBER,)
+
+
+async def test_an_import_names_every_wrong_row_and_adds_nothing(desk):
+    body = f"number,note\r\n{NUMBER},\r\n\r\nnobody,x\r\n{OTHER},{'n' * 201}\r\n".encode()
+    with pytest.raises(InvalidRequest) as caught:
+        await desk.service.take_in_csv(ADMIN, body)
+    assert [problem.pointer for problem in caught.value.problems] == ["/lines/4", "/lines/5"]
+    with pytest.raises(InvalidRequest) as caught:
+        await desk.service.take_in(ADMIN, [ImportRow(NUMBER), *[ImportRow("x")] * 60])
+    assert caught.value.problems[0].pointer == "/items/1/number"
+    assert caught.value.problems[-1].detail.startswith("10 more rows are wrong")
+    assert not await desk.is_out()
+    assert not desk.told
+
+
+async def test_one_transaction_takes_a_hundred_thousand_and_no_more(desk):
+    lines = "".join(f"+4479{n:08d}\n" for n in range(100_000))
+    done = await desk.service.take_in_csv(ADMIN, lines.encode())
+    assert done.added == 100_000
+    with pytest.raises(InvalidRequest, match="more than 100000 rows"):
+        await desk.service.take_in_csv(ADMIN, (lines + "+447911123456\n").encode())
+    with pytest.raises(InvalidRequest, match="/items"):
+        await desk.service.take_in(ADMIN, [ImportRow(NUMBER)] * 100_001)
+
+
+@pytest.mark.parametrize("form", ["machine", "spreadsheet"])
+async def test_an_export_can_be_imported(desk, form, tmp_path):
+    await desk.service.add(ANNE, NUMBER, "=cmd|'/c calc'!A1")
+    await desk.service.add(ANNE, OTHER)
+    await desk.service.remove(ADMIN, OTHER, "they asked")
+    body = await desk.service.export(ANNE, form)
+    other = await Store.open(tmp_path / "other.db")
+    service = OptOuts(other, Bus(), desk.clock, British())
+    done = await service.take_in_csv(ADMIN, body)
+    assert (done.added, done.already_out, done.skipped) == (1, 0, 1)
+    assert (await service.get(ADMIN, NUMBER)).note == "=cmd|'/c calc'!A1"
+    await other.close()
+
+
+cell = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n\0"), max_size=20).map(str.strip)
+
+
+@given(st.lists(st.tuples(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), cell), min_size=1, max_size=8))
+def test_s12_a_spreadsheet_finds_no_formula_and_nothing_is_lost(rows):
+    views = [OptOutView(number, "out", "t", "api", None, None, note, None) for number, note in rows]
+    body = write_csv(views, "spreadsheet")
+    for cells in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")):
+        assert not any(text.startswith(("=", "+", "-", "@", "\t", "\r", "\0")) for text in cells)
+    for form in ("machine", "spreadsheet"):
+        read = [(number, note) for _, number, note, _ in read_csv(write_csv(views, form))]
+        assert [number for number, _ in read] == [number for number, _ in rows]
+        for (_, note), (_, expected) in zip(read, rows, strict=True):
+            assert note == expected or f"'{note}" == expected, "an apostrophe of one's own before a sign is taken too"
+
+
+@given(st.binary(max_size=200))
+def test_any_file_is_read_or_refused(body):
+    with contextlib.suppress(InvalidRequest):
+        for line, number, note, says_in in read_csv(body):
+            assert line >= 1
+            assert isinstance(number, str)
+            assert isinstance(note, str)
+            assert says_in in (True, False)
+
+
+def test_files_of_several_kinds():
+    assert list(read_csv(b"\xef\xbb\xbfnote;number\r\nx;'+447911123456\r\n")) == [(2, "+447911123456", "x", False)]
+    assert list(read_csv(b"+447911123456\n")) == [(1, "+447911123456", "", False)]
+    assert list(read_csv(b"number\tstate\n+447911123456\tIN\n")) == [(2, "+447911123456", "", True)]
+    assert list(read_csv(b"")) == []
+    assert set(COLUMNS) <= set(OptOutView.__struct_fields__)
+    with pytest.raises(InvalidRequest, match="/lines/2"):
+        list(read_csv(b"number\n\xff\n"))
+    with pytest.raises(InvalidRequest, match="/lines/1"):
+        list(read_csv(b'"number\n'))
+
+
+async def test_a_review_is_decided_once(desk):
+    review = await desk.review()
+    page = await desk.service.reviews(ANNE)
+    assert [(item.id, item.from_, item.text, item.keyword) for item in page.items] == [(review, NUMBER, None, "STOP")]
+    decided = await desk.service.decide(ANNE, review, "opt_out")
+    assert (decided.decision, decided.by) == ("opt_out", "anne")
+    assert await desk.is_out()
+    assert await desk.service.decide(ADMIN, review, "opt_out") == decided
+    with pytest.raises(Conflict, match="decided already"):
+        await desk.service.decide(ADMIN, review, "dismiss")
+    assert (await desk.service.reviews(ANNE)).items == []
+    assert len((await desk.service.reviews(ANNE, still_open=False)).items) == 1
+    assert (await desk.service.get(ANNE, NUMBER)).source == "review"
+    assert [row[1] for row in await desk.audit()] == ["optout.review"]
+    assert [kind for kind, _ in await desk.events()] == ["optout.review", "optout.added"]
+
+
+async def test_a_review_is_dismissed_and_nothing_follows(desk):
+    review = await desk.review()
+    await desk.service.decide(ANNE, review, "dismiss")
+    assert not await desk.is_out()
+    assert not desk.told
+
+
+async def test_reviews_that_cannot_be_decided(desk):
+    with pytest.raises(NotFound):
+        await desk.service.decide(ANNE, "inb_0000000000009", "dismiss")
+    with pytest.raises(NotFound):
+        await desk.service.decide(ANNE, "msg_0000000000009", "dismiss")
+    with pytest.raises(InvalidRequest):
+        await desk.service.decide(ANNE, "inb_0000000000009", "perhaps")
+    review = await desk.review(number="07911123456")
+    with pytest.raises(Conflict, match="country code"):
+        await desk.service.decide(ANNE, review, "opt_out")
+    assert (await desk.service.decide(ANNE, review, "dismiss")).decision == "dismiss"
+
+
+async def test_reviews_are_in_pages(desk):
+    for inbox_id in range(1, 6):
+        await desk.review(inbox_id)
+    first = await desk.service.reviews(ANNE, limit=3)
+    second = await desk.service.reviews(ANNE, limit=3, cursor=first.cursor)
+    assert [len(first.items), len(second.items), second.cursor] == [3, 2, None]
+    with pytest.raises(InvalidRequest, match="/cursor"):
+        await desk.service.reviews(ANNE, cursor=first.cursor, still_open=False)
+
+
+async def test_among_tells_those_that_are_out(desk):
+    assert not await desk.store.read(lambda conn: optouts.among(conn, [NUMBER]))
+    await desk.service.add(ANNE, NUMBER)
+    assert set(await desk.store.read(lambda conn: optouts.among(conn, [OTHER, NUMBER]))) == {NUMBER}
