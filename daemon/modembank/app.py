@@ -14,6 +14,7 @@ from modembank.config import Config
 from modembank.dispatch import Dispatcher
 from modembank.eventlog import EventLog
 from modembank.health import Health
+from modembank.mailings.service import Mailings
 from modembank.messages import HeldMessages, Inbox, Messages
 from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
@@ -39,6 +40,7 @@ class App:
     held: HeldMessages
     inbox: Inbox
     optouts: OptOuts
+    mailings: Mailings
     sims: Sims
     bank: Bank
     dispatcher: Dispatcher

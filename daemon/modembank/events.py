@@ -20,6 +20,13 @@ class MessagesReady(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessagesSetAside(Event):
+    """Outbound messages (row ids) are not to be dispatched until MessagesReady names them again."""
+
+    messages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageStateChanged(Event):
     """An outbound message reached a new state (the value of a MessageState)."""
 

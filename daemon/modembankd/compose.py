@@ -17,6 +17,7 @@ from modembank.config import Config
 from modembank.dispatch import Decency, Dispatcher, QuietHours
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
+from modembank.mailings.service import Mailings
 from modembank.messages import Admission, Consent, HeldMessages, Inbox, Loops, Messages, Permitted, Receiving
 from modembank.messages.accepting import Accepting
 from modembank.messages.loops import recent
@@ -153,6 +154,17 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         held=held,
         inbox=Inbox(store, admission, clock),
         optouts=OptOuts(store, bus, clock, admission),
+        mailings=Mailings(
+            store,
+            bus,
+            clock,
+            metrics,
+            admission=admission,
+            sims=sims,
+            sending=config.sending,
+            region=config.box.region,
+            data_dir=data_dir,
+        ),
         sims=sims,
         bank=bank,
         dispatcher=dispatcher,

@@ -21,6 +21,7 @@ SOLE_IMPORTERS = {
     "aiosqlite": {"modembank.store"},
     "litestar": {"modembank_web"},
     "uvicorn": {"modembank_web"},
+    "multipart": {"modembank_web"},
     "phonenumbers": {"modembank.messages"},
     "argon2": {"modembank.accounts"},
     "httpx": {"modembank.outgoing", "modembank.client"},

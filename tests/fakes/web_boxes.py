@@ -20,6 +20,7 @@ from modembank.clock import SystemClock
 from modembank.config import BankConfig, Config, PortEntry, SendingConfig
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
+from modembank.mailings.service import Mailings
 from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
@@ -87,6 +88,7 @@ class Box:
     held: Any
     inbox: Any
     optouts: Any
+    mailings: Any
     bank: Any
     backups: Any
     health: Any
@@ -135,6 +137,17 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
         "inbox": Inbox(store, admission, clock),
         "optouts": OptOuts(store, bus, clock, admission),
+        "mailings": Mailings(
+            store,
+            bus,
+            clock,
+            metrics,
+            admission=admission,
+            sims=sims,
+            sending=SendingConfig(),
+            region="",
+            data_dir=folder,
+        ),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }

@@ -134,7 +134,7 @@ async def test_a_write_that_fails_spends_nothing(post, monkeypatch):
     def broken(conn, rows):
         raise RuntimeError("no")
 
-    monkeypatch.setattr(accepting, "_insert", broken)
+    monkeypatch.setattr(accepting, "insert_rows", broken)
     with pytest.raises(RuntimeError):
         await post.submit()
     monkeypatch.undo()

@@ -123,7 +123,7 @@ def test_every_example_is_read_back_through_its_shape(operation: Operation) -> N
 def test_requests_refuse_unknown_fields_in_the_document_too() -> None:
     for operation in OPERATIONS:
         if operation.body is not None:
-            schema = resolve(entry(operation)["requestBody"]["content"]["application/json"]["schema"])
+            schema = resolve(entry(operation)["requestBody"]["content"][operation.body.media]["schema"])
             assert schema["additionalProperties"] is False
             for name, field in schema["properties"].items():
                 assert field.get("description"), (schema["title"], name)
@@ -179,6 +179,8 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
     async with box.client(await box.key()) as client:
         issue = (await client.get("/api/v1/issues")).json()["items"][0]["id"]
         sent = (await client.post("/api/v1/messages", json=message)).json()["id"]
+        form = {"files": {"file": ("x.csv", "phone\n+447900900123\n")}, "data": {"template": "x", "hold": "true"}}
+        mailing = (await client.post("/api/v1/mailings", **form)).json()["id"]
         for method, path, body in [
             ("POST", "/api/v1/messages", message),
             ("POST", "/api/v1/messages", {**message, "dry_run": True}),
@@ -199,6 +201,14 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("GET", "/api/v1/outage", None),
             ("POST", "/api/v1/outage/decide", {"decision": "send"}),
             ("POST", "/api/v1/outage/decide", {"decision": "wait"}),
+            ("GET", "/api/v1/mailings", None),
+            ("GET", "/api/v1/mailings/nothing", None),
+            ("GET", f"/api/v1/mailings/{mailing}", None),
+            ("GET", f"/api/v1/mailings/{mailing}/rows", None),
+            ("POST", f"/api/v1/mailings/{mailing}/start", None),
+            ("POST", f"/api/v1/mailings/{mailing}/retry-failed", None),
+            ("POST", f"/api/v1/mailings/{mailing}/cancel", None),
+            ("POST", f"/api/v1/mailings/{mailing}/resume", None),
             ("GET", "/api/v1/inbox", None),
             ("POST", "/api/v1/opt-outs", {"number": "+447900900125"}),
             ("POST", "/api/v1/opt-outs", {"number": "nobody"}),

@@ -1,4 +1,4 @@
-"""An answer that goes on: server-sent events, each written when it happens."""
+"""Answers that are made while they are sent: server-sent events, and files too large to be held."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class Stream(Answer):
 
     __slots__ = ("_chunks",)
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None], extra: tuple[Header, ...] = ()) -> None:
+    def __init__(
+        self, chunks: AsyncGenerator[bytes, None], media: bytes = EVENT_STREAM, extra: tuple[Header, ...] = ()
+    ) -> None:
         """Stream ``chunks``, which is closed in any case."""
-        super().__init__(b"", 200, EVENT_STREAM, (*extra, (b"x-accel-buffering", b"no")))
+        super().__init__(b"", 200, media, (*extra, (b"x-accel-buffering", b"no")))
         self.headers = [header for header in self.headers if header[0] != b"content-length"]
         self._chunks = chunks
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modembank_web import account_wording, opt_out_wording, wording_events
+from modembank_web.wording_of_mailings import MAILING_FIELDS
 
 DESCRIPTION = """\
 Send and receive SMS through the modems of this box.
@@ -30,6 +31,7 @@ are refused by name.
 
 TAGS: Mapping[str, str] = {
     "Messages": "Outbound messages, one per recipient.",
+    "Mailings": "Files of recipients, each with a text of its own, sent as one thing.",
     "Outage": "What grew old while nothing could be sent, and what becomes of it.",
     "Inbox": "What came in.",
     "Opt-outs": "Numbers that want no messages of this box, and what may have meant it.",
@@ -51,6 +53,7 @@ _LIMIT = {"description": "How many items at most", "example": 50}
 
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     **wording_events.FIELDS,
+    **MAILING_FIELDS,
     "SubmitRequest": {
         "to": {"description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code"},
         "text": {"description": "The text, without the placeholders of a template", "minLength": 1},

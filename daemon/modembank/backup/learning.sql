@@ -72,3 +72,8 @@ SET segments = segments + excluded.segments, last_at = max(last_at, excluded.las
 DELETE FROM state_counts WHERE state <> 0;
 
 INSERT INTO state_counts (state, n) SELECT state, count(*) FROM messages GROUP BY state;
+
+DELETE FROM batch_counts;
+
+INSERT INTO batch_counts (batch_id, state, n)
+SELECT batch_id, state, count(*) FROM messages WHERE flags & 16 AND batch_id IS NOT NULL GROUP BY batch_id, state;

@@ -29,6 +29,7 @@ from modembank.backup.placing import unfinished
 from modembank.clock import rfc3339
 from modembank.durable import sync
 from modembank.ids import EPOCH_SHIFT
+from modembank.mailings.rows import break_off
 from modembank.messages.outbox.fold import Fold
 from modembank.messages.outbox.holding import hold_waiting
 from modembank.modem import FAILED_PINS, PinRecord
@@ -110,6 +111,7 @@ def _restore(database: Path, checked: Checked, now_ms: int) -> Restored:
             # What was held already may have been released and sent since as well.
             conn.execute("UPDATE messages SET ready = 1 WHERE ready = 3")
             held = hold_waiting(conn, _cause(checked), now_ms)
+            break_off(conn, now_ms)
             _record(conn, checked, former_head(conn) if old.sound else None, now_ms)
             conn.execute("COMMIT")
             problem = find_problem(conn)

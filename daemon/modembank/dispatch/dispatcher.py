@@ -20,7 +20,7 @@ from modembank.dispatch.refusals import Refusals
 from modembank.dispatch.sender import Sender
 from modembank.dispatch.vigil import Vigil
 from modembank.dispatch.withdrawals import Withdrawals
-from modembank.events import MessagesReady, MessageStateChanged, OptOutsChanged, SimChanged
+from modembank.events import MessagesReady, MessagesSetAside, MessageStateChanged, OptOutsChanged, SimChanged
 from modembank.messages.loops import Loop
 from modembank.messages.model import TERMINAL, Decision, MessageState
 from modembank.messages.outbox import Outbox
@@ -56,6 +56,7 @@ class Dispatcher:
         self._started = False
         self._unsubscribe: tuple[Callable[[], None], ...] = (
             bus.subscribe(MessagesReady, self._ready),
+            bus.subscribe(MessagesSetAside, self._set_aside),
             bus.subscribe(MessageStateChanged, self._changed),
             bus.subscribe(SimChanged, self._sim_changed),
             bus.subscribe(OptOutsChanged, self._withdrawals.note),
@@ -167,6 +168,12 @@ class Dispatcher:
         self._loader.announce(event)
         if not event.entries:
             self._rearm.set()
+
+    def _set_aside(self, event: MessagesSetAside) -> None:
+        in_hand = self._desk.in_hand()
+        for message in event.messages:
+            if message not in in_hand:
+                self._desk.forget(message)
 
     def _changed(self, event: MessageStateChanged) -> None:
         if event.state == MessageState.SCHEDULED:

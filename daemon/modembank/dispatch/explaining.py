@@ -37,6 +37,8 @@ class Explainer:
             return None
         if message.held:
             return f"held until an admin decides (POST /api/v1/outage/decide); {message.cause or 'after an outage'}"
+        if message.paused:
+            return "its mailing waits: POST /api/v1/mailings/{id}/resume, or start, lets it go on"
         holder = next((line for line in self._desk.lines.values() if line.sending == message.id), None)
         if holder is not None:
             return f"being sent through {self._name(holder.sim_id)}"

@@ -130,7 +130,7 @@ class Accepting:
         admitted = submission.admitted
         answer = submission.answer(self._store.ids.take(len(admitted.recipients)))
         route_id = intern_route(conn, admitted.route)
-        _insert(conn, _rows(submission, answer, route_id))
+        insert_rows(conn, _rows(submission, answer, route_id))
         add_counts(conn, Counter({submission.state: len(answer.to), ACCEPTED_EVER: len(answer.to)}))
         return Written(answer, route_id)
 
@@ -165,7 +165,7 @@ class Accepting:
                 rows.append(_rows(submission, result.answer, result.route_id))
                 counts[submission.state] += len(result.answer.to)
                 counts[ACCEPTED_EVER] += len(result.answer.to)
-        _insert(conn, chain.from_iterable(rows))
+        insert_rows(conn, chain.from_iterable(rows))
         add_counts(conn, counts)
         spending.finish()
         return results
@@ -225,7 +225,8 @@ def _sifted(submission: Submission, out: Mapping[str, int]) -> Submission:
     return submission if admitted is submission.admitted else replace(submission, admitted=admitted)
 
 
-def _insert(conn: sqlite3.Connection, rows: Iterator[_Row]) -> None:
+def insert_rows(conn: sqlite3.Connection, rows: Iterator[_Row]) -> None:
+    """Insert rows of messages, their values in the order of _INSERT."""
     while some := tuple(islice(rows, _ROWS_AT_ONCE)):
         conn.execute(_insertion(len(some)), tuple(chain.from_iterable(some)))
 

@@ -95,7 +95,7 @@ class Admission:
         self, sims: routes.SimDirectory, sending: SendingConfig, region: str = "", permitted: Permitted | None = None
     ) -> None:
         """``region`` is the ISO 3166 country of national numbers; empty: only international ones are understood."""
-        self._refusal = (permitted or Permitted(RecipientsConfig(), region)).refusal
+        self._permitted = permitted or Permitted(RecipientsConfig(), region)
         self._names = routes.SimNames(sims)
         self._sending = sending
         self._region = region
@@ -108,12 +108,30 @@ class Admission:
         """Return an inbound address in the form that recipients have, or as it came when it is no number."""
         return normalise_sender(address, self._region)
 
+    def not_permitted(self, number: str) -> str | None:
+        """Return why the box does not send to a number, however it is asked, or None when it does."""
+        refusal = self._permitted.refusal(number)
+        return None if refusal is None else f"{number} {refusal}"
+
     def check(self, request: SubmitRequest, now_ms: int) -> Admitted:
         """Return what to store; raises InvalidRequest with all problems, UnknownProvider when only names are wrong."""
         found = _Findings()
         kept = self._recipients(request, found)
         count = self._text(request, found)
         self._check_reference(request.reference, found)
+        return self._admitted(request, kept, count, now_ms, found)
+
+    def terms(self, request: SubmitRequest, now_ms: int) -> Admitted:
+        """Return what messages have in common whose recipients and texts are looked at elsewhere; raises as check()."""
+        found = _Findings()
+        if request.max_segments is not None and not 1 <= request.max_segments <= MAX_SEGMENTS:
+            found.wrong("/max_segments", f"must be 1 to {MAX_SEGMENTS}")
+        return self._admitted(request, {}, None, now_ms, found)
+
+    def _admitted(
+        self, request: SubmitRequest, kept: dict[str, int], count: SegmentCount | None, now_ms: int, found: _Findings
+    ) -> Admitted:
+        """Check what has to do with neither recipients nor text, and put all together; raises as check()."""
         route = self._route(request, found)
         if not 0 <= request.priority <= 9:
             found.wrong("/priority", "must be 0 to 9; 9 goes first")
@@ -159,7 +177,7 @@ class Admission:
             except BadNumber as error:
                 found.refused.append(Refused(index, written[:MOST_SHOWN], BAD_NUMBER, str(error)))
                 continue
-            if (refusal := self._refusal(number)) is not None:
+            if (refusal := self._permitted.refusal(number)) is not None:
                 found.refused.append(Refused(index, written[:MOST_SHOWN], NOT_PERMITTED, f"{number} {refusal}"))
                 continue
             first = kept.setdefault(number, index)

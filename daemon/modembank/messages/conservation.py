@@ -17,6 +17,7 @@ MOST_STRANDED = 1_000
 """Stranded messages that are looked for: one would be too many."""
 # One pass without sorting, which GROUP BY would do: twice as fast on a large table.
 _BY_STATE = ", ".join(f"count(*) FILTER (WHERE state = {int(state)})" for state in MessageState)
+_LEFT_PAUSED = "ready = 4 AND NOT EXISTS (SELECT 1 FROM paused_batches p WHERE p.batch_id = m.batch_id)"
 _SUSPECTS = "count(*) FILTER (WHERE state < ? AND ready IS NULL)"
 _COUNT = f"SELECT count(*), {_SUSPECTS}, {_BY_STATE} FROM messages"  # noqa: S608 - constants
 _STRANDED = (
@@ -24,6 +25,8 @@ _STRANDED = (
     " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = m.id AND a.outcome IS NULL)"
     " AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.message_id = m.id AND j.kind = ?) ORDER BY id LIMIT ?"
 )
+# A batch is paused until the last of its messages was let go: one that still waits then is forgotten.
+_FORGOTTEN = f"SELECT id FROM messages m WHERE {_LEFT_PAUSED} ORDER BY id LIMIT ?"  # noqa: S608 - constants
 
 
 def counters(conn: sqlite3.Connection) -> Conservation:
@@ -37,7 +40,7 @@ def recount(conn: sqlite3.Connection) -> Conservation:
     accepted, recorded = _recorded(conn)
     rows, suspects, *by_state = conn.execute(_COUNT, (MessageState.SENT,)).fetchone()
     counted = {state.word: n for state, n in zip(MessageState, by_state, strict=True)}
-    stranded = _stranded(conn) if suspects else ()
+    stranded = [*(_stranded(conn) if suspects else ()), *_forgotten(conn)]
     return Conservation(accepted, recorded, counted, rows, tuple(stranded))
 
 
@@ -55,4 +58,10 @@ def _recorded(conn: sqlite3.Connection) -> tuple[int, dict[str, int]]:
 def _stranded(conn: sqlite3.Connection) -> list[str]:
     """Return open messages that nothing will ever hand out: neither ready, waiting, nor held, nor in flight."""
     rows = conn.execute(_STRANDED, (MessageState.SENT, JournalKind.INTENT, MOST_STRANDED))
+    return [public_id(MESSAGE_ID, row[0]) for row in rows]
+
+
+def _forgotten(conn: sqlite3.Connection) -> list[str]:
+    """Return messages that wait for a batch that is not paused."""
+    rows = conn.execute(_FORGOTTEN, (MOST_STRANDED,))
     return [public_id(MESSAGE_ID, row[0]) for row in rows]

@@ -37,6 +37,10 @@ class MessageState(enum.IntEnum):
 
 HELD = 3
 """The value of ``messages.ready`` for what waits until an admin decides; 1 may be dispatched, 2 waits for a time."""
+PAUSED = 4
+"""The value of ``messages.ready`` for what waits until its batch goes on."""
+SET_ASIDE = frozenset({HELD, PAUSED})
+"""The values of ``messages.ready`` for what is not dispatched before somebody says so."""
 TERMINAL = frozenset(
     {
         MessageState.UNDELIVERED,
@@ -69,6 +73,10 @@ class MessageFlags(enum.IntFlag):
     """Its text was taken away after it was sent or had ended."""
     HIDDEN = 64
     """Deleted: no list and no look-up shows it any more."""
+    COUNTED = 128
+    """Its batch has counters by state."""
+    RETRIED = 256
+    """It failed, and was sent again as another message."""
 
 
 class InboxHiding(enum.IntEnum):

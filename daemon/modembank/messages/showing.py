@@ -9,7 +9,7 @@ from typing import Literal
 from modembank.clock import rfc3339
 from modembank.ids import public_id
 from modembank.messages.evidence import evidence_view, verdict
-from modembank.messages.model import HELD, MessageFlags, MessageState, OnUnknown
+from modembank.messages.model import HELD, PAUSED, MessageFlags, MessageState, OnUnknown
 from modembank.messages.outbox import AttemptRow, Fate, fates
 from modembank.messages.stored import ShownSim, StoredMessage, Story
 from modembank.messages.views import BATCH_ID, MESSAGE_ID, AttemptView, MessageView, ReportView
@@ -66,6 +66,7 @@ def waiting_message(message: StoredMessage) -> WaitingMessage | None:
         state=message.state,
         ready=message.ready == 1,
         held=message.ready == HELD,
+        paused=message.ready == PAUSED,
         not_before=message.not_before,
         window=message.window,
         cause=message.cause,

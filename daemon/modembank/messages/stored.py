@@ -26,6 +26,11 @@ def encoding_code(encoding: Encoding) -> int:
     return _ENCODINGS.index(encoding)
 
 
+def encoding_of(code: int) -> Encoding:
+    """Return the encoding that is stored under a number."""
+    return _ENCODINGS[code]
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message's row; times are unix milliseconds."""

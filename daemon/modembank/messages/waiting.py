@@ -23,6 +23,8 @@ class WaitingMessage:
     cause: str | None
     held: bool = False
     """Until an admin decides."""
+    paused: bool = False
+    """Until its mailing goes on."""
 
 
 class WaitExplainer(Protocol):

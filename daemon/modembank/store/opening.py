@@ -37,6 +37,8 @@ _HIGHEST = (
     "SELECT max(id) FROM inbound_pdus",
     "SELECT max(batch_id) FROM messages WHERE batch_id IS NOT NULL",
 )
+_HIGHEST_SINCE = {"mailings": "SELECT max(id) FROM mailings"}
+"""Of tables that a database of an older schema has not."""
 _log = structlog.get_logger()
 
 
@@ -183,7 +185,9 @@ def _opening_error(error: sqlite3.Error, path: Path) -> StoreError:
 def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
     """Return the epoch and the highest id ever handed out."""
     noted = dict(connection.execute("SELECT name, value FROM box WHERE name IN ('epoch', 'last_id')"))
-    stored = (connection.execute(query).fetchone()[0] or 0 for query in _HIGHEST)
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    newer = (query for table, query in _HIGHEST_SINCE.items() if table in tables)
+    stored = (connection.execute(query).fetchone()[0] or 0 for query in (*_HIGHEST, *newer))
     return int(noted.get("epoch", 0)), max(int(noted.get("last_id", 0)), *stored)
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from modembank import eventlog
 from modembank.events import MessageStateChanged
-from modembank.messages.model import TERMINAL, MessageState, OnUnknown
+from modembank.messages.model import TERMINAL, MessageFlags, MessageState, OnUnknown
 
 ACCEPTED_EVER = 0
 """Beside the states, the counters have one more row: all messages ever accepted, counted only where they are accepted.
 The sum of the others must equal it."""
 _SELECT = (
     "SELECT id, user_id, recipient, segments, flags, state, ready, expires_at, on_unknown, tries, sim_id, sent_at,"
-    " cause FROM messages WHERE id = ?"
+    " cause, batch_id FROM messages WHERE id = ?"
 )
 
 
@@ -36,6 +36,7 @@ class MessageRow:
     sim_id: int | None
     sent_at: int | None
     cause: str | None
+    batch_id: int | None = None
     not_before: int | None = None
     """Written only when set."""
 
@@ -48,6 +49,7 @@ class Changes:
     now: int
     events: list[MessageStateChanged] = field(default_factory=list)
     _counts: Counter[int] = field(default_factory=Counter)
+    _batches: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def read(self, message_id: int) -> MessageRow | None:
         """Return a message's row, or None when there is none."""
@@ -71,13 +73,17 @@ class Changes:
         if state is not row.state:
             self._counts[row.state] -= 1
             self._counts[state] += 1
+            if row.flags & MessageFlags.COUNTED and row.batch_id is not None:
+                self._batches[row.batch_id, row.state] -= 1
+                self._batches[row.batch_id, state] += 1
             self.events.append(MessageStateChanged(self.now, row.id, row.user_id, state, row.cause))
             row.state = state
 
     def finish(self) -> list[MessageStateChanged]:
         """Write the counters and return the events to publish after the commit."""
         add_counts(self.conn, self._counts)
-        self._counts = Counter()
+        add_batch_counts(self.conn, self._batches)
+        self._counts, self._batches = Counter(), Counter()
         eventlog.append(self.conn, [_entry(event) for event in self.events if event.state >= MessageState.SENT])
         return self.events
 
@@ -93,3 +99,20 @@ def add_counts(conn: sqlite3.Connection, counts: Counter[int]) -> None:
         "INSERT INTO state_counts (state, n) VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET n = n + excluded.n",
         [(state, n) for state, n in counts.items() if n],
     )
+
+
+def add_batch_counts(conn: sqlite3.Connection, counts: Counter[tuple[int, int]]) -> None:
+    """Add to the counters of counted batches; the keys are (batch, state)."""
+    conn.executemany(
+        "INSERT INTO batch_counts (batch_id, state, n) VALUES (?, ?, ?)"
+        " ON CONFLICT (batch_id, state) DO UPDATE SET n = n + excluded.n",
+        [(batch, state, n) for (batch, state), n in counts.items() if n],
+    )
+
+
+def is_paused(conn: sqlite3.Connection, batch_id: int | None) -> bool:
+    """Return whether a batch's messages wait until it goes on."""
+    if batch_id is None:
+        return False
+    found = conn.execute("SELECT 1 FROM paused_batches WHERE batch_id = ? AND going = 0", (batch_id,))
+    return found.fetchone() is not None

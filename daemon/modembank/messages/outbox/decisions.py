@@ -6,9 +6,9 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from modembank.events import MessageStateChanged
-from modembank.messages.model import HELD, Decision, Expire, Fail, Hold, MessageState, OptedOut, RetryAt
+from modembank.messages.model import PAUSED, SET_ASIDE, Decision, Expire, Fail, Hold, MessageState, OptedOut, RetryAt
 from modembank.messages.outbox.aggregate import AttemptRow, Fate, all_sent, fates
-from modembank.messages.outbox.changes import Changes, MessageRow
+from modembank.messages.outbox.changes import Changes, MessageRow, is_paused
 from modembank.messages.outbox.journal import attempts_of
 
 WAKE_LIMIT = 500
@@ -41,8 +41,9 @@ def decide(conn: sqlite3.Connection, message_id: int, decision: Decision, now: i
     match decision:
         case RetryAt(ms, cause):
             row.not_before = min(ms, row.expires_at)
-            if row.ready != HELD:
-                row.ready, row.cause = 2, cause or row.cause
+            if row.ready not in SET_ASIDE:
+                waits = is_paused(conn, row.batch_id) and max(found) <= Fate.FREE
+                row.ready, row.cause = PAUSED if waits else 2, cause or row.cause
         case Fail(cause):
             row.cause = cause
             state = MessageState.FAILED
@@ -79,7 +80,7 @@ def expire(conn: sqlite3.Connection, messages: list[int], now: int) -> list[Mess
     events: list[MessageStateChanged] = []
     for message in messages:
         waits = conn.execute(
-            "SELECT 1 FROM messages WHERE id = ? AND ready IN (1, 2, 3) AND expires_at <= ?", (message, now)
+            "SELECT 1 FROM messages WHERE id = ? AND ready IN (1, 2, 3, 4) AND expires_at <= ?", (message, now)
         ).fetchone()
         if waits is not None:
             events += decide(conn, message, Expire(), now) or []
@@ -109,6 +110,15 @@ def overdue_held(
     ).fetchall()
     late = [row[1] for row in rows if row[2] <= now]
     return late, (rows[-1][:2] if len(rows) == most else None)
+
+
+def overdue_paused(conn: sqlite3.Connection, after: int, now: int, most: int) -> tuple[list[int], int | None]:
+    """Like overdue(), of the messages that wait until their batch goes on."""
+    rows = conn.execute(
+        "SELECT id, expires_at FROM messages WHERE ready = 4 AND id > ? ORDER BY id LIMIT ?", (after, most)
+    ).fetchall()
+    late = [row[0] for row in rows if row[1] <= now]
+    return late, (rows[-1][0] if len(rows) == most else None)
 
 
 def forget_awaiting(conn: sqlite3.Connection, keys: list[tuple[int, int, int]]) -> int:

@@ -14,7 +14,15 @@ import structlog
 from modembank.events import MessageStateChanged
 from modembank.failpoints import Failpoint, reach
 from modembank.ids import public_id
-from modembank.messages.model import HELD, JournalKind, MessageFlags, MessageState, OnUnknown, ReportFacts, ReportMatch
+from modembank.messages.model import (
+    SET_ASIDE,
+    JournalKind,
+    MessageFlags,
+    MessageState,
+    OnUnknown,
+    ReportFacts,
+    ReportMatch,
+)
 from modembank.messages.outbox import reports
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, aggregate, all_sent
 from modembank.messages.outbox.changes import Changes, MessageRow
@@ -216,7 +224,7 @@ class Fold:
         row.sim_id = latest.sim_id
         if row.sent_at is None and all_sent(row.segments, attempts):
             row.sent_at = max(attempt.finished_at or attempt.started_at for attempt in attempts)
-        held = row.ready == HELD and state < MessageState.SENT
+        held = row.ready in SET_ASIDE and state < MessageState.SENT
         if row.ready == 1 or (state is not row.state and not held):  # who retries later, or is held, says why
             row.cause = _cause(state, row, attempts, latest)
         if message_id in self._interrupted:

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from modembank.events import MessageStateChanged
-from modembank.messages.model import HELD, Expire, MessageState
+from modembank.messages.model import HELD, PAUSED, Expire, MessageState
 from modembank.messages.outbox import decisions, outages
-from modembank.messages.outbox.changes import Changes
+from modembank.messages.outbox.changes import Changes, is_paused
 from modembank.messages.outbox.outages import Outage, OutageKind
 
 STEP = decisions.WAKE_LIMIT
@@ -102,7 +102,8 @@ def judge(
 def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) -> Decided:
     """Put the chosen ones of the next STEP held messages back into the queue; what is past its validity expires.
 
-    They are due from now on, or an outage that still goes on would undo the decision as it ends.
+    They are due from now on, or an outage that still goes on would undo the decision as it ends. Those of a batch that
+    is paused wait for it.
     """
     rows, following = _next_held(conn, chosen, after)
     changes = Changes(conn, now)
@@ -114,7 +115,9 @@ def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) ->
         if expires_at <= now or row is None:
             continue
         row.cause = None
-        if not_before is not None and not_before > now:
+        if is_paused(conn, row.batch_id):
+            row.ready, later = PAUSED, later + 1
+        elif not_before is not None and not_before > now:
             row.ready, later = 2, later + 1
         else:
             row.ready, row.not_before = 1, now
@@ -136,12 +139,14 @@ def give_up(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int, by
 
 
 def hold_waiting(conn: sqlite3.Connection, cause: str, now: int) -> int:
-    """Hold every message that waits to be sent, now or at its time, until an admin decides; return how many.
+    """Hold every message that waits to be sent, now, at its time or with its batch, until an admin decides.
+
+    Returns how many they are.
 
     For data that is restored from a backup: whatever waits in it may have been sent since. ``cause`` is what each of
     them tells. Nothing may be dispatched meanwhile. When that data's box lived last is no outage of this one.
     """
-    held = conn.execute("UPDATE messages SET ready = ?, cause = ? WHERE ready IN (1, 2)", (HELD, cause)).rowcount
+    held = conn.execute("UPDATE messages SET ready = ?, cause = ? WHERE ready IN (1, 2, 4)", (HELD, cause)).rowcount
     outages.forget_alive(conn)
     outages.add(conn, Outage(None, OutageKind.RESTORED, now, now, judged_at=now, held=held))
     return held

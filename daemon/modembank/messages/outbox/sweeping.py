@@ -22,6 +22,7 @@ class Sweeper:
         self._store = store
         self._after: tuple[int, int, int] = _START
         self._after_held: tuple[int, int] = _START_HELD
+        self._after_paused = 0
 
     async def step(self, now: int) -> tuple[int, list[MessageStateChanged]]:
         """Do one step; return how many messages expired, and the events to publish."""
@@ -31,7 +32,11 @@ class Sweeper:
             lambda conn: decisions.overdue_held(conn, self._after_held, now, LOOK_AT)
         )
         self._after_held = _START_HELD if after_held is None else after_held
-        late = [*late, *held][: decisions.WAKE_LIMIT]
+        paused, after_paused = await self._store.read(
+            lambda conn: decisions.overdue_paused(conn, self._after_paused, now, LOOK_AT)
+        )
+        self._after_paused = after_paused or 0
+        late = [*late, *held, *paused][: decisions.WAKE_LIMIT]
         events = await self._store.write(lambda conn: decisions.expire(conn, late, now), Urgency.LAZY) if late else []
         if after is None:  # once a round
             stale = await self._store.read(lambda conn: stale_awaiting(conn, now))

@@ -1,0 +1,273 @@
+"""Importing: every row of a stored file is checked, then becomes a message; a crash loses nothing and repeats nothing.
+
+How far the import is stands in the transaction that makes the messages of those rows. After a crash the file is read
+again, the same way, and goes on behind the last row that is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Container, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from modembank import optouts
+from modembank.accounts.quotas import QuotaExceeded, Spending
+from modembank.bus import Bus
+from modembank.clock import Clock, to_ms
+from modembank.events import MessagesReady, MessageStateChanged
+from modembank.failpoints import Failpoint, reach
+from modembank.mailings import rows
+from modembank.mailings.model import Found, ImportPhase, Layout, Order, Row, Wish
+from modembank.mailings.reading import Pass, UnreadableFile, reading
+from modembank.mailings.rows import Mailing
+from modembank.messages import Admission
+from modembank.messages.batches import Added, Item, add
+from modembank.messages.numbers import BadNumber
+from modembank.metrics import Metrics
+from modembank.store import Store, Urgency
+from modembank.tpdu import Encoding
+
+SHOWN = 10
+"""Refused rows that are named when a whole file is refused."""
+OPTED_OUT = "has opted out: it wants no messages of this box"
+Change = Callable[[sqlite3.Connection, Mailing, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of one chunk of rows; ``going`` is false when the import is to end."""
+
+    going: bool
+    added: Added | None = None
+
+
+@dataclass(slots=True)
+class _Tally:
+    first: list[tuple[int, str, str]] = field(default_factory=list)
+    rows: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    segments: int = 0
+    ucs2: int = 0
+
+    def count(self, chunk: Sequence[Row], out: Container[str]) -> None:
+        for row in chunk:
+            self.rows += 1
+            self.duplicates += row.duplicate
+            reason = row.reason or (OPTED_OUT if row.number in out else "")
+            if not reason:
+                self.accepted += 1
+                self.segments += row.segments
+                self.ucs2 += row.encoding == Encoding.UCS2
+            elif not row.duplicate and len(self.first) < SHOWN:
+                self.first.append((row.line, row.written, reason))
+
+    def result(self) -> Found:
+        refused = self.rows - self.accepted - self.duplicates
+        return Found(self.rows, self.accepted, refused, self.duplicates, self.segments, self.ucs2, tuple(self.first))
+
+
+class Importing:
+    """Carries imports on, one after the other."""
+
+    def __init__(
+        self, store: Store, bus: Bus, clock: Clock, metrics: Metrics, admission: Admission, folder: Path
+    ) -> None:
+        """Files are in ``folder``, each under its mailing's public id."""
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._metrics = metrics
+        self._admission = admission
+        self._folder = folder
+
+    def path(self, mailing: Mailing) -> Path:
+        """Return where a mailing's file is until it is imported."""
+        return self._folder / mailing.public_id
+
+    async def check(self, path: Path, layout: Layout) -> Found:
+        """Look at every row of a file; raises UnreadableFile."""
+        async with reading(Order(path=str(path), layout=layout)) as next_pass:
+            return await self._checked(next_pass)
+
+    async def _checked(self, next_pass: Pass) -> Found:
+        tally = _Tally()
+        async with aclosing(next_pass()) as chunks:
+            async for chunk in chunks:
+                checked = await asyncio.to_thread(self._admitted, chunk)
+                numbers = [row.number for row in checked if not row.reason]
+                out = await self._store.read(lambda conn, some=numbers: optouts.among(conn, some))  # type: ignore[misc]
+                tally.count(checked, out)
+        return tally.result()
+
+    async def carry_on(self, mailing: Mailing) -> None:
+        """Import a mailing's file from where it is, to its end or until it is cancelled."""
+        path = self.path(mailing)
+        try:
+            if not await asyncio.to_thread(path.exists):
+                await self._write(mailing.id, _file_gone)
+                return
+            checking = mailing.phase is ImportPhase.CHECKING
+            order = Order(path=str(path), layout=mailing.layout, skip=mailing.rows, twice=checking)
+            async with reading(order) as next_pass:
+                if not checking or await self._has_good_rows(mailing, next_pass):
+                    await self._load(mailing, next_pass)
+        except UnreadableFile as error:
+            why = str(error)
+            await self._write(mailing.id, lambda conn, one, now: _unreadable(conn, one, why, now))
+        finally:
+            await self._forget_file(mailing)
+
+    async def _has_good_rows(self, mailing: Mailing, next_pass: Pass) -> bool:
+        """Look at every row, and note durably what was found."""
+        found = await self._checked(next_pass)
+        await self._write(mailing.id, lambda conn, one, now: _checked(conn, one, found, now))
+        return found.accepted > 0
+
+    async def _load(self, mailing: Mailing, next_pass: Pass) -> None:
+        done = mailing.rows
+        async with aclosing(next_pass()) as chunks:
+            async for chunk in chunks:
+                checked = await asyncio.to_thread(self._admitted, chunk)
+                began = self._clock.monotonic()
+                loaded = await self._store.write(
+                    lambda conn, some=checked, at=done: self._chunk(conn, mailing.id, at, some),  # type: ignore[misc]
+                    Urgency.SOON,
+                    reserve=False,
+                )
+                if loaded.added is not None:
+                    self.announce(mailing.user_id, loaded.added)
+                if not loaded.going:
+                    return
+                done += len(chunk)
+                # Others write too: the import takes half of the writer's time at most.
+                await asyncio.sleep(self._clock.monotonic() - began)
+        await self._write(mailing.id, _imported)
+
+    def _admitted(self, chunk: Sequence[Row]) -> list[Row]:
+        """Ask the box's own rules about every number: the reading process knows the file and nothing else."""
+        found = []
+        for row in chunk:
+            if not row.reason:
+                row = msgspec.structs.replace(row, reason=self._refusal(row.number))  # noqa: PLW2901 - the same row, judged
+            found.append(row)
+        return found
+
+    def _refusal(self, written: str) -> str:
+        try:
+            number = self._admission.recipient(written)
+        except BadNumber as error:
+            return str(error)
+        return self._admission.not_permitted(number) or ""
+
+    def _chunk(self, conn: sqlite3.Connection, mailing_id: int, at: int, chunk: Sequence[Row]) -> Loaded:
+        """Make messages of some rows, and note that it is done, in one transaction on the writer's thread."""
+        now = self._now()
+        mailing = rows.read(conn, mailing_id)
+        if mailing is None or mailing.phase is not ImportPhase.LOADING or mailing.rows != at:
+            return Loaded(going=False)
+        good, refused = _parted(conn, mailing, chunk, now)
+        items = [Item(row.number, row.text, Encoding(row.encoding), row.segments, row.reference) for row in good]
+        rows.keep_rows(conn, mailing, refused)
+        added = None
+        if items:
+            first = self._store.ids.take(len(items))
+            added = add(conn, mailing.id, mailing.terms, items, expires_at=mailing.expires_at, first=first, now=now)
+        mailing.rows += len(chunk)
+        mailing.accepted += len(items)
+        mailing.segments += sum(item.segments for item in items)
+        rows.save(conn, mailing, now)
+        reach(Failpoint.MAILING_CHUNK)
+        return Loaded(going=True, added=added)
+
+    def announce(self, user_id: int, added: Added) -> None:
+        """Tell of messages that are durable."""
+        now = self._now()
+        for message in range(added.first, added.first + added.count):
+            self._bus.publish(MessageStateChanged(now, message, user_id, added.state))
+        self._metrics.accepted.inc(added.count)
+        if added.entries:
+            self._bus.publish(MessagesReady(now, added.entries))
+
+    async def _write(self, mailing_id: int, change: Change) -> None:
+        now = self._now()
+
+        def write(conn: sqlite3.Connection) -> None:
+            mailing = rows.read(conn, mailing_id)
+            if mailing is not None and mailing.importing:
+                change(conn, mailing, now)
+                rows.save(conn, mailing, now)
+
+        await self._store.write(write)
+
+    async def _forget_file(self, mailing: Mailing) -> None:
+        """Delete a file of which nothing is to be read any more; what a crash leaves is deleted at the next start."""
+        now = await self._store.read(lambda conn: rows.read(conn, mailing.id))
+        if now is None or not now.importing:
+            await asyncio.to_thread(self.path(mailing).unlink, missing_ok=True)
+
+    def _now(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def _parted(conn: sqlite3.Connection, mailing: Mailing, chunk: Sequence[Row], now: int) -> tuple[list[Row], list[Row]]:
+    """Part rows that become messages, which count against the user's quota, from those that do not, with the reason."""
+    out = optouts.among(conn, [row.number for row in chunk if not row.reason])
+    spending = Spending(conn)
+    good: list[Row] = []
+    refused: list[Row] = []
+    for row in chunk:
+        reason = row.reason or (OPTED_OUT if row.number in out else "")
+        if not reason:
+            try:
+                spending.spend(mailing.user_id, row.segments, now)
+            except QuotaExceeded as error:
+                reason = str(error)
+        if reason:
+            refused.append(msgspec.structs.replace(row, reason=reason))
+        else:
+            good.append(row)
+    spending.finish()
+    return good, refused
+
+
+def _checked(conn: sqlite3.Connection, mailing: Mailing, found: Found, now: int) -> None:
+    """All rows were looked at: one that gives a message is enough to go on."""
+    mailing.total = found.rows
+    if not found.accepted:
+        mailing.rows, mailing.refused, mailing.duplicates = found.rows, found.refused, found.duplicates
+        shown = "; ".join(f"line {line} ({written}): {why}" for line, written, why in found.first_refused)
+        _fail(conn, mailing, f"no row can be sent: {shown}"[:4000], now)
+        return
+    mailing.phase = ImportPhase.LOADING
+    if mailing.wish is Wish.GO and mailing.due(now):
+        mailing.started_at = now
+        rows.tell(conn, mailing, "started", now)
+
+
+def _imported(conn: sqlite3.Connection, mailing: Mailing, now: int) -> None:
+    mailing.phase, mailing.imported_at = ImportPhase.DONE, now
+    rows.tell(conn, mailing, "imported", now)
+
+
+def _unreadable(conn: sqlite3.Connection, mailing: Mailing, why: str, now: int) -> None:
+    """A file that was read to its end once can be read again, unless it was changed: then what is made of it stays."""
+    if mailing.phase is ImportPhase.CHECKING:
+        _fail(conn, mailing, why, now)
+        return
+    mailing.cause = f"{why}: the rows behind {mailing.rows} were not imported"
+    _imported(conn, mailing, now)
+
+
+def _file_gone(conn: sqlite3.Connection, mailing: Mailing, now: int) -> None:
+    _unreadable(conn, mailing, "its file is not there any more, as after a restore", now)
+
+
+def _fail(conn: sqlite3.Connection, mailing: Mailing, why: str, now: int) -> None:
+    mailing.phase, mailing.cause, mailing.finished_at = ImportPhase.FAILED, why, now
+    rows.tell(conn, mailing, "failed", now)

@@ -1,0 +1,145 @@
+"""Finding out how a file is to be read: its header, its columns, and which of them holds the numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from modembank.errors import FieldProblem, InvalidRequest
+from modembank.mailings import charsets, tables
+from modembank.mailings.model import Ask, Layout
+from modembank.mailings.tables import BadFile, Cells
+from modembank.mailings.templates import BadTemplate, compile_template, find_column, named
+from modembank.messages.numbers import BadNumber, normalise_recipient
+
+LOOKED_AT = 20
+"""Rows from which columns are guessed."""
+_NUMBER_WORDS = re.compile(
+    r"to|recipients?|(mobile|cell|phone|tele?phone|tel|contact|gsm|sms|msisdn)[ _.-]*(phone|number|no\.?|nr\.?)?|"
+    r"numbers?|nummer|(ruf|handy|telefon|mobil|tel|mobilfunk)[ _.-]?(nummer|nr\.?)?|handy|mobil|mobiel|portable|"
+    r"num[eé]ro( de t[eé]l[eé]phone)?|t[eé]l([eé]phone)?|tel[eé]fono|m[oó]vil|celular|cellulare|telefone|telem[oó]vel|"
+    r"telefon[ií]? ?[cč]?[ií]?slo|telefon|empf[aä]nger|destinataire|destinatario|number"
+)
+_LIKE_NUMBER = re.compile(r"'?\+?[0-9][0-9 ()./-]{4,24}")
+
+
+def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
+    """Return how a file is read, and its first rows behind the header; raises BadFile, InvalidRequest."""
+    kind = tables.kind_of(path)
+    charset = delimiter = ""
+    if kind == "csv":
+        charset = ask.charset or charsets.detect(path)
+        if not charsets.known_charset(charset):
+            raise InvalidRequest(FieldProblem("/charset", f"{charset[:40]!a} is no character set that is known"))
+        delimiter = ask.delimiter or tables.sniff_delimiter(path, charset)
+    first = list(islice(_filled(path, kind, charset, delimiter, ask.sheet or ""), LOOKED_AT + 1))
+    if not first:
+        raise BadFile(why="is empty: it has no row")
+    header = _has_header(first, ask)
+    width = max(len(cells) for _, cells in first)
+    names = tuple(cell.strip() for cell in first[0][1]) if header else ()
+    columns = (*names, *(str(number) for number in range(len(names) + 1, width + 1)))
+    body = first[1:] if header else first
+    if not body:
+        raise BadFile(why="has a header and no row behind it")
+    chosen = _Columns(columns, body, ask.region)
+    layout = Layout(
+        kind="csv" if kind == "csv" else "xlsx",
+        columns=columns,
+        to_column=chosen.numbers(ask.to_column, named_columns=header),
+        header_rows=1 if header else 0,
+        template=ask.template,
+        text_column=chosen.named("/text_column", ask.text_column),
+        reference_column=chosen.named("/reference_column", ask.reference_column),
+        charset=charset,
+        delimiter=delimiter,
+        sheet=ask.sheet or "",
+        encoding=ask.encoding,
+        max_segments=ask.max_segments,
+        region=ask.region,
+        allow_duplicates=ask.allow_duplicates,
+    )
+    if ask.template is not None:
+        try:
+            compile_template(ask.template, columns)
+        except BadTemplate as error:
+            raise InvalidRequest(FieldProblem("/template", str(error))) from error
+    return layout, body
+
+
+def rows_of(path: Path, layout: Layout) -> Iterator[Cells]:
+    """Return the rows behind the header that are not empty; raises BadFile."""
+    return islice(_filled(path, layout.kind, layout.charset, layout.delimiter, layout.sheet), layout.header_rows, None)
+
+
+def looks_like_number(cell: str) -> bool:
+    """Return whether a cell could be a telephone number, by its look."""
+    return _LIKE_NUMBER.fullmatch(cell.strip()) is not None
+
+
+class _Columns:
+    """Finds columns by what the client calls them, or by what they hold."""
+
+    def __init__(self, columns: Sequence[str], body: Sequence[Cells], region: str) -> None:
+        self._columns = columns
+        self._body = body
+        self._region = region
+
+    def named(self, pointer: str, name: str | None) -> int | None:
+        """Return the column of a name or number from 1; raises InvalidRequest naming those there are."""
+        if name is None:
+            return None
+        found = find_column(name, self._columns)
+        if found is None:
+            what = f"{name[:80]!a} is no column (or several); known are: {named(self._columns)}"
+            raise InvalidRequest(FieldProblem(pointer, what))
+        return found
+
+    def numbers(self, name: str | None, *, named_columns: bool) -> int:
+        """Return the column of the numbers: the one that is asked for, is called so, or holds most numbers."""
+        if name is not None:
+            found = self.named("/to_column", name)
+            return 0 if found is None else found
+        if named_columns:
+            called = [
+                at for at, column in enumerate(self._columns) if _NUMBER_WORDS.fullmatch(column.strip().casefold())
+            ]
+            if len(called) == 1:
+                return called[0]
+        holding = {at: self._valid(at) for at in range(len(self._columns))}
+        most = max(holding.values())
+        best = [at for at, count in holding.items() if count == most]
+        if most and len(best) == 1:
+            return best[0]
+        why = "several columns could hold the numbers" if most else "no column holds telephone numbers"
+        raise InvalidRequest(FieldProblem("/to_column", f"is needed: {why}; columns are: {named(self._columns)}"))
+
+    def _valid(self, column: int) -> int:
+        count = 0
+        for _, cells in self._body:
+            if column < len(cells) and looks_like_number(cells[column]):
+                try:
+                    normalise_recipient(cells[column].strip().removeprefix("'"), self._region)
+                except BadNumber:
+                    continue
+                count += 1
+        return count
+
+
+def _filled(path: Path, kind: str, charset: str, delimiter: str, sheet: str) -> Iterator[Cells]:
+    rows = tables.csv_rows(path, charset, delimiter) if kind == "csv" else tables.xlsx_rows(path, sheet)
+    return ((line, cells) for line, cells in rows if any(cell.strip() for cell in cells))
+
+
+def _has_header(first: Sequence[Cells], ask: Ask) -> bool:
+    """A header has no number in it, and its cells are names: none is empty, none comes twice."""
+    if ask.header != "auto":
+        return ask.header == "yes"
+    cells = [cell.strip().casefold() for cell in first[0][1]]
+    if any(looks_like_number(cell) for cell in cells):
+        return False
+    while cells and not cells[-1]:
+        cells.pop()
+    return bool(cells) and all(cells) and len(set(cells)) == len(cells)

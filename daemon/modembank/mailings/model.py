@@ -1,0 +1,171 @@
+"""The words of mailings: their states, how a file is read, and what stands in a row."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+MAX_ROWS = 1_000_000
+"""Rows of one file."""
+MAX_COLUMNS = 200
+MAX_CELL = 65_536
+"""Characters of one cell."""
+KEPT_ROWS = 10_000
+"""Refused rows that are stored for one mailing; all are counted."""
+MAX_WRITTEN = 80
+"""Characters that are kept of a number as it was written."""
+
+
+class MailingState(enum.IntEnum):
+    """Where a mailing is."""
+
+    IMPORTING = 10
+    """Its file is being read. Without ``hold``, the first messages may be on their way already."""
+    READY = 20
+    """It waits to be started."""
+    SCHEDULED = 30
+    """Its time has not come."""
+    SENDING = 40
+    PAUSED = 50
+    FINISHED = 60
+    """Nothing of it is left to be sent."""
+    CANCELLED = 70
+    FAILED = 80
+    """Its file could not be imported; it has no messages."""
+
+    @property
+    def word(self) -> str:
+        """The API's word for it."""
+        return self.name.lower()
+
+
+class ImportPhase(enum.IntEnum):
+    """How far the import of a file is."""
+
+    CHECKING = 1
+    """Every row is looked at, and nothing is made of it yet."""
+    LOADING = 2
+    """Rows become messages."""
+    DONE = 3
+    FAILED = 4
+    """Nothing of the file became a message."""
+
+
+class Wish(enum.IntEnum):
+    """What is to become of the messages that nobody tried to send yet."""
+
+    GO = 1
+    HOLD = 2
+    """Wait for the start."""
+    PAUSE = 3
+    CANCEL = 4
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """How the client wants a file to be read; None: find out."""
+
+    template: str | None = None
+    text_column: str | None = None
+    to_column: str | None = None
+    reference_column: str | None = None
+    header: Literal["auto", "yes", "no"] = "auto"
+    delimiter: str | None = None
+    charset: str | None = None
+    sheet: str | None = None
+    encoding: Literal["auto", "gsm7", "ucs2"] = "auto"
+    max_segments: int = 10
+    region: str = ""
+    allow_duplicates: bool = False
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file is read, once that is known. Columns count from 0."""
+
+    kind: Literal["csv", "xlsx"]
+    columns: tuple[str, ...]
+    to_column: int
+    header_rows: int
+    """Rows before the first one that is a recipient."""
+    template: str | None = None
+    text_column: int | None = None
+    reference_column: int | None = None
+    charset: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    encoding: Literal["auto", "gsm7", "ucs2"] = "auto"
+    max_segments: int = 10
+    region: str = ""
+    allow_duplicates: bool = False
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True, tag="row"):
+    """One row of the file as it was understood; one with a reason gives no message."""
+
+    line: int
+    """From 1; the header is one too."""
+    written: str
+    """The number as it stands in the file, bounded."""
+    number: str = ""
+    text: str = ""
+    encoding: str = ""
+    segments: int = 0
+    reference: str | None = None
+    reason: str = ""
+    duplicate: bool = False
+    """The number has a message already."""
+
+
+class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
+    """All rows were read."""
+
+    rows: int
+
+
+class Trouble(msgspec.Struct, frozen=True, array_like=True, tag="trouble"):
+    """The file cannot be read, or not any further: which field is to blame, and why."""
+
+    pointer: str
+    detail: str
+
+
+class Looked(msgspec.Struct, frozen=True, array_like=True, tag="looked"):
+    """What a first look at the file found."""
+
+    layout: Layout
+    sample: tuple[Row, ...]
+    forced_by: tuple[tuple[str, ...], ...] = ()
+    """For each row of the sample, the characters that force UCS-2."""
+    notes: tuple[str, ...] = ()
+
+
+Said = Row | End | Trouble | Looked
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What the reading process is to do: look at a file, or read its rows from one on."""
+
+    path: str
+    ask: Ask | None = None
+    sample: int = 5
+    layout: Layout | None = None
+    skip: int = 0
+    """Rows that are imported already."""
+    twice: bool = False
+    """Read it to its end, and then once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the check of all rows found."""
+
+    rows: int = 0
+    accepted: int = 0
+    refused: int = 0
+    duplicates: int = 0
+    segments: int = 0
+    ucs2: int = 0
+    first_refused: tuple[tuple[int, str, str], ...] = ()
+    """Line, number as written, reason."""

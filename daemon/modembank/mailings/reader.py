@@ -1,0 +1,89 @@
+"""The reading process: parses a client's file where it can do no harm, and says what it found, line by line in JSON.
+
+Started as ``python -m modembank.mailings.reader``; the order comes on standard input. It has a bound of memory, of
+processor time and of files, opens nothing but the one file, and may die of it: whoever waits for it makes that a
+sentence.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from modembank.errors import InvalidRequest
+from modembank.mailings.layouts import lay_out, rows_of
+from modembank.mailings.model import MAX_ROWS, End, Looked, Order, Said, Trouble
+from modembank.mailings.recipients import Recipients
+from modembank.mailings.tables import BadFile
+
+MEMORY_OCTETS = 512 << 20
+PROCESSOR_S = 600
+
+
+def main() -> None:
+    """Do one order."""
+    confine()
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    encode, out = msgspec.json.Encoder().encode, sys.stdout.buffer
+    for said in carried_out(order):
+        out.write(encode(said) + b"\n")
+    out.flush()
+
+
+def confine() -> None:
+    """Bound what this process may take."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def carried_out(order: Order) -> Iterator[Said]:
+    """Yield what is to be said; the last is always an End, a Trouble, or what a look found."""
+    try:
+        yield from _look(order) if order.ask is not None else _read(order)
+    except InvalidRequest as error:
+        for problem in error.problems:
+            yield Trouble(problem.pointer, problem.detail)
+    except BadFile as error:
+        yield Trouble("/file", str(error))
+    except MemoryError:
+        yield Trouble("/file", "takes too much memory to be read")
+
+
+def _look(order: Order) -> Iterator[Said]:
+    assert order.ask is not None
+    layout, body = lay_out(Path(order.path), order.ask)
+    recipients = Recipients(layout)
+    sample, forced = [], []
+    for line, cells in islice(body, order.sample):
+        sample.append(recipients.row(line, cells))
+        forced.append(() if recipients.last is None else tuple(recipients.last.forced_by))
+    yield Looked(layout, tuple(sample), tuple(forced))
+
+
+def _read(order: Order) -> Iterator[Said]:
+    for _ in range(2 if order.twice else 1):
+        yield from _all(order)
+
+
+def _all(order: Order) -> Iterator[Said]:
+    assert order.layout is not None
+    recipients = Recipients(order.layout)
+    count = 0
+    for row in recipients.rows(rows_of(Path(order.path), order.layout)):
+        count += 1
+        if count > MAX_ROWS:
+            raise BadFile(why=f"has more than {MAX_ROWS} rows: divide it")
+        if count > order.skip:
+            yield row
+    yield End(count)
+
+
+if __name__ == "__main__":  # pragma: no cover - runs in a process of its own
+    main()

@@ -1,0 +1,97 @@
+"""From the cells of a row to a message: the number checked, the text filled in and measured, or the reason why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from modembank.mailings.model import MAX_WRITTEN, Layout, Row
+from modembank.mailings.tables import Cells
+from modembank.mailings.templates import Fill, compile_template
+from modembank.messages.numbers import BadNumber, normalise_recipient
+from modembank.messages.text import TextProblem, measure
+from modembank.tpdu import Encoding, SegmentCount
+
+MAX_REFERENCE = 255
+_SCIENTIFIC = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
+_ROUNDED = re.compile(r"[0-9]+[.,]0+")
+_GUARDED = re.compile(r"'[=+\-@\t\r\0']")
+
+
+class Recipients:
+    """Makes rows of one file; knows which numbers came before."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Read as the layout says."""
+        self._layout = layout
+        self._fill = _filler(layout)
+        self._encoding = Encoding(layout.encoding)
+        self._lines: dict[int | str, int] = {}
+        self.last: SegmentCount | None = None
+        """What the last text was measured to be."""
+
+    def rows(self, cells: Iterable[Cells]) -> Iterator[Row]:
+        """Return what each row is."""
+        return (self.row(line, each) for line, each in cells)
+
+    def row(self, line: int, cells: Sequence[str]) -> Row:
+        """Return what one row is."""
+        layout, self.last = self._layout, None
+        kept = cells[layout.to_column].strip()[:MAX_WRITTEN] if layout.to_column < len(cells) else ""
+        cells = [unguarded(cell) for cell in cells]
+        written = cells[layout.to_column].strip() if layout.to_column < len(cells) else ""
+        try:
+            number = self._number(written)
+            text = self._fill(cells)
+            self.last = count = measure(text, self._encoding, layout.max_segments)
+            reference = self._reference(cells)
+        except (BadNumber, TextProblem) as error:
+            what = "the text " if isinstance(error, TextProblem) else ""
+            return Row(line, kept, reason=f"{what}{error}"[:500])
+        first = self._lines.setdefault(_small(number), line)
+        if first != line and not layout.allow_duplicates:
+            return Row(line, kept, number, reason=f"is the same number as in line {first}", duplicate=True)
+        return Row(line, kept, number, text, count.encoding.value, count.segments, reference)
+
+    def _number(self, written: str) -> str:
+        if _SCIENTIFIC.fullmatch(written):
+            why = (
+                f"was turned into {written[:30]} by a spreadsheet, and its last digits are lost: format the column as "
+                "text there, enter the number again and export the file again"
+            )
+            raise BadNumber(why=why)
+        if _ROUNDED.fullmatch(written):
+            written = re.split("[.,]", written)[0]
+        try:
+            return normalise_recipient(written, self._layout.region)
+        except BadNumber as error:
+            if self._layout.kind == "xlsx" and written.isascii() and written.isdigit():
+                why = f"{error}; a spreadsheet drops the + or the first 0 of what it takes for a number"
+                raise BadNumber(why=f"{why}: format the column as text") from error
+            raise
+
+    def _reference(self, cells: Sequence[str]) -> str | None:
+        column = self._layout.reference_column
+        if column is None or column >= len(cells) or not cells[column].strip():
+            return None
+        reference = cells[column].strip()
+        if len(reference) > MAX_REFERENCE or not reference.isprintable():
+            raise BadNumber(why=f"the reference must have at most {MAX_REFERENCE} characters, all of them printable")
+        return reference
+
+
+def unguarded(cell: str) -> str:
+    """Return a cell without the apostrophe that keeps spreadsheets from taking it for a formula; one, and no other."""
+    return cell[1:] if cell.startswith("'") and (_GUARDED.match(cell) or cell[1:2].isdigit()) else cell
+
+
+def _filler(layout: Layout) -> Fill:
+    if layout.template is not None:
+        return compile_template(layout.template, layout.columns)
+    column = layout.text_column or 0
+    return lambda cells: cells[column] if column < len(cells) else ""
+
+
+def _small(number: str) -> int | str:
+    """Return a key of a number that takes little room: a million of them are in memory at once."""
+    return int(number) if number.startswith("+") else number

@@ -1,0 +1,157 @@
+"""The mailings that are under way: imports one after the other, steps for what is wished, and the end of each."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from modembank.bus import Bus
+from modembank.clock import Clock, to_ms
+from modembank.events import MessageStateChanged
+from modembank.mailings import rows
+from modembank.mailings.forecast import Forecast, Pace, allowances, needed_s
+from modembank.mailings.importing import Importing
+from modembank.mailings.model import ImportPhase, Wish
+from modembank.mailings.rows import Mailing
+from modembank.mailings.walking import Walking
+from modembank.messages import MessageState
+from modembank.messages.batches import counts
+from modembank.sim import Sims
+from modembank.store import Store, Urgency
+from modembank.supervision import Supervisor
+
+LOOK_S = 1.0
+"""Between two looks at what has been sent: many messages end in one."""
+ROUND_S = 30.0
+"""At least this often everything is looked at."""
+
+
+class Running:
+    """Three loops, woken when there is something to do."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, sims: Sims, importing: Importing) -> None:
+        """Use these; nothing runs before start()."""
+        self._store = store
+        self._clock = clock
+        self._sims = sims
+        self._importing = importing
+        self._walking = Walking(store, bus, clock)
+        self._bus = bus
+        self._children = Supervisor()
+        self._import, self._walk, self._watch = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._paces: dict[int, Pace] = {}
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Run until stop()."""
+        self._unsubscribe = self._bus.subscribe(MessageStateChanged, self._changed)
+        self.wake()
+        self._children.start("mailings.import", self._imports)
+        self._children.start("mailings.walk", self._walks)
+        self._children.start("mailings.watch", self._watches)
+
+    async def stop(self) -> None:
+        """End all three."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        await self._children.stop_all()
+
+    def wake(self) -> None:
+        """Something changed: look at everything."""
+        for event in (self._import, self._walk, self._watch):
+            event.set()
+
+    def forecast(self, mailing: Mailing, by_state: Mapping[MessageState, int], now: int) -> Forecast:
+        """Return how fast a mailing goes, and when it will have left."""
+        pace = self._paces.get(mailing.id)
+        per_minute = 0.0 if pace is None else pace.per_minute
+        waiting = sum(n for state, n in by_state.items() if state < MessageState.SENT)
+        waiting += max(mailing.total - mailing.rows, 0) if mailing.importing else 0
+        if mailing.wish is not Wish.GO or mailing.phase is ImportPhase.FAILED or not waiting:
+            return Forecast(per_minute)
+        each = mailing.segments / mailing.accepted if mailing.accepted else 1.0
+        found = needed_s(waiting * each, allowances(self._sims, mailing.terms.route, now))
+        if found is None:
+            return Forecast(per_minute)
+        if per_minute > 0:
+            found = max(found, round(waiting * 60 / per_minute))
+        ahead_s = max((mailing.terms.not_before or now) - now, 0) // 1000
+        return Forecast(per_minute, ahead_s + found)
+
+    def _changed(self, event: MessageStateChanged) -> None:
+        if event.state >= MessageState.SENT:
+            self._watch.set()
+
+    async def _imports(self) -> None:
+        while True:
+            self._import.clear()
+            wanted = [one for one in await self._store.read(rows.open_ones) if one.importing]
+            for mailing in wanted:
+                await self._importing.carry_on(mailing)
+                self._watch.set()
+            if not wanted:
+                await self._import.wait()
+
+    async def _walks(self) -> None:
+        while True:
+            self._walk.clear()
+            wanted = [one for one in await self._store.read(rows.open_ones) if one.walk is not None]
+            for mailing in wanted:
+                await self._walking.carry_out(mailing.id)
+                self._watch.set()
+            if not wanted:
+                await self._walk.wait()
+
+    async def _watches(self) -> None:
+        while True:
+            self._watch.clear()
+            await self._look()
+            try:
+                async with asyncio.timeout(ROUND_S):
+                    await self._watch.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        """See which have begun and which are over."""
+        now = to_ms(self._clock.now())
+        found = await self._store.read(_open_with_counts)
+        self._paces = {one.id: self._paces.get(one.id, Pace()) for one, _ in found}
+        for mailing, by_state in found:
+            left = sum(n for state, n in by_state.items() if state >= MessageState.SENT)
+            self._paces[mailing.id].note(now, left)
+            if _begins(mailing, now) or _is_over(mailing, by_state):
+                await self._store.write(lambda conn, which=mailing.id: _settle(conn, which, now), Urgency.SOON)  # type: ignore[misc]
+
+
+def _open_with_counts(conn: sqlite3.Connection) -> list[tuple[Mailing, dict[MessageState, int]]]:
+    return [(one, counts(conn, one.id)) for one in rows.open_ones(conn)]
+
+
+def _begins(mailing: Mailing, now: int) -> bool:
+    going = mailing.wish is Wish.GO and mailing.phase in (ImportPhase.LOADING, ImportPhase.DONE)
+    return going and mailing.started_at is None and mailing.due(now)
+
+
+def _is_over(mailing: Mailing, by_state: Mapping[MessageState, int]) -> bool:
+    if mailing.phase is not ImportPhase.DONE or mailing.finished_at is not None or mailing.walk is not None:
+        return False
+    if mailing.wish in (Wish.HOLD, Wish.CANCEL):
+        return False
+    return not any(n for state, n in by_state.items() if state < MessageState.SENT)
+
+
+def _settle(conn: sqlite3.Connection, mailing_id: int, now: int) -> None:
+    mailing = rows.read(conn, mailing_id)
+    if mailing is None:
+        return
+    if _begins(mailing, now):
+        mailing.started_at = now
+        rows.tell(conn, mailing, "started", now)
+    if _is_over(mailing, counts(conn, mailing_id)):
+        mailing.finished_at = now
+        rows.tell(conn, mailing, "finished", now)
+    rows.save(conn, mailing, now)

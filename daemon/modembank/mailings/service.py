@@ -1,0 +1,386 @@
+"""The mailings service: what every face calls to import, look at, pause, resume and cancel mailings."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from modembank import audit
+from modembank.accounts.model import Actor, Scope
+from modembank.accounts.quotas import Spending, usage
+from modembank.bus import Bus
+from modembank.clock import Clock, to_ms
+from modembank.config import SendingConfig
+from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from modembank.ids import row_id
+from modembank.mailings import rows, uploads
+from modembank.mailings.importing import Importing
+from modembank.mailings.model import ImportPhase, Looked, Order, Wish
+from modembank.mailings.reading import UnreadableFile, look
+from modembank.mailings.requests import MailingRequest, Received, as_ask, as_message
+from modembank.mailings.results import Format, results
+from modembank.mailings.retrying import Retried, retry_step
+from modembank.mailings.rows import MAILING_ID, Mailing
+from modembank.mailings.running import Running
+from modembank.mailings.uploads import Upload
+from modembank.mailings.views import (
+    MailingPreview,
+    MailingView,
+    Preflight,
+    RefusedRow,
+    mailing_view,
+    preflight,
+    preview_view,
+)
+from modembank.mailings.walking import wish
+from modembank.messages import Admission, IdempotencyKey, IdempotencyMismatch, MessageState, Page
+from modembank.messages.admission import MAX_AHEAD_MS
+from modembank.messages.batches import Terms, counts
+from modembank.messages.cursors import cursor_after, position_of
+from modembank.metrics import Metrics
+from modembank.sim import Sims
+from modembank.store import Store
+
+FOLDER = "mailings"
+"""Of the data folder: files until they are imported."""
+SAMPLE = 5
+_LIST = b"mailings"
+_log = structlog.get_logger()
+Change = Callable[[sqlite3.Connection, Mailing, int], None]
+
+
+class Mailings:
+    """Files of recipients, on behalf of an actor."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        admission: Admission,
+        sims: Sims,
+        sending: SendingConfig,
+        region: str,
+        data_dir: Path,
+    ) -> None:
+        """Use these; nothing is imported before start()."""
+        self._store = store
+        self._clock = clock
+        self._admission = admission
+        self._sending = sending
+        self._region = region
+        self._folder = data_dir / FOLDER
+        self._importing = Importing(store, bus, clock, metrics, admission, self._folder)
+        self._running = Running(store, bus, clock, sims, self._importing)
+
+    async def start(self) -> None:
+        """Go on with what the last run left, and delete files that belong to nothing."""
+        left = await self._store.read(rows.open_ones)
+        needed = {one.public_id for one in left if one.importing}
+        await asyncio.to_thread(uploads.clean, self._folder, needed)
+        self._running.start()
+
+    async def stop(self) -> None:
+        """End what runs; the next start goes on with it."""
+        await self._running.stop()
+
+    def upload(self, actor: Actor, name: str) -> Upload:
+        """Return where a client's file is to be written; raises Forbidden."""
+        actor.require(Scope.MAILINGS)
+        return Upload(self._folder, name[:200])
+
+    async def preview(self, actor: Actor, file: Received, request: MailingRequest) -> MailingPreview:
+        """Return what the first rows would become; raises Forbidden, InvalidRequest. The file is deleted."""
+        actor.require(Scope.MAILINGS)
+        try:
+            return preview_view(await self._look(file, request))
+        finally:
+            await self.discard(file)
+
+    async def dry_run(self, actor: Actor, file: Received, request: MailingRequest) -> Preflight:
+        """Return what all rows would become; raises Forbidden, InvalidRequest, UnknownProvider. The file is deleted."""
+        actor.require(Scope.MAILINGS)
+        try:
+            self._admission.terms(as_message(request), self._now())
+            looked = await self._look(file, request)
+            try:
+                found = await self._importing.check(self._folder / file.token, looked.layout)
+            except UnreadableFile as error:
+                raise InvalidRequest(FieldProblem("/file", str(error).removeprefix("the file "))) from error
+            return preflight(looked, found, await self._quota_left(actor))
+        finally:
+            await self.discard(file)
+
+    async def create(
+        self, actor: Actor, file: Received, request: MailingRequest, key: IdempotencyKey | None = None
+    ) -> tuple[MailingView, bool]:
+        """Make a mailing of a file, durably; return it, and whether it is an earlier one with the same key.
+
+        The import goes on in the background. Raises Forbidden, InvalidRequest, UnknownProvider, IdempotencyMismatch,
+        QuotaExceeded when nothing is left of it, StoreFull, StoreError; then nothing is left of the file.
+        """
+        actor.require(Scope.MAILINGS)
+        digest = _digest(file, request)
+        try:
+            earlier = await self._earlier(actor, key, digest)
+            if earlier is not None:
+                return await self._view(earlier), True
+            if await self._quota_left(actor) == 0:
+                await self._store.read(lambda conn: Spending(conn).spend(actor.user_id, 1, self._now()))
+            mailing = await self._new(actor, file, request)
+            await asyncio.to_thread(uploads.keep, self._folder, file.token, mailing.public_id)
+            stored = await self._stored(actor, mailing, key, digest)
+        finally:
+            await self.discard(file)
+        self._running.wake()
+        return await self._view(stored), stored != mailing.id
+
+    async def get(self, actor: Actor, mailing: str) -> MailingView:
+        """Return one; raises Forbidden, and NotFound when there is none the actor may see."""
+        actor.require(Scope.MAILINGS)
+        return await self._view((await self._one(actor, mailing)).id)
+
+    async def list(self, actor: Actor, *, cursor: str | None = None, limit: int = 50) -> Page[MailingView]:
+        """Return a page of mailings, newest first: a sender's own, an admin's all."""
+        actor.require(Scope.MAILINGS)
+        user_id = None if actor.is_admin else actor.user_id
+        before = None if cursor is None else position_of(cursor, _LIST)
+
+        def read(conn: sqlite3.Connection) -> list[Mailing]:
+            return rows.page(conn, user_id, before, limit + 1)
+
+        found = await self._store.read(read)
+        shown = found[:limit]
+        views = [await self._view(one.id) for one in shown]
+        return Page(tuple(views), cursor_after(shown[-1].id, _LIST) if len(found) > limit else None)
+
+    async def refused(
+        self, actor: Actor, mailing: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[RefusedRow]:
+        """Return a page of the rows that gave no message, in the order of the file."""
+        actor.require(Scope.MAILINGS)
+        one = await self._one(actor, mailing)
+        about = b"rows of " + one.public_id.encode()
+        after = 0 if cursor is None else position_of(cursor, about)
+        found = await self._store.read(lambda conn: rows.refused_rows(conn, one.id, after, limit + 1))
+        shown = tuple(RefusedRow(line, number, kind, why) for line, number, kind, why in found[:limit])  # type: ignore[arg-type]
+        return Page(shown, cursor_after(shown[-1].line, about) if len(found) > limit else None)
+
+    async def results(self, actor: Actor, mailing: str, style: Format = "spreadsheet") -> AsyncGenerator[bytes, None]:
+        """Return what became of each message, as lines of CSV to be read to the end; raises Forbidden, NotFound."""
+        actor.require(Scope.MAILINGS)
+        return results(self._store, (await self._one(actor, mailing)).id, style)
+
+    async def start_sending(self, actor: Actor, mailing: str) -> MailingView:
+        """Let a mailing go that was held; its validity counts from now. Raises Forbidden, NotFound, Conflict."""
+
+        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
+            if one.wish is not Wish.HOLD or one.phase is ImportPhase.FAILED:
+                raise Conflict(why=f"it is {one.state(now).word}: only one that is held can be started")
+            due = one.terms.not_before
+            one.expires_at = max(now, due or 0) + one.valid_for_s * 1000
+            wish(conn, one, Wish.GO)
+
+        return await self._change(actor, mailing, "start", change)
+
+    async def pause(self, actor: Actor, mailing: str) -> MailingView:
+        """Have what was not attempted wait. Raises Forbidden, NotFound, Conflict."""
+
+        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
+            if one.finished_at is not None or one.wish not in (Wish.GO, Wish.PAUSE):
+                raise Conflict(why=f"it is {one.state(now).word}: only one that goes on can be paused")
+            if one.wish is Wish.GO:
+                wish(conn, one, Wish.PAUSE)
+                rows.tell(conn, one, "paused", now)
+
+        return await self._change(actor, mailing, "pause", change)
+
+    async def resume(self, actor: Actor, mailing: str) -> MailingView:
+        """Let it go on. Raises Forbidden, NotFound, Conflict."""
+
+        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
+            if one.finished_at is not None or one.wish not in (Wish.GO, Wish.PAUSE):
+                raise Conflict(why=f"it is {one.state(now).word}: only one that is paused can be resumed")
+            if one.wish is Wish.PAUSE:
+                wish(conn, one, Wish.GO)
+                rows.tell(conn, one, "resumed", now)
+
+        return await self._change(actor, mailing, "resume", change)
+
+    async def cancel(self, actor: Actor, mailing: str) -> MailingView:
+        """Cancel all that was not attempted, and what of the file is not imported.
+
+        Raises Forbidden, NotFound, Conflict.
+        """
+
+        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
+            if one.wish is Wish.CANCEL:
+                return
+            if one.finished_at is not None:
+                raise Conflict(why=f"it is {one.state(now).word} already")
+            one.cause = f"cancelled: by {actor.name}"
+            if one.importing:
+                one.phase, one.imported_at = ImportPhase.DONE, now
+            wish(conn, one, Wish.CANCEL)
+
+        return await self._change(actor, mailing, "cancel", change)
+
+    async def retry_failed(self, actor: Actor, mailing: str) -> MailingView:
+        """Send again what failed, expired or did not arrive, each once, as new messages of a finished mailing.
+
+        Raises Forbidden, NotFound, Conflict.
+        """
+        actor.require(Scope.MAILINGS)
+        one = await self._one(actor, mailing)
+        now = self._now()
+
+        def write(conn: sqlite3.Connection, after: int) -> Retried:
+            if not after:
+                audit.record(conn, actor, "mailing.retry", one.public_id, now)
+            return retry_step(conn, self._store, one.id, after, now)
+
+        after: int | None = 0
+        while after is not None:
+            step = await self._store.write(lambda conn, place=after: write(conn, place), reserve=False)  # type: ignore[misc]
+            if step.added is not None:
+                self._importing.announce(one.user_id, step.added)
+            after = step.after
+        self._running.wake()
+        return await self._view(one.id)
+
+    async def _change(self, actor: Actor, mailing: str, verb: str, change: Change) -> MailingView:
+        actor.require(Scope.MAILINGS)
+        mailing_id = (await self._one(actor, mailing)).id
+        now = self._now()
+
+        def write(conn: sqlite3.Connection) -> None:
+            one = rows.read(conn, mailing_id)
+            if one is None:
+                raise NotFound(what="mailing", which=mailing)
+            before = one.wish
+            change(conn, one, now)
+            if one.wish is not before:
+                rows.save(conn, one, now)
+                audit.record(conn, actor, f"mailing.{verb}", one.public_id, now)
+
+        await self._store.write(write)
+        if verb == "cancel":  # nothing more is read of it
+            await asyncio.to_thread((self._folder / mailing).unlink, missing_ok=True)
+        self._running.wake()
+        _log.info("mailing_changed", mailing=mailing, verb=verb, by=actor.name)
+        return await self._view(mailing_id)
+
+    async def _look(self, file: Received, request: MailingRequest) -> Looked:
+        allowed = self._sending.max_segments if request.max_segments is None else request.max_segments
+        ask = as_ask(request, allowed, self._region)
+        return await look(Order(path=str((self._folder / file.token).absolute()), ask=ask, sample=SAMPLE))
+
+    async def _new(self, actor: Actor, file: Received, request: MailingRequest) -> Mailing:
+        now = self._now()
+        admitted = self._admission.terms(as_message(request), now)
+        looked = await self._look(file, request)
+        terms = Terms(
+            user_id=actor.user_id,
+            flags=int(admitted.flags),
+            route=admitted.route,
+            rank=admitted.rank,
+            not_before=admitted.not_before,
+            window=admitted.window,
+            on_unknown=int(admitted.on_unknown),
+        )
+        return Mailing(
+            id=self._store.ids.take(),
+            user_id=actor.user_id,
+            name=request.name or file.name,
+            phase=ImportPhase.CHECKING,
+            wish=Wish.HOLD if request.hold else Wish.GO,
+            walk=None,
+            cause=None,
+            layout=looked.layout,
+            terms=terms,
+            valid_for_s=self._sending.valid_for_s if request.valid_for_s is None else request.valid_for_s,
+            expires_at=now + MAX_AHEAD_MS if request.hold else admitted.expires_at,
+            file=file.name,
+            octets=file.octets,
+            created_at=now,
+        )
+
+    async def _quota_left(self, actor: Actor) -> int | None:
+        """Return how many segments the user may still have accepted; None when there is no quota."""
+        now = self._now()
+        used = await self._store.read(lambda conn: usage(conn, actor.user_id, now))
+        of_each = ((used.quota_per_day, used.today), (used.quota_per_month, used.this_month))
+        return min((max(quota - taken, 0) for quota, taken in of_each if quota), default=None)
+
+    async def _stored(self, actor: Actor, mailing: Mailing, key: IdempotencyKey | None, digest: bytes) -> int:
+        """Store a new mailing, unless its key was taken meanwhile; return the id of the one that holds it."""
+        now = mailing.created_at
+
+        def write(conn: sqlite3.Connection) -> int:
+            known = None if key is None else rows.by_key(conn, actor.user_id, key.key, now)
+            if known is not None and key is not None:
+                return _same(known, key, digest)
+            rows.insert(conn, mailing, None if key is None else key.key, digest, now)
+            if mailing.wish is Wish.HOLD:
+                wish(conn, mailing, Wish.HOLD)
+            detail = {"file": mailing.file, "octets": mailing.octets, "name": mailing.name}
+            audit.record(conn, actor, "mailing.create", mailing.public_id, now, detail)
+            return mailing.id
+
+        stored = 0
+        try:
+            stored = await self._store.write(write, reserve=False)
+        finally:
+            if stored != mailing.id:
+                await asyncio.to_thread((self._folder / mailing.public_id).unlink, missing_ok=True)
+        return stored
+
+    async def _earlier(self, actor: Actor, key: IdempotencyKey | None, digest: bytes) -> int | None:
+        if key is None:
+            return None
+        now, text = self._now(), key.key
+        known = await self._store.read(lambda conn: rows.by_key(conn, actor.user_id, text, now))
+        return None if known is None else _same(known, key, digest)
+
+    async def discard(self, file: Received) -> None:
+        """Delete a file that was received and is not to be used."""
+        await asyncio.to_thread((self._folder / file.token).unlink, missing_ok=True)
+
+    async def _one(self, actor: Actor, mailing: str) -> Mailing:
+        wanted = row_id(MAILING_ID, mailing)
+        found = None if wanted is None else await self._store.read(lambda conn: rows.read(conn, wanted))
+        if found is None or not (actor.is_admin or found.user_id == actor.user_id):
+            raise NotFound(what="mailing", which=f"{mailing[:80]!a}" if found is None else mailing)
+        return found
+
+    async def _view(self, mailing_id: int) -> MailingView:
+        def read(conn: sqlite3.Connection) -> tuple[Mailing | None, dict[MessageState, int]]:
+            return rows.read(conn, mailing_id), counts(conn, mailing_id)
+
+        mailing, by_state = await self._store.read(read)
+        if mailing is None:
+            raise NotFound(what="mailing", which=str(mailing_id))
+        now = self._now()
+        return mailing_view(mailing, by_state, self._running.forecast(mailing, by_state, now), now)
+
+    def _now(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def _digest(file: Received, request: MailingRequest) -> bytes:
+    fields = msgspec.json.encode(request, order="deterministic")
+    return hashlib.sha256(file.digest + fields).digest()
+
+
+def _same(known: tuple[int, bytes], key: IdempotencyKey, digest: bytes) -> int:
+    if known[1] != digest:
+        raise IdempotencyMismatch(idempotency_key=key.key)
+    return known[0]

@@ -1,0 +1,220 @@
+"""Counted batches: messages with texts of their own under one id, paused, let go and cancelled in bounded steps.
+
+All functions run inside a write of the store. What a step changes, and where the next one begins, belongs into one
+transaction: then a crash loses nothing and does nothing twice. Times are unix milliseconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from modembank.events import MessageStateChanged
+from modembank.messages.accepting import insert_rows
+from modembank.messages.model import PAUSED, MessageFlags, MessageState
+from modembank.messages.outbox import (
+    ACCEPTED_EVER,
+    MAY_BE_SENT,
+    Changes,
+    add_batch_counts,
+    add_counts,
+    attempts_of,
+    is_paused,
+    may_cancel,
+)
+from modembank.messages.routes import intern_route
+from modembank.messages.stored import encoding_code
+from modembank.tpdu import Encoding
+
+STEP = 500
+"""Messages looked at in one transaction."""
+Entries = tuple[tuple[int, int, int], ...]
+"""(route, rank, message) of what may be sent now."""
+_JOURNALLED = "SELECT DISTINCT message_id FROM journal WHERE kind IN (1, 2)"
+_IN_STEP = "batch_id = ? AND id > ? AND id <= ?"
+
+
+class Item(NamedTuple):
+    """One message of a batch: its recipient as stored, and its own text, measured."""
+
+    recipient: str
+    text: str
+    encoding: Encoding
+    segments: int
+    reference: str | None = None
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What the messages of a batch have in common."""
+
+    user_id: int
+    flags: int
+    route: str
+    """Canonical spec."""
+    rank: int
+    not_before: int | None
+    window: str | None
+    on_unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What add() made: messages with the ids from ``first`` on."""
+
+    first: int
+    count: int
+    state: MessageState
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did."""
+
+    after: int | None
+    """The message after which to go on; None: all were looked at."""
+    changed: int = 0
+    entries: Entries = ()
+    set_aside: tuple[int, ...] = ()
+    """Messages that are not to be sent now."""
+    events: list[MessageStateChanged] = field(default_factory=list)
+
+
+def add(
+    conn: sqlite3.Connection, batch: int, terms: Terms, items: Sequence[Item], *, expires_at: int, first: int, now: int
+) -> Added:
+    """Accept messages into a batch, with the ids from ``first`` on; those of a paused one wait."""
+    due = terms.not_before is None or terms.not_before <= now
+    state = MessageState.QUEUED if due else MessageState.SCHEDULED
+    ready = PAUSED if is_paused(conn, batch) else 1 if due else 2
+    route_id = intern_route(conn, terms.route)
+    flags = terms.flags | MessageFlags.COUNTED
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for message, item in enumerate(items, first):
+            yield (
+                *(message, batch, terms.user_id, item.recipient, item.text, encoding_code(item.encoding)),
+                *(item.segments, flags, route_id, terms.rank, int(state), ready, terms.not_before, expires_at),
+                *(terms.window, terms.on_unknown, item.reference, now),
+            )
+
+    insert_rows(conn, rows())
+    add_counts(conn, Counter({state: len(items), ACCEPTED_EVER: len(items)}))
+    add_batch_counts(conn, Counter({(batch, state): len(items)}))
+    entries = tuple((route_id, terms.rank, first + at) for at in range(len(items) if ready == 1 else 0))
+    return Added(first, len(items), state, entries)
+
+
+def pause(conn: sqlite3.Connection, batch: int) -> None:
+    """From now on its messages wait; those that are ready already are to be walked through with pause_step()."""
+    conn.execute("INSERT OR REPLACE INTO paused_batches (batch_id, going) VALUES (?, 0)", (batch,))
+
+
+def let_go(conn: sqlite3.Connection, batch: int) -> None:
+    """From now on its messages do not wait; those that do are to be walked through with resume_step()."""
+    conn.execute("UPDATE paused_batches SET going = 1 WHERE batch_id = ?", (batch,))
+
+
+def forget_pause(conn: sqlite3.Connection, batch: int) -> None:
+    """None of its messages waits for it any more."""
+    conn.execute("DELETE FROM paused_batches WHERE batch_id = ?", (batch,))
+
+
+def pause_step(conn: sqlite3.Connection, batch: int, after: int) -> Step:
+    """Have the next messages wait of which nothing was sent, or may have been; one that is under way ends first."""
+    last, following = _bounds(conn, batch, after)
+    under_way = set(_under_way(conn, batch, after, last))
+    rows = conn.execute(f"SELECT id FROM messages WHERE {_IN_STEP} AND ready IN (1, 2)", (batch, after, last))  # noqa: S608 - constants
+    waiting = [(PAUSED, row[0]) for row in rows.fetchall() if row[0] not in under_way]
+    conn.executemany("UPDATE messages SET ready = ? WHERE id = ?", waiting)
+    return Step(following, len(waiting), set_aside=tuple(message for _, message in waiting))
+
+
+def resume_step(conn: sqlite3.Connection, batch: int, after: int, expires_at: int, now: int) -> Step:
+    """Let the next messages go that wait for their batch; they are due from now on, and valid until ``expires_at``.
+
+    Due from now on, or an outage that still goes on would hold them for their age as it ends.
+    """
+    last, following = _bounds(conn, batch, after)
+    changes = Changes(conn, now)
+    entries: list[tuple[int, int, int]] = []
+    rows = conn.execute(
+        f"SELECT id, route_id, rank, not_before FROM messages WHERE {_IN_STEP} AND ready = ?",  # noqa: S608 - constants
+        (batch, after, last, PAUSED),
+    ).fetchall()
+    for message, route_id, rank, not_before in rows:
+        row = changes.read(message)
+        if row is None:
+            continue
+        if not_before is not None and not_before > now:
+            row.ready = 2
+        else:
+            row.ready, row.not_before = 1, now
+            entries.append((route_id, rank, message))
+        due = row.ready == 1 and row.state is MessageState.SCHEDULED
+        changes.save(row, MessageState.QUEUED if due else row.state)
+    conn.executemany("UPDATE messages SET expires_at = ? WHERE id = ?", [(expires_at, row[0]) for row in rows])
+    return Step(following, len(rows), tuple(entries), events=changes.finish())
+
+
+def cancel_step(conn: sqlite3.Connection, batch: int, after: int, cause: str, now: int) -> Step:
+    """Cancel those of the next messages that no attempt was made at."""
+    last, following = _bounds(conn, batch, after)
+    changes = Changes(conn, now)
+    rows = conn.execute(
+        f"SELECT id FROM messages WHERE {_IN_STEP} AND ready IN (1, 2, 3, 4)",  # noqa: S608 - constants
+        (batch, after, last),
+    ).fetchall()
+    for (message,) in rows:
+        row = changes.read(message)
+        if row is None or not may_cancel(conn, message):
+            continue
+        row.cause = cause
+        changes.save(row, MessageState.CANCELLED)
+    # What was tried already goes on: it does not wait for a batch that will never go on.
+    conn.execute(f"UPDATE messages SET ready = 1 WHERE {_IN_STEP} AND ready = ?", (batch, after, last, PAUSED))  # noqa: S608 - constants
+    events = changes.finish()
+    return Step(following, len(events), events=events)
+
+
+def counts(conn: sqlite3.Connection, batch: int) -> dict[MessageState, int]:
+    """Return how many messages of a batch are in each state, from its counters."""
+    rows = conn.execute("SELECT state, n FROM batch_counts WHERE batch_id = ? AND n <> 0", (batch,))
+    return {MessageState(state): n for state, n in rows}
+
+
+def recount(conn: sqlite3.Connection, batch: int) -> dict[MessageState, int]:
+    """Return the same from the messages themselves; reads all of them."""
+    rows = conn.execute("SELECT state, count(*) FROM messages WHERE batch_id = ? GROUP BY state", (batch,))
+    return {MessageState(state): n for state, n in rows}
+
+
+def recipients(conn: sqlite3.Connection, batch: int, numbers: Sequence[str]) -> set[str]:
+    """Return those of the numbers that have a message in the batch already; its messages are younger than it."""
+    query = "SELECT 1 FROM messages WHERE recipient = ? AND id > ? AND batch_id = ? LIMIT 1"
+    return {one for one in numbers if conn.execute(query, (one, batch, batch)).fetchone() is not None}
+
+
+def _bounds(conn: sqlite3.Connection, batch: int, after: int) -> tuple[int, int | None]:
+    """Return the last message of the step after one, and where the next step begins (None: this is the last)."""
+    row = conn.execute(
+        "SELECT id FROM messages WHERE batch_id = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?", (batch, after, STEP - 1)
+    ).fetchone()
+    return ((1 << 62), None) if row is None else (row[0], row[0])
+
+
+def _under_way(conn: sqlite3.Connection, batch: int, after: int, last: int) -> Iterator[int]:
+    """Return messages of a step of which a part is, or may be, out already: the rest must follow."""
+    tried = conn.execute(
+        f"{_JOURNALLED} UNION SELECT id FROM messages WHERE {_IN_STEP} AND state = ?",  # noqa: S608 - constants
+        (batch, after, last, MessageState.SENDING),
+    )
+    for (message,) in tried.fetchall():
+        attempts = attempts_of(conn, message)
+        if any(attempt.outcome is None or attempt.outcome in MAY_BE_SENT for attempt in attempts):
+            yield message

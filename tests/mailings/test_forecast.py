@@ -1,0 +1,74 @@
+"""When a mailing will have left, from limits and from how fast it went."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modembank.mailings.forecast import FARTHEST_S, Allowance, Pace, _serving, needed_s
+from modembank.messages import routes
+from modembank.sim import LimitName, Sim
+from modembank.sim.limits import RateLimits
+
+SIM = Sim(
+    id=1, iccid="8944", imsi=None, msisdn=None, operator=None, label="a", limits=RateLimits(), overrides={},
+    paused_reason=None, paused_at=None, slot="slot-1", first_seen_at=0, last_seen_at=0,
+)  # fmt: skip
+
+
+def sim(**limits: float) -> Sim:
+    return dataclasses.replace(SIM, limits=RateLimits(**limits))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("limits", "used", "segments", "seconds"),
+    [
+        ({"min_interval_s": 2.0}, {}, 100, 200),
+        ({"per_hour": 100}, {}, 100, 0),
+        ({"per_hour": 100}, {LimitName.PER_HOUR: 40}, 60, 0),
+        ({"per_hour": 100}, {LimitName.PER_HOUR: 40}, 61, 3600),
+        ({"per_hour": 100}, {}, 250, 7200),
+        ({"per_hour": 100, "per_day": 150}, {}, 250, 86400),
+        ({"per_month": 10}, {}, 1_000, None),
+        ({}, {}, 90, 90),
+    ],
+)
+def test_one_sim(limits: dict[str, float], used: dict[LimitName, int], segments: int, seconds: int | None) -> None:
+    assert needed_s(segments, [Allowance(sim(**limits), used)]) == seconds
+
+
+def test_several_sims_share_and_none_can_do_nothing() -> None:
+    pair = [Allowance(sim(min_interval_s=2.0), {}), Allowance(sim(min_interval_s=1.0), {})]
+    assert needed_s(150, pair) == 100
+    assert needed_s(1, []) is None
+
+
+@given(segments=st.integers(1, 10_000), interval=st.floats(0.1, 10), hour=st.integers(2, 500))
+def test_what_is_needed_is_just_enough(segments: int, interval: float, hour: int) -> None:
+    allowance = Allowance(sim(min_interval_s=interval, per_hour=hour), {})
+    found = needed_s(segments, [allowance])
+    assert found is not None
+    assert 0 <= found <= FARTHEST_S
+    assert allowance.segments(found) >= segments
+    assert found == 0 or allowance.segments(found - 1) < segments
+
+
+def test_the_pace_is_that_of_the_last_ten_minutes() -> None:
+    pace = Pace()
+    assert pace.per_minute == 0
+    for minute in range(60):
+        pace.note(minute * 60_000, minute * (10 if minute < 30 else 0) + (290 if minute >= 30 else 0))
+    assert pace.per_minute == 0
+    for minute in range(60, 75):
+        pace.note(minute * 60_000, 290 + (minute - 59) * 6)
+    assert pace.per_minute == 6.0
+
+
+def test_a_route_names_sims_or_a_pool() -> None:
+    others = [SIM, dataclasses.replace(SIM, id=2, label="b")]
+    assert [one.id for one in _serving(others, routes.ANY)] == [1, 2]
+    assert [one.id for one in _serving(others, routes.pool_spec("b"))] == [2]
+    assert [one.id for one in _serving(others, routes.sims_spec([1]))] == [1]
