@@ -11,11 +11,12 @@ from modembank.bank import Bank
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
+from modembank.conversations import Conversations
 from modembank.dispatch import Dispatcher
 from modembank.eventlog import EventLog
 from modembank.health import Health
 from modembank.mailings.service import Mailings
-from modembank.messages import HeldMessages, Inbox, Messages
+from modembank.messages import HeldMessages, Inbox, Messages, Taking
 from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
 from modembank.sim import Sims
@@ -41,6 +42,8 @@ class App:
     inbox: Inbox
     optouts: OptOuts
     mailings: Mailings
+    taking: Taking
+    conversations: Conversations
     sims: Sims
     bank: Bank
     dispatcher: Dispatcher

@@ -14,11 +14,23 @@ from modembank.bank import Bank, BankOptions
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
+from modembank.conversations import Conversations
 from modembank.dispatch import Decency, Dispatcher, QuietHours
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
-from modembank.messages import Admission, Consent, HeldMessages, Inbox, Loops, Messages, Permitted, Receiving
+from modembank.messages import (
+    Admission,
+    Consent,
+    HeldMessages,
+    Inbox,
+    Loops,
+    Messages,
+    OwnNumbers,
+    Permitted,
+    Receiving,
+    Taking,
+)
 from modembank.messages.accepting import Accepting
 from modembank.messages.loops import recent
 from modembank.messages.outbox import Outbox
@@ -66,7 +78,7 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         loops.learn(await store.read(lambda conn: recent(conn, now - loops.within_ms)), now)
         undo.pop_all()
     ground = _Ground(config, clock, bus, metrics, store, outbox, sims, admission, loops)
-    receiving = Receiving(store, bus, clock, metrics, outbox, _consent(ground))
+    receiving = Receiving(store, bus, clock, metrics, outbox, _consent(ground), number_of=admission.sender)
     return Box(_app(ground, receiving, options), outbox, receiving)
 
 
@@ -123,6 +135,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         metrics=metrics,
         options=options or BankOptions(Timings(final_s=config.bank.send_timeout_s), state_dir=data_dir),
     )
+    inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
     held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)
     backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
@@ -152,7 +165,9 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         audit=Audit(store, clock),
         messages=messages,
         held=held,
-        inbox=Inbox(store, admission, clock),
+        inbox=inbox,
+        taking=Taking(store, clock, receiving, own, admission.party),
+        conversations=Conversations(store, messages, inbox, admission, own),
         optouts=OptOuts(store, bus, clock, admission),
         mailings=Mailings(
             store,

@@ -15,7 +15,7 @@ from modembank.events import Event, MessageReceived
 from modembank.messages import Admission, Consent
 from modembank.messages.accepting import Accepting
 from modembank.messages.inbox import Inbox
-from modembank.messages.numbers import normalise_recipient
+from modembank.messages.numbers import normalise_recipient, normalise_sender
 from modembank.messages.outbox import Outbox
 from modembank.messages.receiving import Receiving
 from modembank.metrics import Metrics
@@ -45,6 +45,9 @@ class British:
 
     def recipient(self, written: str) -> str:
         return normalise_recipient(written, "GB")
+
+    def sender(self, address: str) -> str:
+        return normalise_sender(address, "GB")
 
 
 class Breakable:
@@ -93,7 +96,9 @@ class InboundBox:
         self.bus.subscribe(Event, self.events.append)
         self.outbox = Outbox(self.store, self.bus, self.clock, self.metrics)
         await self.outbox.recover()
-        self.receiving = Receiving(self.store, self.bus, self.clock, self.metrics, self.outbox, self._consent())
+        self.receiving = Receiving(
+            self.store, self.bus, self.clock, self.metrics, self.outbox, self._consent(), number_of=British().sender
+        )
         self.inbox = Inbox(self.store, British(), self.clock)
         return self
 

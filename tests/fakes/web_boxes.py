@@ -18,6 +18,7 @@ from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import BankConfig, Config, PortEntry, SendingConfig
+from modembank.conversations import Conversations
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
@@ -25,8 +26,12 @@ from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
 from modembank.messages.loops import Loop
+from modembank.messages.model import ReportFacts, ReportMatch
 from modembank.messages.outbox.judging import Judging
+from modembank.messages.own_numbers import OwnNumbers
+from modembank.messages.receiving import Receiving
 from modembank.messages.service import Messages
+from modembank.messages.taking import Taking
 from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
@@ -70,6 +75,13 @@ class NoLines:
         raise AssertionError(why)
 
 
+class NoReports:
+    """Takes delivery reports that never come."""
+
+    async def report(self, sim_id: int, report: ReportFacts, ledger_id: int) -> ReportMatch:
+        raise AssertionError(report)
+
+
 @dataclass
 class Box:
     """What create_app() takes, and what tests look at."""
@@ -89,6 +101,8 @@ class Box:
     inbox: Any
     optouts: Any
     mailings: Any
+    taking: Any
+    conversations: Any
     bank: Any
     backups: Any
     health: Any
@@ -124,6 +138,9 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     await sims.load()
     await sims.identify(SimIdentity(iccid=ICCID, msisdn="+447900900001", operator="Example"), "slot-03")
     admission = Admission(sims, SendingConfig())
+    messages = Messages(store, bus, clock, metrics, admission, Unexplained())
+    inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
+    receiving = Receiving(store, bus, clock, metrics, NoReports(), number_of=admission.sender)
     parts: dict[str, Any] = {
         "config": config,
         "clock": clock,
@@ -133,9 +150,8 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "accounts": Accounts(store, clock),
         "audit": Audit(store, clock),
         "sims": sims,
-        "messages": Messages(store, bus, clock, metrics, admission, Unexplained()),
+        "messages": messages,
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
-        "inbox": Inbox(store, admission, clock),
         "optouts": OptOuts(store, bus, clock, admission),
         "mailings": Mailings(
             store,
@@ -148,6 +164,9 @@ async def make_box(folder: Path, **changes: Any) -> Box:
             region="",
             data_dir=folder,
         ),
+        "inbox": inbox,
+        "taking": Taking(store, clock, receiving, own, admission.party),
+        "conversations": Conversations(store, messages, inbox, admission, own),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }

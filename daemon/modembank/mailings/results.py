@@ -19,8 +19,8 @@ PAGE = 1_000
 HEADER = ("id", "to", "status", "reference", "segments", "sent_at", "settled_at", "cause")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "'")
 _SELECT = (
-    "SELECT id, recipient, state, reference, segments, sent_at, settled_at, cause FROM messages"
-    f" WHERE batch_id = ? AND id > ? AND flags & {int(MessageFlags.HIDDEN)} = 0 ORDER BY id LIMIT ?"  # noqa: S608 - a constant
+    "SELECT id, recipient, state, reference, segments, sent_at, settled_at, cause FROM messages"  # noqa: S608 - constants
+    f" WHERE batch_id = ? AND id > ? AND flags & {int(MessageFlags.HIDDEN)} = 0 ORDER BY id LIMIT ?"
 )
 
 

@@ -5,6 +5,7 @@ from modembank.messages.consent import Consent
 from modembank.messages.held import HeldMessages
 from modembank.messages.inbox import Inbox
 from modembank.messages.loops import Loop, Loops
+from modembank.messages.members import BatchMember
 from modembank.messages.model import (
     TERMINAL,
     Intent,
@@ -15,6 +16,7 @@ from modembank.messages.model import (
     Route,
     Settlement,
 )
+from modembank.messages.own_numbers import NumberedSim, OwnNumbers
 from modembank.messages.permitted import Permitted
 from modembank.messages.receiving import Receiving
 from modembank.messages.requests import (
@@ -27,6 +29,7 @@ from modembank.messages.requests import (
     read_request,
 )
 from modembank.messages.service import Messages
+from modembank.messages.taking import HandedIn, TakenIn, Taking
 from modembank.messages.views import (
     Accepted,
     AttemptView,
@@ -50,9 +53,11 @@ __all__ = [
     "Accepted",
     "Admission",
     "AttemptView",
+    "BatchMember",
     "Consent",
     "Conservation",
     "EvidenceView",
+    "HandedIn",
     "HeldMessages",
     "IdempotencyKey",
     "IdempotencyMismatch",
@@ -67,10 +72,12 @@ __all__ = [
     "MessageView",
     "Messages",
     "Note",
+    "NumberedSim",
     "OnUnknown",
     "OptedOut",
     "OutageDecision",
     "OutageView",
+    "OwnNumbers",
     "Page",
     "Permitted",
     "Preview",
@@ -82,6 +89,8 @@ __all__ = [
     "Settlement",
     "SubmitReceipt",
     "SubmitRequest",
+    "TakenIn",
+    "Taking",
     "UnknownProvider",
     "WaitExplainer",
     "WaitingMessage",

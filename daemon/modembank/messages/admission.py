@@ -113,6 +113,13 @@ class Admission:
         refusal = self._permitted.refusal(number)
         return None if refusal is None else f"{number} {refusal}"
 
+    def party(self, written: str) -> str:
+        """Return whom somebody means: a number in the form that messages are stored with, or a name as it is."""
+        try:
+            return self.recipient(written)
+        except BadNumber:
+            return written
+
     def check(self, request: SubmitRequest, now_ms: int) -> Admitted:
         """Return what to store; raises InvalidRequest with all problems, UnknownProvider when only names are wrong."""
         found = _Findings()

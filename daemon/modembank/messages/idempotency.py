@@ -58,15 +58,26 @@ def recall(conn: sqlite3.Connection, user_id: int, key: IdempotencyKey, now: int
 
     Raises IdempotencyMismatch when that request had another body.
     """
-    row = conn.execute(
-        "SELECT body_sha256, response FROM idempotency_keys WHERE user_id = ? AND key = ? AND created_at > ?",
-        (user_id, key.key, now - KEY_LIFETIME_MS),
-    ).fetchone()
+    row = _row(conn, user_id, key.key, now)
     if row is None:
         return None
     if row[0] != key.digest:
         raise IdempotencyMismatch(idempotency_key=key.key)
     return msgspec.json.decode(row[1], type=Answer)
+
+
+def find(conn: sqlite3.Connection, user_id: int, key: str, now: int) -> Answer | None:
+    """Return the answer to the user's earlier request with this key, whatever its body was, or None."""
+    row = _row(conn, user_id, key, now)
+    return None if row is None else msgspec.json.decode(row[1], type=Answer)
+
+
+def _row(conn: sqlite3.Connection, user_id: int, key: str, now: int) -> tuple[bytes, bytes] | None:
+    row: tuple[bytes, bytes] | None = conn.execute(
+        "SELECT body_sha256, response FROM idempotency_keys WHERE user_id = ? AND key = ? AND created_at > ?",
+        (user_id, key, now - KEY_LIFETIME_MS),
+    ).fetchone()
+    return row
 
 
 def remember(conn: sqlite3.Connection, user_id: int, key: IdempotencyKey, answer: Answer, now: int) -> None:

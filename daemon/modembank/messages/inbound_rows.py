@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from modembank import eventlog
+from modembank.messages.conversing import note_inbound
 from modembank.messages.inbound_content import Content, kept_raw
 from modembank.modem.inbound import RawInbound
 
@@ -30,11 +31,21 @@ class Shown:
 
 
 def show(
-    conn: sqlite3.Connection, row_id: int, content: Content, *, sim_id: int, sender: str, received_at: int
+    conn: sqlite3.Connection,
+    row_id: int,
+    content: Content,
+    *,
+    sim_id: int,
+    sender: str,
+    received_at: int,
+    owner: int | None = None,
 ) -> Shown:
-    """Put a message into the inbox, of the user who last wrote to its sender, and into the event log."""
-    owner = conn.execute(_LAST_WRITER, (sender,)).fetchone()
-    user_id = None if owner is None else owner[0]
+    """Put a message into the inbox, the conversation it belongs to, and the event log.
+
+    ``sender`` is in the form that recipients have, since the message is that user's who last wrote there, unless
+    ``owner`` says whose it is. ``sim_id`` 0: no SIM received it.
+    """
+    user_id = owner or _last_writer(conn, sender)
     conn.execute(
         "INSERT INTO inbox (id, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at, user_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -52,12 +63,13 @@ def show(
             user_id,
         ),
     )
+    note_inbound(conn, sender, user_id, row_id)
     eventlog.append(conn, [eventlog.Entry(received_at, RECEIVED, user_id, row_id)])
     return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing))
 
 
 def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown | None:
-    """Complete a message where it stands, with its id and time of arrival; None when it is not there any more.
+    """Complete a message where it stands, with its id, owner and time of arrival; None when it is there no more.
 
     What was taken away stays away.
     """
@@ -87,3 +99,9 @@ def quarantine(conn: sqlite3.Connection, raw: RawInbound, reason: str) -> None:
         (raw.sim_id, raw.slot, kept_raw(raw.pdu), reason, raw.received_at),
     )
     conn.execute("DELETE FROM quarantine WHERE id <= ?", ((added.lastrowid or 0) - QUARANTINE_ROWS,))
+
+
+def _last_writer(conn: sqlite3.Connection, number: str) -> int | None:
+    """Return the user who last wrote to a number; None when nobody did, or the box itself."""
+    row = conn.execute(_LAST_WRITER, (number,)).fetchone()
+    return None if row is None else int(row[0]) or None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import sqlite3
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,10 +18,13 @@ from modembank.messages.cursors import cursor_after, position_of
 from modembank.messages.model import InboxHiding
 from modembank.messages.numbers import BadNumber
 from modembank.messages.views import INBOX_ID, InboxView, Page
+from modembank.messages.walks import INBOX, INBOX_DELETED, INBOX_FROM, INBOX_OF_USER, walk_down
 from modembank.store import Store
 
 MOST_A_PAGE = 500
 _FROM_THE_TOP = (1 << 63) - 1
+_Row: TypeAlias = tuple[Any, ...]
+_SHOWN = f"i.hidden IS NOT {INBOX_DELETED}"
 _SELECT = (
     "SELECT i.id, i.sender, s.msisdn, i.kind, i.text, i.octets, i.parts, i.missing, s.iccid, i.sent_at, i.received_at,"
     " i.hidden"
@@ -41,8 +44,8 @@ class Numbers(Protocol):
 class Inbox:
     """Inbound messages, on behalf of an actor.
 
-    A SIM belongs to the box and not to a user: every key with the scope messages:read sees every inbound message,
-    whatever the role of its user.
+    A message belongs to the user who had last written to its sender when it came: a sender sees its own. Admins see
+    all, also what came from numbers that nobody had written to.
     """
 
     def __init__(self, store: Store, numbers: Numbers, clock: Clock) -> None:
@@ -64,20 +67,26 @@ class Inbox:
         senders = None if sender is None else self._written(sender)
         about = msgspec.json.encode(("inbox", senders))
         before = _FROM_THE_TOP if cursor is None else position_of(cursor, about)
-        rows = await self._store.read(lambda conn: _page(conn, senders, before, limit + 1))
-        goes_on = cursor_after(rows[limit - 1][0], about) if len(rows) > limit else None
-        return Page(tuple(_view(row) for row in rows[:limit]), goes_on)
+        wanted = _Wanted(None if actor.is_admin else actor.user_id, senders)
+        rows, floor = await self._store.read(lambda conn: _page(conn, wanted, before, limit + 1))
+        if len(rows) > limit:
+            floor = rows[limit - 1][0]
+        return Page(tuple(_view(row) for row in rows[:limit]), cursor_after(floor, about) if floor else None)
 
     async def get(self, actor: Actor, message: str) -> InboxView:
         """Return one message by its public id (``inb_…``). Raises Forbidden, NotFound."""
         actor.require(Scope.MESSAGES_READ)
         wanted = row_id(INBOX_ID, message)
-        row = (
-            None if wanted is None else await self._store.fetch_one(f"{_SELECT} WHERE i.id = ? AND {_SHOWN}", (wanted,))
-        )
-        if row is None:
+        found = () if wanted is None else await self.some(actor, (wanted,))
+        if not found:
             raise NotFound(what="inbound message", which=ascii(message[:40]))
-        return _view(row)
+        return found[0]
+
+    async def some(self, actor: Actor, ids: Sequence[int]) -> tuple[InboxView, ...]:
+        """Return those of the messages (row ids) that exist and the actor may see, in the order asked for."""
+        actor.require(Scope.MESSAGES_READ)
+        whose = _Wanted(None if actor.is_admin else actor.user_id)
+        return tuple(_view(row) for row in await self._store.read(lambda conn: _rows(conn, whose, ids)))
 
     async def redact(self, actor: Actor, message: str) -> InboxView:
         """Take the content of a message away, also what comes of it later; the rest stays to be seen.
@@ -109,18 +118,41 @@ class Inbox:
         return tuple(dict.fromkeys((normal, sender)))
 
 
-def _page(conn: sqlite3.Connection, senders: tuple[str, ...] | None, before: int, most: int) -> list[tuple[Any, ...]]:
-    if senders is None:
-        return conn.execute(
-            f"{_SELECT} WHERE i.id < ? AND {_SHOWN} ORDER BY i.id DESC LIMIT ?", (before, most)
-        ).fetchall()
-    # One walk down the index for each form: rows of both together would have to be sorted, all of them.
-    where = f"WHERE i.sender = ? AND i.id < ? AND {_SHOWN} ORDER BY i.id DESC LIMIT ?"
-    walks = [conn.execute(f"{_SELECT} {where}", (sender, before, most)).fetchall() for sender in senders]
-    return list(heapq.merge(*walks, key=lambda row: row[0], reverse=True))[:most]
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Whose messages (None: everybody's), and from whom (None: anybody)."""
+
+    user_id: int | None
+    senders: tuple[str, ...] | None = None
+
+    @property
+    def fits(self) -> tuple[str, tuple[int, ...]]:
+        """An SQL expression of which rows may be seen, and its values."""
+        return (_SHOWN, ()) if self.user_id is None else (f"{_SHOWN} AND i.user_id = ?", (self.user_id,))
 
 
-def _view(row: tuple[Any, ...]) -> InboxView:
+def _rows(conn: sqlite3.Connection, wanted: _Wanted, ids: Sequence[int]) -> list[_Row]:
+    fits, values = wanted.fits
+    found = (conn.execute(f"{_SELECT} WHERE i.id = ? AND {fits}", (row, *values)).fetchone() for row in ids)
+    return [row for row in found if row is not None]
+
+
+def _page(conn: sqlite3.Connection, wanted: _Wanted, before: int, most: int) -> tuple[list[_Row], int]:
+    """Return rows newest first, and the row down to which all was looked at: 0 when there is nothing below."""
+    user_id = wanted.user_id
+    if wanted.senders is not None:
+        # One walk down the index for each form: rows of both together would have to be sorted, all of them.
+        walks = [walk_down(conn, INBOX_FROM, (sender,), before, most, user_id) for sender in wanted.senders]
+    elif user_id is None:
+        walks = [walk_down(conn, INBOX, (), before, most)]
+    else:
+        walks = [walk_down(conn, INBOX_OF_USER, (user_id,), before, most)]
+    floor = max(walk.floor for walk in walks)
+    ids = sorted((row for walk in walks for row in walk.ids if row >= floor), reverse=True)[:most]
+    return _rows(conn, wanted, ids), floor
+
+
+def _view(row: _Row) -> InboxView:
     inbox_id, sender, msisdn, kind, text, octets, parts, missing, iccid, sent_at, received_at, hidden = row
     return InboxView(
         id=public_id(INBOX_ID, inbox_id),

@@ -34,6 +34,8 @@ _REMEMBERED = 32
 _WIDE = 1 << 16
 _KEY = "sim_id = ? AND sender = ? AND reference = ? AND total = ?"
 TakeId = Callable[[], int]
+NumberOf = Callable[[str], str]
+"""From a sender as it came to the form in which it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Part:
     concat: Concat
     pdu: str
     received_at: int
+    number_of: NumberOf = str
 
     @property
     def sender(self) -> str:
@@ -98,7 +101,9 @@ def has_overdue(conn: sqlite3.Connection, now: int) -> bool:
     return bool(_overdue(conn, now, 1))
 
 
-def show_overdue(conn: sqlite3.Connection, take_id: TakeId, now: int, most: int = 100) -> list[Shown]:
+def show_overdue(
+    conn: sqlite3.Connection, take_id: TakeId, now: int, most: int = 100, number_of: NumberOf = str
+) -> list[Shown]:
     """Show what waited long enough, as incomplete; the parts stay for the ones that come late."""
     shown = []
     for group_id, sim_id, sender in _overdue(conn, now, most):
@@ -106,7 +111,8 @@ def show_overdue(conn: sqlite3.Connection, take_id: TakeId, now: int, most: int 
         if not tpdus:
             _delete_group(conn, group_id)
             continue
-        message = show(conn, take_id(), content_of(tpdus), sim_id=sim_id, sender=sender, received_at=now)
+        content, number = content_of(tpdus), number_of(sender)
+        message = show(conn, take_id(), content, sim_id=sim_id, sender=number, received_at=now)
         conn.execute("UPDATE inbound_groups SET inbox_id = ? WHERE id = ?", (message.id, group_id))
         shown.append(message)
     return shown
@@ -148,9 +154,8 @@ def _after_new_part(conn: sqlite3.Connection, take_id: TakeId, group: _Group, pa
 
 
 def _show_new(conn: sqlite3.Connection, take_id: TakeId, tpdus: Sequence[DeliverTpdu], last: Part) -> Shown:
-    return show(
-        conn, take_id(), content_of(tpdus), sim_id=last.sim_id, sender=last.sender, received_at=last.received_at
-    )
+    content, number = content_of(tpdus), last.number_of(last.sender)
+    return show(conn, take_id(), content, sim_id=last.sim_id, sender=number, received_at=last.received_at)
 
 
 def _begin(conn: sqlite3.Connection, part: Part) -> _Group:

@@ -59,14 +59,20 @@ class Receiving:
         metrics: Metrics,
         outbox: ReportTaker,
         consent: Consent | None = None,
+        *,
+        number_of: reassembly.NumberOf = str,
     ) -> None:
-        """Use these; all state is in the store. ``consent`` hears who wants no messages."""
+        """Use these; all state is in the store.
+
+        ``consent`` hears who wants no messages, ``number_of`` (``Admission.sender``) is how senders are written.
+        """
         self._store = store
         self._bus = bus
         self._clock = clock
         self._metrics = metrics
         self._outbox = outbox
         self._consent = consent
+        self._number_of = number_of
         self._freed: set[int] = set()
         """Ledger ids whose slots are free but for which that is not yet in the store: each write takes them along."""
         self._stale_after = 0
@@ -116,8 +122,27 @@ class Receiving:
         return len(shown)
 
     def _show_overdue(self, conn: sqlite3.Connection, now: int) -> list[tuple[Shown, Heard | None]]:
-        overdue = reassembly.show_overdue(conn, self._store.ids.take, now)
+        overdue = reassembly.show_overdue(conn, self._store.ids.take, now, number_of=self._number_of)
         return [(message, self._hear(conn, message, now)) for message in overdue]
+
+    async def take_in(self, write: Callable[[sqlite3.Connection], Shown | None], at: int) -> Shown | None:
+        """Make durable what did not come from a modem, and tell of it as of all that comes; ``at`` is unix ms.
+
+        ``write`` runs inside the transaction and returns what it has shown, None for nothing. Raises what it raises,
+        StoreFull, StoreError.
+        """
+
+        def heard(conn: sqlite3.Connection) -> tuple[Shown | None, Heard | None]:
+            shown = write(conn)
+            return shown, self._hear(conn, shown, at)
+
+        def told(done: asyncio.Future[tuple[Shown | None, Heard | None]]) -> None:
+            if not done.cancelled() and done.exception() is None and (shown := done.result()[0]) is not None:
+                self._tell(shown, at, done.result()[1])
+
+        future = self._store.submit(heard, reserve=False)
+        future.add_done_callback(told)
+        return (await asyncio.shield(future))[0]
 
     async def _forget(self, now: int) -> None:
         groups = await self._store.read(lambda conn: reassembly.stale_groups(conn, now))
@@ -165,14 +190,14 @@ class Receiving:
     def _deliver(self, conn: sqlite3.Connection, raw: RawInbound, tpdu: DeliverTpdu) -> Shown | None:
         concat = tpdu.user_data.concat
         if concat is not None and concat.total > 1:
-            part = Part(raw.sim_id, tpdu, concat, raw.pdu, raw.received_at)
+            part = Part(raw.sim_id, tpdu, concat, raw.pdu, raw.received_at, self._number_of)
             return reassembly.add_part(conn, self._store.ids.take, part)
         return show(
             conn,
             self._store.ids.take(),
             content_of([tpdu]),
             sim_id=raw.sim_id,
-            sender=tpdu.originator.number,
+            sender=self._number_of(tpdu.originator.number),
             received_at=raw.received_at,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -21,12 +21,13 @@ from modembank.messages import cancelling, conservation, idempotency, late, list
 from modembank.messages.accepting import Accepting, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
 from modembank.messages.late import LateGroup, UnknownFound
+from modembank.messages.members import BatchMember, members
 from modembank.messages.model import MessageState
 from modembank.messages.requests import IdempotencyKey, MessageFilter, SubmitRequest, UnknownProvider
 from modembank.messages.showing import MAY_BE_SENT, message_view, waiting_message
 from modembank.messages.stored import read_stories
 from modembank.messages.text import TextProblem, preview_text
-from modembank.messages.views import MESSAGE_ID, Conservation, MessageView, Page, Preview, SubmitReceipt
+from modembank.messages.views import BATCH_ID, MESSAGE_ID, Conservation, MessageView, Page, Preview, SubmitReceipt
 from modembank.messages.waiting import WaitExplainer, WaitingMessage
 from modembank.metrics import Metrics
 from modembank.store import Store, StoreFull, Urgency
@@ -124,6 +125,28 @@ class Messages:
 
         shown, following = await self._store.read(read)
         return Page(tuple(self._explained(each) for each in shown), following)
+
+    async def some(self, actor: Actor, ids: Sequence[int]) -> tuple[MessageView, ...]:
+        """Return those of the messages (row ids) that exist and the actor may see, in the order asked for."""
+        actor.require(Scope.MESSAGES_READ)
+        shown = await self._store.read(lambda conn: _shown(conn, ids))
+        return tuple(self._explained(each) for each in shown if actor.is_admin or each.user_id == actor.user_id)
+
+    async def batch(self, actor: Actor, batch: str) -> tuple[BatchMember, ...]:
+        """Return all messages of a batch in a few words, in the order asked for; raises Forbidden, NotFound."""
+        actor.require(Scope.MESSAGES_READ)
+        wanted, whose = row_id(BATCH_ID, batch), None if actor.is_admin else actor.user_id
+        found = () if wanted is None else await self._store.read(lambda conn: members(conn, wanted, whose))
+        if not found:
+            raise NotFound(what="batch", which=ascii(batch[:40]))
+        return found
+
+    async def remembered(self, actor: Actor, key: str) -> SubmitReceipt | None:
+        """Return what the actor's request with an idempotency key was answered, while it is known; raises Forbidden."""
+        actor.require(Scope.MESSAGES_READ)
+        now = self._now()
+        answer = await self._store.read(lambda conn: idempotency.find(conn, actor.user_id, key, now))
+        return None if answer is None else answer.receipt(replayed=True)
 
     async def cancel(self, actor: Actor, message: str) -> MessageView:
         """Cancel a message that no attempt was made at; one that is cancelled already stays so.

@@ -142,11 +142,10 @@ class ReportView(msgspec.Struct, frozen=True):
     """Of the latest report."""
 
 
-class MessageView(msgspec.Struct, frozen=True, kw_only=True):
-    """An outbound message with its whole history."""
+class MessageView(msgspec.Struct, frozen=True, kw_only=True, tag_field="direction", tag="outbound"):
+    """An outbound message with its whole history; ``direction`` tells it from an inbound one in the same list."""
 
     id: str
-    direction: Literal["outbound"] = "outbound"
     to: str
     from_: str | None = msgspec.field(name="from")
     """The sending SIM's own number, when a SIM was chosen and its number is known."""
@@ -236,11 +235,10 @@ class OutageDecision(msgspec.Struct, frozen=True):
     """Still held."""
 
 
-class InboxView(msgspec.Struct, frozen=True, kw_only=True):
+class InboxView(msgspec.Struct, frozen=True, kw_only=True, tag_field="direction", tag="inbound"):
     """An inbound message."""
 
     id: str
-    direction: Literal["inbound"] = "inbound"
     from_: str = msgspec.field(name="from")
     to: str | None
     """The receiving SIM's own number, when known."""
