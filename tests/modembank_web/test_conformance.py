@@ -19,13 +19,16 @@ from hypothesis import strategies as st
 
 from fakes.web_boxes import ICCID, Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Role
+from modembank_web import dialects
 from modembank_web.api import v1
 from modembank_web.operation import Operation
 from modembank_web.problems import Problem
 
 SENT = "+447900900123"
 OPERATIONS = [
-    operation for operation in v1.OPERATIONS if operation.id not in {"enableModem", "disableModem", "followEvents"}
+    operation
+    for operation in (*v1.OPERATIONS, *dialects.OPERATIONS)
+    if operation.id not in {"enableModem", "disableModem", "followEvents"}
 ]
 """Enabling would start a worker that outlives the example; following has no end, and tests of its own."""
 
@@ -33,6 +36,7 @@ NEEDS_MORE = {"ussdModem", "settleMessage", "beginSession", "decideOptOutReview"
 """What it does takes a network, a message of which the end is unknown, https, or one that looks like an opt-out."""
 
 REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount", "user": "ann", "number": SENT}
+REAL |= {"phone_number": SENT, "task_id": "msg_0000000000001"}
 
 
 def real(operation: Operation) -> dict[str, str]:
@@ -190,7 +194,7 @@ async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
     await box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER)
     async with box.client(box_key) as client:
         await client.patch(f"/api/v1/sims/{ICCID}", json={"label": "reminders"})
-        for operation in v1.OPERATIONS:
+        for operation in (*v1.OPERATIONS, *dialects.OPERATIONS):
             if operation.body is None or operation.id in NEEDS_MORE:
                 continue
             address = operation.path.format(**real(operation))

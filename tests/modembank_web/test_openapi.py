@@ -172,6 +172,8 @@ def matches(value: Any, schema: dict[str, Any]) -> bool:
 
 async def test_real_answers_fit_their_schemas(box: Box) -> None:
     message = {"to": "+447900900123", "text": "x"}
+    sms = {"senderPhone": "+447900900001", "receiverPhone": "+447900900123", "messageText": "x", "timestamp": 1}
+    sms["uuid"] = "1"
     sim = box.sims.by_iccid(ICCID)
     assert sim is not None
     await box.sims.pause(sim.id, "refused 3 numbers in a row, last with +CMS ERROR 21: check its credit and contract")
@@ -218,6 +220,24 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("GET", "/api/v1/opt-outs/reviews", None),
             ("POST", "/api/v1/opt-outs/import", {"items": [{"number": "+447900900126"}]}),
             ("POST", "/api/v1/opt-outs/reviews/inb_1/decide", {"decision": "dismiss"}),
+            ("POST", "/api/receive-sms", {**sms, "senderPhone": "+447900900123", "uuid": "2"}),
+            ("GET", "/api/v1/conversations", None),
+            ("GET", "/api/v1/conversations?limit=x", None),
+            ("GET", "/api/v1/conversations/+447900900123", None),
+            ("POST", "/api/v1/conversations/+447900900123/messages", {"text": "x"}),
+            ("POST", "/api/v1/conversations/+447900900123/read", {}),
+            ("POST", "/api/v1/conversations/+447900900999/read", {}),
+            ("POST", "/sending", {"number": "+447900900123", "text": "x"}),
+            ("POST", "/sending", {"number": "none", "text": "x"}),
+            ("POST", "/mailing", {"numbers": ["+447900900123", "none"], "text": "x"}),
+            ("GET", f"/tasks/{sent}", None),
+            ("GET", "/tasks/none", None),
+            ("POST", "/sendMessage", {"type": "sms", "recipient": "+447900900123", "content": "x"}),
+            ("POST", "/sendMessage", {"type": "email", "recipient": "a@example.com", "content": "x"}),
+            ("GET", "/sendMessage", None),
+            ("GET", f"/sendMessage/{sent}", None),
+            ("POST", "/api/send-sms", sms),
+            ("GET", "/api/get-conversation/+447900900123", None),
             ("GET", "/api/v1/modems", None),
             ("GET", "/api/v1/modems/slot-03", None),
             ("POST", "/api/v1/modems/slot-03/drain", None),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 
 from modembank.accounts import Actor
-from modembank_web import docs, status
+from modembank_web import dialects, docs, status
 from modembank_web.api import v1
 from modembank_web.operation import Operation
 from modembank_web.readiness import Readiness
@@ -38,4 +38,4 @@ def create_app(app: App, readiness: Readiness | None = None, *, everyone: Actor 
 def documented(readiness: Readiness) -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:
     """Return every operation that the OpenAPI document shows, and the document, still empty."""
     openapi = docs.OpenApiDocument()
-    return (*v1.OPERATIONS, *status.operations(readiness), *docs.operations(openapi)), openapi
+    return (*v1.OPERATIONS, *dialects.OPERATIONS, *status.operations(readiness), *docs.operations(openapi)), openapi

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modembank_web import account_wording, opt_out_wording, wording_events
+from modembank_web.talk_wording import DIALECT_TAGS, TALK_FIELDS
 from modembank_web.wording_of_mailings import MAILING_FIELDS
 
 DESCRIPTION = """\
@@ -35,6 +36,8 @@ TAGS: Mapping[str, str] = {
     "Outage": "What grew old while nothing could be sent, and what becomes of it.",
     "Inbox": "What came in.",
     "Opt-outs": "Numbers that want no messages of this box, and what may have meant it.",
+    "Conversations": "What was written to a number and what came from it.",
+    **DIALECT_TAGS,
     "Modems": "The modems in their slots.",
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
     "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
@@ -108,6 +111,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cursor": _CURSOR,
         "limit": _LIMIT,
     },
+    **TALK_FIELDS,
     "SettleRequest": {
         "as": {"description": "What became of it, as far as you know"},
         "note": {"description": "How you know, up to 200 characters; it stands in the message's `cause`"},

@@ -50,7 +50,11 @@ OPERATIONS = (
         path=PATH,
         tag="Inbox",
         summary="List inbound messages",
-        description="Newest first. Long messages appear when all parts came, or were given up as incomplete.",
+        description=(
+            "Newest first. Long messages appear when all parts came, or were given up as incomplete. A sender's key "
+            "sees what answers its own messages: an inbound message belongs to the user who had last written to its "
+            "sender. An admin's key sees all. A page can be short and still have a `next`."
+        ),
         run=list_inbox,
         needs=(Scope.MESSAGES_READ,),
         query=InboxQuery,

@@ -91,7 +91,7 @@ async def send(call: Call) -> Answer:
     key = call.headers.get(b"idempotency-key")
     idempotency = None if key is None else IdempotencyKey.of(key.decode("latin-1"), body)
     receipt = await call.app.messages.submit(call.caller, request, idempotency)
-    return _receipt_answer(receipt, one=isinstance(request.to, str))
+    return receipt_answer(receipt, one=isinstance(request.to, str))
 
 
 async def preview(call: Call) -> Answer:
@@ -126,7 +126,8 @@ async def cancel_message(call: Call) -> Answer:
     return json_answer(await call.app.messages.cancel(call.caller, call.path("id")))
 
 
-def _receipt_answer(receipt: SubmitReceipt, *, one: bool) -> Answer:
+def receipt_answer(receipt: SubmitReceipt, *, one: bool) -> Answer:
+    """Answer what was accepted; ``one``: a single number was asked for, and not a list."""
     first = receipt.messages[0]
     if one:
         content = Receipt(
