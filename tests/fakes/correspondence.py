@@ -54,7 +54,7 @@ class Correspondence(Post):
         self.receiving = Receiving(
             box.store, box.bus, box.clock, box.metrics, box.outbox, number_of=self.admission.sender
         )
-        self.inbox = Inbox(box.store, self.admission)
+        self.inbox = Inbox(box.store, self.admission, box.clock)
         self.taking = Taking(box.store, box.clock, self.receiving, self.own, party)
         self.conversations = Conversations(box.store, self.messages, self.inbox, self.admission, self.own)
         await box.store.write(

@@ -42,7 +42,7 @@ class Call:
     headers: Mapping[bytes, bytes]
     actor: Actor | None = None
     failures: Failures | None = None
-    admit_again: Callable[[], Awaitable[None]] | None = None
+    admit_again: Callable[[Call], Awaitable[None]] | None = None
     """Raises when the caller may not come in any more, for an answer that goes on; None: nobody was asked."""
     started: float = field(default_factory=time.perf_counter)
 

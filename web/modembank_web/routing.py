@@ -79,13 +79,14 @@ def handlers_for(
 def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
     run, needs, access = operation.run, operation.needs, operation.access
     authenticate = operation.authenticate or _holder
+    admit = functools.partial(_admit, authenticate, needs)
 
     async def endpoint(scope: HTTPScope, receive: Receive) -> Answer:
         call = Call(app, scope, receive, dict(scope["headers"]), everyone, operation.failures)
         scope["state"][_CALL] = call
         if access is not Access.OPEN and everyone is None and (access is Access.KEY or not is_local(call)):
-            await _admit(call, authenticate, needs)
-            call.admit_again = functools.partial(_admit, call, authenticate, needs)
+            await admit(call)
+            call.admit_again = admit
         answer = await run(call)
         log.answered(call, answer.status)
         del scope["state"][_CALL]  # it refers to the scope: without the cycle nothing is left to the garbage collector
@@ -167,7 +168,7 @@ def is_local(call: Call) -> bool:
     return (mapped or address).is_loopback
 
 
-async def _admit(call: Call, authenticate: Authenticate, needs: tuple[KeyScope, ...]) -> None:
+async def _admit(authenticate: Authenticate, needs: tuple[KeyScope, ...], call: Call) -> None:
     query = call.scope["query_string"]
     if query:
         refuse_key_in_query(query)

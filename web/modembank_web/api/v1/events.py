@@ -100,7 +100,7 @@ async def _still_admitted(call: Call) -> bool:
     if call.admit_again is None:
         return True
     try:
-        await call.admit_again()
+        await call.admit_again(call)
     except ModembankError as error:
         if sort_failure(error).kind.status in {401, 403}:
             return False
