@@ -111,3 +111,36 @@ async def test_it_survives_a_restart_with_its_key(box, tmp_path):
     await box.close()
     await box.open()
     assert (await box.hand_in(ANNE)).id == first.id
+
+
+# -- opt-outs
+
+
+async def is_out(box):
+    return await box.box.store.fetch_one("SELECT state FROM opt_outs WHERE number = ?", (NUMBER,)) == (1,)
+
+
+async def confirmations(box):
+    sql = "SELECT r.spec FROM messages m JOIN routes r ON r.id = m.route_id WHERE m.recipient = ? ORDER BY m.id"
+    return [row[0] for row in await box.box.store.fetch_all(sql, (NUMBER,))]
+
+
+async def test_a_stop_is_obeyed_and_confirmed_through_the_sim_that_was_meant(box):
+    await box.hand_in(ANNE, text="STOP")
+    assert await is_out(box)
+    assert await confirmations(box) == ['{"sims":[2]}']
+
+
+async def test_a_stop_to_no_sim_of_this_box_is_confirmed_through_any(box):
+    await box.hand_in(ADMIN, text="STOP", receiver="+447900900099")
+    assert await is_out(box)
+    assert await confirmations(box) == ["{}"]
+
+
+async def test_s32_a_sender_does_not_undo_an_opt_out_by_a_start_that_it_hands_in(box):
+    await box.hear("STOP")
+    await box.hand_in(ANNE, "1", text="START")
+    assert await is_out(box)
+    assert len(await confirmations(box)) == 1
+    await box.hand_in(ADMIN, "2", text="START")
+    assert not await is_out(box)

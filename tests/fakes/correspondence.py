@@ -7,11 +7,12 @@ from pathlib import Path
 
 from fakes.inbounds import SENDER, deliver
 from fakes.outboxes import TurnableClock
-from fakes.senders import ANNE, NUMBER, SIMS, NamedSim, Post
+from fakes.senders import ADMIN, ANNE, NUMBER, SIMS, NamedSim, Post
 from modembank.accounts.model import Actor
 from modembank.conversations import Conversations
-from modembank.messages import HandedIn, IdempotencyKey, Inbox, OwnNumbers, Receiving, TakenIn, Taking
-from modembank.messages.conversing import note_deleted
+from modembank.decency import OptOutConfig
+from modembank.messages import Consent, HandedIn, IdempotencyKey, Inbox, OwnNumbers, Receiving, TakenIn, Taking
+from modembank.messages.accepting import Accepting
 from modembank.modem.inbound import RawInbound, Via
 
 assert SENDER == NUMBER  # who writes to the box is whom it writes to
@@ -51,8 +52,10 @@ class Correspondence(Post):
         box, party = self.box, self.admission.party
         self.shelf = Shelf()
         self.own = OwnNumbers(self.shelf, party)
+        accepting = Accepting(box.store, box.bus, box.metrics)
+        consent = Consent(OptOutConfig(), self.admission, accepting, box.bus)
         self.receiving = Receiving(
-            box.store, box.bus, box.clock, box.metrics, box.outbox, number_of=self.admission.sender
+            box.store, box.bus, box.clock, box.metrics, box.outbox, consent, number_of=self.admission.sender
         )
         self.inbox = Inbox(box.store, self.admission, box.clock)
         self.taking = Taking(box.store, box.clock, self.receiving, self.own, party)
@@ -109,14 +112,9 @@ class Correspondence(Post):
                 return found
 
     async def delete_inbound(self, text: str) -> None:
-        """Delete an inbound message as the inbox does."""
-
-        def write(conn) -> None:
-            (row,) = conn.execute("SELECT id FROM inbox WHERE text = ?", (text,)).fetchone()
-            conn.execute("UPDATE inbox SET hidden = 1 WHERE id = ?", (row,))
-            note_deleted(conn, row)
-
-        await self.box.store.write(write)
+        """Delete an inbound message as an admin does."""
+        (found,) = [view for view in (await self.inbox.list(ADMIN)).items if view.text == text]
+        await self.inbox.delete(ADMIN, found.id)
 
 
 async def correspondence(path: Path) -> Correspondence:

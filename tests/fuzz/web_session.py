@@ -23,6 +23,7 @@ from modembankd.local import SOCKET_NAME, listen_locally
 
 T = TypeVar("T")
 WITHIN_S = 20.0
+NO_FAULTS = {"USSD_FAILED", "NO_PROVIDER_AVAILABLE"}
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: box\r\nConnection: close\r\n\r\n"
 
 
@@ -39,9 +40,10 @@ class Faults(logging.Handler):
 
     def taken(self) -> list[str]:
         """What came since the last time."""
-        # A USSD code that no modem can carry is answered 502: a gateway's word, not a fault of the box.
+        # A USSD code that no modem can carry is answered 502, and a channel without a provider 503: a gateway's word,
+        # not a fault of the box.
         bad = [event for event in self._events if event["log_level"] in {"error", "critical"}]
-        ours = [repr(event) for event in bad if event.get("error_code") != "USSD_FAILED"]
+        ours = [repr(event) for event in bad if event.get("error_code") not in NO_FAULTS]
         found = ours + [f"{record.getMessage()} {record.exc_info}" for record in self._records]
         self._events.clear()
         self._records.clear()

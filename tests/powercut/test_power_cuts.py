@@ -112,7 +112,8 @@ TAMPERED = {
     "DELETE FROM sim_usage": "segments counted by SIM",
     "DELETE FROM idempotency_keys": "a request that was answered before was accepted again",
     "DELETE FROM inbox": "is not in the inbox",
-    "INSERT INTO inbox SELECT id + 100000, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at"
+    "INSERT INTO inbox (id, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at)"
+    " SELECT id + 100000, sim_id, sender, kind, text, octets, parts, missing, sent_at, received_at"
     " FROM inbox": "is shown 2 times",
     "UPDATE inbox SET text = 'never sent'": "and was never sent",
     "DELETE FROM inbound_pdus": "is not in the ledger",

@@ -82,7 +82,7 @@ class Consent:
             self._accepting.announce(heard.submission, heard.written)
 
     def _confirmation(self, change: Change, sim_id: int, now: int) -> Submission | None:
-        """Return the answer, through the SIM that heard; None when none is configured, or the rules forbid it."""
+        """Return the answer, through the SIM that heard if one did; None when none is configured or it is forbidden."""
         text = self._config.confirmation if change.out else self._config.welcome_back
         if not text or self._muted(change.number, now):
             return None
@@ -92,7 +92,6 @@ class Consent:
         except ModembankError as error:
             _log.warning("opt_out_not_confirmed", number=mask_number(change.number), why=str(error))
             return None
-        admitted = msgspec.structs.replace(
-            admitted, flags=admitted.flags | MessageFlags.CONSENT, route=sims_spec((sim_id,))
-        )
+        route = sims_spec((sim_id,)) if sim_id else admitted.route
+        admitted = msgspec.structs.replace(admitted, flags=admitted.flags | MessageFlags.CONSENT, route=route)
         return Submission(change.owner or THE_BOX, admitted, None, now)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from modembank import optouts
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.events import MessageReceived
@@ -125,16 +126,19 @@ class Receiving:
         overdue = reassembly.show_overdue(conn, self._store.ids.take, now, number_of=self._number_of)
         return [(message, self._hear(conn, message, now)) for message in overdue]
 
-    async def take_in(self, write: Callable[[sqlite3.Connection], Shown | None], at: int) -> Shown | None:
+    async def take_in(
+        self, write: Callable[[sqlite3.Connection], Shown | None], at: int, *, may_opt_in: bool
+    ) -> Shown | None:
         """Make durable what did not come from a modem, and tell of it as of all that comes; ``at`` is unix ms.
 
-        ``write`` runs inside the transaction and returns what it has shown, None for nothing. Raises what it raises,
-        StoreFull, StoreError.
+        ``write`` runs inside the transaction and returns what it has shown, None for nothing. Who wants no messages is
+        heard; that a number wants them again only with ``may_opt_in``. Raises what it raises, StoreFull, StoreError.
         """
 
         def heard(conn: sqlite3.Connection) -> tuple[Shown | None, Heard | None]:
             shown = write(conn)
-            return shown, self._hear(conn, shown, at)
+            deaf = shown is not None and not may_opt_in and optouts.is_out(conn, shown.sender)
+            return shown, None if deaf else self._hear(conn, shown, at)
 
         def told(done: asyncio.Future[tuple[Shown | None, Heard | None]]) -> None:
             if not done.cancelled() and done.exception() is None and (shown := done.result()[0]) is not None:

@@ -12,6 +12,7 @@ from modembank import audit
 from modembank.accounts.model import Actor
 from modembank.errors import Conflict, NotFound
 from modembank.ids import public_id
+from modembank.messages.conversing import note_deleted
 from modembank.messages.model import TERMINAL, InboxHiding, MessageFlags, MessageState, OnUnknown
 from modembank.messages.stored import StoredMessage, read_stories
 from modembank.messages.views import INBOX_ID, MESSAGE_ID
@@ -55,6 +56,7 @@ def delete_inbound(conn: sqlite3.Connection, inbox_id: int, actor: Actor, now: i
     """Let an inbound message vanish from every list and look-up, without its content; raises NotFound."""
     _hiding(conn, inbox_id, actor)
     _hide(conn, inbox_id, InboxHiding.DELETED)
+    note_deleted(conn, inbox_id)
     audit.record(conn, actor, "inbox.delete", public_id(INBOX_ID, inbox_id), now)
 
 

@@ -63,7 +63,8 @@ class Taking:
         """Store a message in the inbox, durably, once for each key.
 
         It belongs to the user who last wrote to its sender when an admin hands it in, and to the actor otherwise:
-        nobody writes into the inbox of others.
+        nobody writes into the inbox of others. It is heard as an opt-out like any other; that a number wants messages
+        again is believed only when an admin hands it in, who alone may undo an opt-out.
 
         Raises Forbidden, InvalidRequest, IdempotencyMismatch, StoreFull, StoreError.
         """
@@ -86,7 +87,7 @@ class Taking:
             idempotency.remember(conn, actor.user_id, key, answer, now)
             return show(conn, new_id, content, sim_id=sim_id, sender=sender, received_at=now, owner=owner)
 
-        await self._receiving.take_in(write, now)
+        await self._receiving.take_in(write, now, may_opt_in=actor.is_admin)
         return TakenIn(public_id(INBOX_ID, known[0].first if known else new_id), bool(known))
 
 
