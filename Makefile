@@ -60,7 +60,7 @@ $(VENV)/installed-fuzz: requirements-fuzz.lock $(VENV)/installed-dev
 	@touch $@
 
 test-tools: ## Debian's packages that tests and benchmarks need
-	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools gcc libc6-dev
+	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools prometheus-alertmanager gcc libc6-dev
 
 lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock

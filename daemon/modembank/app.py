@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modembank.accounts import Accounts
+from modembank.alerts import Alerts
 from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank
@@ -49,6 +50,7 @@ class App:
     dispatcher: Dispatcher
     backups: ScheduledBackups
     health: Health
+    alerts: Alerts
 
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""

@@ -160,6 +160,18 @@ class HealthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     disk_free_percent: Annotated[int, msgspec.Meta(ge=0, le=99)] = 5
 
 
+class AlertsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[alerts]``: what becomes of the alerts that monitoring systems post."""
+
+    on_call: tuple[str, ...] = ()
+    """Numbers that are told of alerts which name nobody."""
+    summary_above: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 5
+    """More alerts than this for one recipient in one notification are told in one message."""
+    resolved: bool = True
+    """Whether it is told that an alert is over."""
+    max_segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
+
+
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[log]``: how much, and in which form."""
 
@@ -179,6 +191,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     outage: OutageConfig = OutageConfig()
     backup: BackupConfig = BackupConfig()
     health: HealthConfig = HealthConfig()
+    alerts: AlertsConfig = AlertsConfig()
     opt_out: OptOutConfig = OptOutConfig()
     quiet_hours: QuietHoursConfig = QuietHoursConfig()
     recipients: RecipientsConfig = RecipientsConfig()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modembank.accounts import Accounts
+from modembank.alerts import Alerts
 from modembank.app import App
 from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
@@ -185,4 +186,5 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         dispatcher=dispatcher,
         backups=backups,
         health=Health(around, bus),
+        alerts=Alerts(messages, config.alerts),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modembank.config import BackupConfig, BankConfig, Config, LimitsConfig, SimConfig, load_config
+from modembank.config import AlertsConfig, BackupConfig, BankConfig, Config, LimitsConfig, SimConfig, load_config
 from modembank.decency import LoopsConfig, OptOutConfig, QuietHoursConfig, RecipientsConfig
 from modembank.failpoints import Failpoint
 from modembank.modem.states import ModemState, mermaid
@@ -55,7 +55,7 @@ def test_the_readme_names_targets_that_exist_and_a_configuration_that_loads(tmp_
 def test_the_reference_of_the_configuration_names_every_key():
     text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     rules = (OptOutConfig, QuietHoursConfig, RecipientsConfig, LoopsConfig)
-    for shape in (Config, BankConfig, BackupConfig, LimitsConfig, SimConfig, *rules):
+    for shape in (Config, AlertsConfig, BankConfig, BackupConfig, LimitsConfig, SimConfig, *rules):
         for key in shape.__struct_encode_fields__:
             assert f"`{key}`" in text or f"[{key}]" in text or f"[[{key}]]" in text or f".{key}]]" in text, key
 

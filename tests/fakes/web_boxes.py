@@ -11,13 +11,14 @@ from litestar import Litestar
 
 from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
+from modembank.alerts import Alerts
 from modembank.app import App
 from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
-from modembank.config import BankConfig, Config, PortEntry, SendingConfig
+from modembank.config import AlertsConfig, BankConfig, Config, PortEntry, SendingConfig
 from modembank.conversations import Conversations
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
@@ -106,6 +107,7 @@ class Box:
     bank: Any
     backups: Any
     health: Any
+    alerts: Any
     readiness: Readiness = field(default_factory=Readiness)
     web: Litestar = field(init=False)
 
@@ -178,4 +180,5 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         law=Law(parts["messages"], clock), webhooks=parts["webhooks"], sysfs=folder / "sysfs",
     )  # fmt: skip
     parts["health"] = Health(around, bus)
+    parts["alerts"] = Alerts(parts["messages"], AlertsConfig(on_call=("+447900900123",)))
     return Box(**(parts | changes))

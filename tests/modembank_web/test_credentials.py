@@ -109,6 +109,8 @@ SCOPES = {
     ("POST", "/api/send-sms"): {Scope.MESSAGES_SEND},
     ("POST", "/api/receive-sms"): {Scope.MESSAGES_SEND},
     ("GET", "/api/get-conversation/1"): {Scope.MESSAGES_READ},
+    ("POST", "/hooks/alertmanager"): {Scope.MESSAGES_SEND},
+    ("POST", "/hooks/grafana"): {Scope.MESSAGES_SEND},
     ("GET", "/api/v1/modems"): {Scope.MODEMS},
     ("GET", "/api/v1/modems/slot-03"): {Scope.MODEMS},
     ("POST", "/api/v1/modems/slot-99/reset"): {Scope.MODEMS},

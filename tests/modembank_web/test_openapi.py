@@ -11,6 +11,7 @@ import pytest
 from litestar.handlers import ASGIRouteHandler
 
 from fakes.web_boxes import ICCID, Box
+from modembank_web.dialects.alert_examples import ALERTMANAGER, GRAFANA
 from modembank_web.docs import ASSETS
 from modembank_web.factory import documented
 from modembank_web.openapi import document
@@ -124,7 +125,8 @@ def test_requests_refuse_unknown_fields_in_the_document_too() -> None:
     for operation in OPERATIONS:
         if operation.body is not None:
             schema = resolve(entry(operation)["requestBody"]["content"][operation.body.media]["schema"])
-            assert schema["additionalProperties"] is False
+            # What monitoring systems post grows with their versions.
+            assert (schema.get("additionalProperties") is False) == (operation.tag != "Alerts")
             for name, field in schema["properties"].items():
                 assert field.get("description"), (schema["title"], name)
 
@@ -238,6 +240,9 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("GET", f"/sendMessage/{sent}", None),
             ("POST", "/api/send-sms", sms),
             ("GET", "/api/get-conversation/+447900900123", None),
+            ("POST", "/hooks/alertmanager", ALERTMANAGER),
+            ("POST", "/hooks/grafana", GRAFANA),
+            ("POST", "/hooks/grafana", {"alerts": [{"status": 5}]}),
             ("GET", "/api/v1/modems", None),
             ("GET", "/api/v1/modems/slot-03", None),
             ("POST", "/api/v1/modems/slot-03/drain", None),

@@ -107,10 +107,10 @@ def check_json_media(headers: Mapping[bytes, bytes]) -> None:
 
 
 class JsonBody(Generic[T]):
-    """Decodes one kind of JSON body."""
+    """Decodes one kind of JSON body; a shape that does not forbid unknown fields is one that others may extend."""
 
     def __init__(self, shape: type[T]) -> None:
-        """Prepare the decoder of a msgspec Struct that forbids unknown fields."""
+        """Prepare the decoder of a msgspec Struct."""
         self.shape = shape
         self._decode = msgspec.json.Decoder(shape).decode
 
@@ -138,11 +138,19 @@ class JsonBody(Generic[T]):
             return _syntax_problem(body, str(error))
         if not isinstance(given, dict):
             return InvalidRequest(FieldProblem("", "must be a JSON object"))
-        return InvalidRequest(*(field_problems(self.shape, given) or [FieldProblem(*_place_and_words(first))]))
+        tolerant = not self.shape.__struct_config__.forbid_unknown_fields  # type: ignore[attr-defined]
+        return InvalidRequest(
+            *(field_problems(self.shape, given, tolerant=tolerant) or [FieldProblem(*_place_and_words(first))])
+        )
 
 
-def field_problems(shape: type[Any], given: Mapping[str, object], *, strict: bool = True) -> list[FieldProblem]:
-    """Return what is wrong with the fields of an object that is to become ``shape``: missing, unknown, or mistyped."""
+def field_problems(
+    shape: type[Any], given: Mapping[str, object], *, strict: bool = True, tolerant: bool = False
+) -> list[FieldProblem]:
+    """Return what is wrong with the fields of an object that is to become ``shape``: missing, unknown, or mistyped.
+
+    ``tolerant`` passes over unknown ones.
+    """
     known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     problems = [
         FieldProblem(f"/{name}", "is required") for name, f in known.items() if f.required and name not in given
@@ -150,6 +158,8 @@ def field_problems(shape: type[Any], given: Mapping[str, object], *, strict: boo
     for name, value in given.items():
         field = known.get(name)
         if field is None:
+            if tolerant:
+                continue
             problems.append(FieldProblem(f"/{_escaped(name)}", f"is not known; known are: {', '.join(known)}"))
             continue
         try:

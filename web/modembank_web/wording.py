@@ -47,6 +47,7 @@ TAGS: Mapping[str, str] = {
     "API keys": "What programs come in with.",
     "Audit": "Who changed what.",
     "Health": "What needs a person, with evidence and remedies, and whether the books add up.",
+    "Alerts": "What monitoring systems post.",
     "Status": "For load balancers, watchdogs and Prometheus.",
     "Documentation": "This document and its pages.",
 }
@@ -130,6 +131,17 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "state": {"description": "Only what is open, what was cleared (in 90 days), or all", "example": "open"},
         "cursor": _CURSOR,
         "limit": _LIMIT,
+    },
+    "Notification": {
+        "alerts": {"description": "Each alert of the group"},
+        "groupKey": {
+            "description": "Names the group; with an alert's fingerprint, status and start it names a message"
+        },
+    },
+    "TakenAlert": {"id": {"description": "The message's id, the same when the alert was told before"}},
+    "AlertsTaken": {
+        "refused": {"description": "Alerts or recipients for which there is no message, and why"},
+        "ignored": {"description": "Resolved alerts, when `[alerts] resolved` is false"},
     },
     "UssdRequest": {
         "code": {"description": "What one would dial, such as `*100#`"},
