@@ -43,10 +43,10 @@ async def test_an_alert_becomes_a_message_that_is_stored_when_it_is_answered(
     stored = await texts(box)
     assert [message["to"] for message in answer.json()["messages"]] == [to for to, _ in stored]
     if path.endswith("grafana"):
-        assert stored == [("+447900900123", "FIRING DiskFull: /var has 2 % left")]
+        assert stored == [("+447900900131", "FIRING DiskFull: /var has 2 % left")]
     else:
         text = "FIRING HighCPU host1: CPU above 95 % for 10 minutes"
-        assert stored == [("+447900900123", text), ("+447900900124", text)]
+        assert stored == [("+447900900131", text), ("+447900900132", text)]
 
 
 @HOOKS

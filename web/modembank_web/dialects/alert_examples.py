@@ -19,7 +19,7 @@ ALERTMANAGER: dict[str, Any] = {
         {
             "status": "firing",
             "labels": _LABELS,
-            "annotations": {"summary": "CPU above 95 % for 10 minutes", "sms_to": "+447900900123, +447900900124"},
+            "annotations": {"summary": "CPU above 95 % for 10 minutes", "sms_to": "+447900900131, +447900900132"},
             "startsAt": "2026-11-20T14:05:00.000Z",
             "endsAt": "0001-01-01T00:00:00Z",
             "generatorURL": "http://prometheus:9090/graph",
@@ -44,7 +44,7 @@ GRAFANA: dict[str, Any] = {
     "alerts": [
         {
             "status": "firing",
-            "labels": {"alertname": "DiskFull", "grafana_folder": "Servers", "sms_to": "+447900900123"},
+            "labels": {"alertname": "DiskFull", "grafana_folder": "Servers", "sms_to": "+447900900131"},
             "annotations": {"summary": "/var has 2 % left"},
             "startsAt": "2026-11-20T14:05:00Z",
             "endsAt": "0001-01-01T00:00:00Z",
@@ -60,8 +60,8 @@ GRAFANA: dict[str, Any] = {
 }
 TAKEN: dict[str, Any] = {
     "messages": [
-        {"id": "msg_0000008000001", "to": "+447900900123", "alerts": 1},
-        {"id": "msg_0000008000002", "to": "+447900900124", "alerts": 1},
+        {"id": "msg_0000008000001", "to": "+447900900131", "alerts": 1},
+        {"id": "msg_0000008000002", "to": "+447900900132", "alerts": 1},
     ],
     "refused": [],
     "ignored": 0,
