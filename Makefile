@@ -7,7 +7,7 @@ SECONDS ?= 600
 TARGET ?=
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest soak powercuts fuzz environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest schemathesis soak powercuts fuzz environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -36,6 +36,9 @@ selftest: environment ## prove the promise: kill the daemon 200 times and compar
 soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch tests/fuzz
 	$(BIN)/modembank selftest --kills $(or $(KILLS),10000) --seed $(or $(SEED),1)
+
+schemathesis: dev-environment ## ask for every operation in every role, well and badly, and differently each time (about 20 minutes)
+	SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -n 2 tests/modembank_web/test_schemathesis.py
 
 powercuts: dev-environment test-tools ## cut the power of a working box 1,500 times and check what is left (about 2 minutes)
 	$(BIN)/python tests/powercut/run.py --cuts 1500 --recordings 3 $(ARGS)

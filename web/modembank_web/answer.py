@@ -20,6 +20,8 @@ _COMMON: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
 )
 
+_NO_CONTENT = 204
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -38,12 +40,15 @@ class Answer:
         policy: bytes = API_POLICY,
         cache: bytes = b"no-store",
     ) -> None:
-        """Assemble the headers; ``policy`` is the content security policy, ``cache`` empty leaves that header out."""
+        """Assemble the headers; ``policy`` is the content security policy, ``cache`` empty leaves that header out.
+
+        An answer 204 has no content, and so neither its type nor its length (RFC 9110 clause 8.6).
+        """
         self.body = body
         self.status = status
+        content = () if status == _NO_CONTENT else ((b"content-type", media), (b"content-length", b"%d" % len(body)))
         self.headers: list[Header] = [
-            (b"content-type", media),
-            (b"content-length", b"%d" % len(body)),
+            *content,
             *_COMMON,
             (b"content-security-policy", policy),
             *extra,

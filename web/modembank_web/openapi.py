@@ -14,6 +14,7 @@ from modembank_web.operation import Access, Operation, Reply
 from modembank_web.problems import BY_KEY, PROBLEMS_PAGE, Problem, ProblemKind
 from modembank_web.wording import DESCRIPTION, FIELDS, TAGS
 
+_NO_CONTENT = 204
 _REF = "#/components/schemas/{name}"
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"session": []}]
 
@@ -165,7 +166,9 @@ def _reply(reply: Reply) -> dict[str, Any]:
     else:
         content["schema"] = {"type": "string"} if reply.media.startswith("text/") else {"type": "object"}
     content["example"] = reply.example
-    found: dict[str, Any] = {"description": reply.description, "content": {reply.media: content}}
+    found: dict[str, Any] = {"description": reply.description}
+    if reply.status != _NO_CONTENT:
+        found["content"] = {reply.media: content}
     if reply.headers:
         found["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in reply.headers.items()
