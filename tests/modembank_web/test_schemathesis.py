@@ -38,7 +38,7 @@ CHECKS = [
 LEFT_OUT = {"enableModem", "disableModem"}
 """They start and end workers that would outlive the test."""
 CREDENTIALS = {"authorization", "api-key", "cookie"}
-USUALLY = {"no key": 2, "disabled": 2, "one scope": 2, "sender": 4, "admin": 10}
+USUALLY = {"no key": 2, "disabled": 2, "one scope": 2, "sender": 4, "admin": 6}
 """Examples of each operation in the default suite: most where most can happen."""
 
 
