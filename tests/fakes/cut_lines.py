@@ -91,3 +91,51 @@ async def cut_line(box: tuple[str, int], *faults: Fault) -> AsyncIterator[CutLin
     finally:
         server.close()
         await server.wait_closed()
+
+
+class Pipe:
+    """A relay of octets in both directions, which can be cut at any moment."""
+
+    def __init__(self, box: tuple[str, int]) -> None:
+        self.box = box
+        self.port = 0
+        self.opened = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def cut(self) -> None:
+        """Cut every connection there is."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        theirs, ours = await asyncio.open_connection(*self.box)
+        self._writers |= {writer, ours}
+        await asyncio.gather(_pump(reader, ours), _pump(theirs, writer))
+        self._writers -= {writer, ours}
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while octets := await reader.read(65_536):
+            writer.write(octets)
+            await writer.drain()
+    writer.close()
+
+
+@contextlib.asynccontextmanager
+async def pipe(box: tuple[str, int]) -> AsyncIterator[Pipe]:
+    """Relay until the block ends."""
+    line = Pipe(box)
+    server = await asyncio.start_server(line.serve, "127.0.0.1", 0)
+    line.port = server.sockets[0].getsockname()[1]
+    try:
+        yield line
+    finally:
+        line.cut()
+        server.close()
+        await server.wait_closed()

@@ -21,6 +21,8 @@ class Hook:
     got: list[dict] = field(default_factory=list)
     """Events that were taken, in order."""
     tried: list[dict] = field(default_factory=list)
+    raw: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    """Headers and body of each post, as they came."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     _server: asyncio.Server | None = None
@@ -56,6 +58,7 @@ class Hook:
             headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
             original = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
             body = await reader.readexactly(int(headers["content-length"]))
+            self.raw.append((original, body))
             event = json.loads(body)
             for secret in self.secrets:
                 Verifier(secret).verify(body, {name.lower(): value for name, value in original.items()})

@@ -96,7 +96,7 @@ def events(retry: Retry, /, *, types: str | None = None, last_event_id: str = ""
             failed = 0
             yield from _events(reader)
             reader.broken_off()
-            yield Wait(retry.first_s if reader.retry_s is None else reader.retry_s)
+            yield Wait(retry.first_s if reader.retry_s is None else min(reader.retry_s, retry.most_s))
             continue
         failed += 1
         if failed >= retry.tries:
