@@ -13,10 +13,11 @@ from modembank.errors import ModembankError
 from modembankd.accounts_cli import apikey, audit_group, user
 from modembankd.backup_cli import backup, restore_command
 from modembankd.logs import configure_logs
+from modembankd.messages_cli import events, inbox, messages, preview, send
 from modembankd.options import config_option, run_async
 from modembankd.optout_cli import optout
 from modembankd.selftest_cli import selftest
-from modembankd.talk_cli import doctor, send
+from modembankd.talk_cli import doctor
 from modembankd.webhook_cli import webhook
 
 PRIVATE = 0o077
@@ -97,5 +98,7 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (user, apikey, audit_group, optout, send, doctor, backup, restore_command, selftest, webhook):
+for command in (send, messages, inbox, preview, events, user, apikey, audit_group, optout, webhook):
+    main.add_command(command)
+for command in (doctor, backup, restore_command, selftest):
     main.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,30 @@ def call_daemon(data_dir: Path, method: str, path: str, body: object = None, *, 
         connection.close()
 
 
+def follow_daemon(data_dir: Path, path: str, refuse: Callable[[dict[str, object]], None]) -> Iterator[str]:
+    """Yield the lines of an answer that goes on, without their ends; ``refuse`` raises for a problem.
+
+    Ends when the daemon ends it; raises NoDaemon when none answers.
+    """
+    connection = _UnixConnection(data_dir / SOCKET_NAME, None)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        if response.status != 200:
+            refuse(json.loads(response.read()))
+        for line in response:
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NoDaemon(socket=data_dir / SOCKET_NAME, reason=reason) from error
+    finally:
+        connection.close()
+
+
 class _UnixConnection(http.client.HTTPConnection):
     """An HTTP connection whose peer is a path."""
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._path = path
         self._timeout_s = timeout_s

@@ -1,4 +1,4 @@
-"""``modembank send`` and ``modembank doctor``: they ask the running daemon, and doctor looks itself when none runs."""
+"""``modembank doctor``: it asks the running daemon, and looks itself when none runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import click
 from modembank.config import load_config
 from modembank.errors import ModembankError
 from modembankd.doctor import examine
-from modembankd.local import call_daemon
 from modembankd.options import config_option
 
 
@@ -18,19 +17,6 @@ class Refused(ModembankError):
 
     key = "refused"
     template = "{detail}"
-
-
-@click.command()
-@click.argument("to")
-@click.argument("text")
-@config_option
-def send(to: str, text: str, config_path: Path) -> None:
-    """Queue TEXT for the number TO and print the message's id."""
-    data_dir = Path(load_config(config_path).box.data_dir)
-    reply = call_daemon(data_dir, "POST", "/api/v1/messages", {"to": to, "text": text})
-    if reply.status != 202:
-        raise Refused(detail=problem_sentence(reply.body))
-    click.echo(reply.body["id"])
 
 
 @click.command()
