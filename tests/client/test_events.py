@@ -99,6 +99,21 @@ async def test_events_are_followed_across_cuts_in_order_and_none_twice(kind: str
     assert line.opened >= 4
 
 
+async def test_who_hears_of_what_happens_from_now_on_loses_nothing_when_it_ends_before_the_first(
+    kind: str, telling: Served
+) -> None:
+    await happen(telling, "before")
+    async with pipe(telling.address) as line:
+        follower = Follower(kind, line.url, telling.key)
+        async with asyncio.timeout(20):
+            while b": events follow" not in line.passed:
+                await asyncio.sleep(0.01)
+        line.end()
+        await happen(telling, "while it was away", end=True)
+        await follower.work
+    assert follower.marks == ["while it was away", "end"]
+
+
 async def test_only_the_kinds_asked_for_are_heard(kind: str, telling: Served) -> None:
     await happen(telling, "one", "two", end=True)
     follower = Follower(kind, telling.url, telling.key, types="box.*", last_event_id=START)

@@ -100,6 +100,8 @@ class Pipe:
         self.box = box
         self.port = 0
         self.opened = 0
+        self.passed = bytearray()
+        """All that the box said."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -111,18 +113,25 @@ class Pipe:
         for writer in self._writers:
             writer.transport.abort()
 
+    def end(self) -> None:
+        """End every connection after what has passed by now."""
+        for writer in self._writers:
+            writer.close()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
         theirs, ours = await asyncio.open_connection(*self.box)
         self._writers |= {writer, ours}
-        await asyncio.gather(_pump(reader, ours), _pump(theirs, writer))
+        await asyncio.gather(_pump(reader, ours), _pump(theirs, writer, self.passed))
         self._writers -= {writer, ours}
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: bytearray | None = None) -> None:
     with contextlib.suppress(ConnectionError):
         while octets := await reader.read(65_536):
             writer.write(octets)
+            if passed is not None:
+                passed += octets
             await writer.drain()
     writer.close()
 

@@ -93,7 +93,7 @@ def role(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Caller]:
 
 
 @pytest.mark.timeout(1200)
-def test_whatever_is_asked_is_answered_as_documented(role: Caller) -> None:
+def test_s26_whatever_is_asked_is_answered_as_documented(role: Caller) -> None:
     schema = schemathesis.openapi.from_dict(role.document())
     wrong = []
     for result in schema.get_all_operations():

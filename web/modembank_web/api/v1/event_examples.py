@@ -23,7 +23,10 @@ EVENT: dict[str, Any] = {
         "sent_at": "2026-11-20T14:05:03.410Z",
     },
 }
-STREAM = f"retry: 3000\n: events follow\n\nid: {EVENT['id']}\nevent: {EVENT['type']}\ndata: {json.dumps(EVENT)}\n\n"
+STREAM = (
+    "retry: 3000\nid: evt_0000000000042\n: events follow\n\n"
+    f"id: {EVENT['id']}\nevent: {EVENT['type']}\ndata: {json.dumps(EVENT)}\n\n"
+)
 WEBHOOK: dict[str, Any] = {
     "id": "whk_0000000000001",
     "user": "shop",

@@ -12,7 +12,7 @@ import msgspec
 from modembank.accounts import Scope
 from modembank.errors import FieldProblem, InvalidRequest, ModembankError
 from modembank.eventlog import EVENT_ID, EventLog, Told, Viewer, viewer_of
-from modembank.ids import row_id
+from modembank.ids import public_id, row_id
 from modembank.store import StoreClosed
 from modembank_web.answer import Answer
 from modembank_web.api.v1 import event_examples as examples
@@ -74,7 +74,8 @@ async def _stream(call: Call, viewer: Viewer, after: int, stay_s: float | None) 
     spoke = loop.time()
     with events.follow(call.caller.user_id) as follower:
         yield b""
-        yield f"retry: {RETRY_MS}\n: events follow\n\n".encode()
+        # An id without data is where to go on (HTML standard, clause 9.2.6), also for who is cut off before an event.
+        yield f"retry: {RETRY_MS}\nid: {public_id(EVENT_ID, after)}\n: events follow\n\n".encode()
         while not follower.ended:
             follower.looks()
             try:
