@@ -22,8 +22,8 @@ Admission.check = lambda *args: replace(check(*args), on_unknown=OnUnknown.RESEN
 """
 FORGETFUL = """
 from modembank.messages import accepting
-insert = accepting._insert
-accepting._insert = lambda conn, rows: insert(conn, (row for row in rows if row[0] % 7))
+insert = accepting.insert_rows
+accepting.insert_rows = lambda conn, rows: insert(conn, (row for row in rows if row[0] % 7))
 """
 TOO_EARLY = """
 from modembank.at import command
