@@ -10,7 +10,7 @@ TO = [f"+1999000{n:04d}" for n in range(1, 19)]
 
 
 async def test_story_30_webhooks_lose_nothing_and_double_nothing_under_other_ids(tmp_path, monkeypatch):
-    from modembank.webhooks import circuit
+    from modembank.outgoing import circuit
 
     monkeypatch.setattr(circuit, "FIRST_WAIT_S", 0.1)
     monkeypatch.setattr(circuit, "MOST_WAIT_S", 0.3)

@@ -12,7 +12,8 @@ from fakes.web_boxes import Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Actor, Role, Scope
 from modembank.accounts.model import ROLE_SCOPES
 from modembank.eventlog import Entry, append
-from modembank.webhooks import NewWebhook, circuit, courier
+from modembank.outgoing import circuit
+from modembank.webhooks import NewWebhook, courier
 
 
 @dataclass

@@ -6,7 +6,8 @@ import pytest
 
 from modembank.accounts import LOCAL_ADMIN
 from modembank.ids import public_id
-from modembank.webhooks import WebhookPatch, Webhooks, circuit, courier
+from modembank.outgoing import circuit
+from modembank.webhooks import WebhookPatch, Webhooks, courier
 
 
 async def test_events_arrive_signed_and_in_order(post):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
-from modembank.webhooks.circuit import (
+from modembank.outgoing.circuit import (
     FIRST_WAIT_S,
     MOST_RETRY_AFTER_S,
     MOST_RETRY_S,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from modembank_web.cookies import COOKIE
-from modembank_web.operation import Access, Operation, Reply
+from modembank_web.operation import Access, Failures, Operation, Reply
 from modembank_web.problems import BY_KEY, PROBLEMS_PAGE, Problem, ProblemKind
 from modembank_web.wording import DESCRIPTION, FIELDS, TAGS
 
@@ -61,7 +61,8 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
     shapes: dict[Any, None] = {Problem: None}
     for operation in operations:
-        for shape in (operation.body and operation.body.shape, *(reply.shape for reply in operation.replies)):
+        failures = operation.failures and operation.failures.shape
+        for shape in (operation.body and operation.body.shape, *(reply.shape for reply in operation.replies), failures):
             if shape is not None:
                 shapes[shape] = None
     _, components = msgspec.json.schema_components(list(shapes), ref_template=_REF)
@@ -104,12 +105,18 @@ def _operation(operation: Operation, responses: dict[str, Any]) -> dict[str, Any
             },
         }
     found["responses"] = {str(reply.status): _reply(reply) for reply in operation.replies}
+    failures = operation.failures
     by_status: dict[int, list[ProblemKind]] = {}
     for key in operation.problems:
-        by_status.setdefault(BY_KEY[key].status, []).append(BY_KEY[key])
+        status = BY_KEY[key].status if failures is None else failures.status(BY_KEY[key])
+        by_status.setdefault(status, []).append(BY_KEY[key])
     for status, kinds in sorted(by_status.items()):
         name = "_or_".join(kind.key for kind in kinds)
-        responses[name] = _problem_response(kinds)
+        if failures is None:
+            responses[name] = _problem_response(kinds)
+        else:
+            name = f"{failures.shape.__name__}_{name}"
+            responses[name] = _failure_response(failures, kinds)
         # A status may be both an answer of its own and a problem (readyz's 503): its own description comes first.
         found["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{name}"})
     return found
@@ -183,10 +190,23 @@ def _problem_response(kinds: list[ProblemKind]) -> dict[str, Any]:
         "description": "; ".join(f"`{kind.code}`: {kind.when}" for kind in kinds),
         "content": {"application/problem+json": {"schema": schema, "examples": examples}},
     }
+    return found | _headers(kinds)
+
+
+def _failure_response(failures: Failures, kinds: list[ProblemKind]) -> dict[str, Any]:
+    """Return what a dialect answers to kinds of problems that have one status there."""
+    examples = {kind.key: {"summary": kind.title, "value": failures.example(kind)} for kind in kinds}
+    schema = {"$ref": _REF.format(name=failures.shape.__name__)}
+    found: dict[str, Any] = {
+        "description": "; ".join(kind.when for kind in kinds),
+        "content": {failures.media: {"schema": schema, "examples": examples}},
+    }
+    return found | _headers(kinds)
+
+
+def _headers(kinds: list[ProblemKind]) -> dict[str, Any]:
     names = {name.decode() for kind in kinds for name, _ in kind.headers if name != b"connection"}
-    if names:
-        found["headers"] = {name.title(): {"schema": {"type": "string"}} for name in sorted(names)}
-    return found
+    return {"headers": {name.title(): {"schema": {"type": "string"}} for name in sorted(names)}} if names else {}
 
 
 def problem_example(kind: ProblemKind) -> dict[str, Any]:

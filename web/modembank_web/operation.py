@@ -12,6 +12,7 @@ from litestar.types import HTTPScope, Receive
 
 from modembank.accounts import Actor, Scope
 from modembank_web.answer import Answer
+from modembank_web.forms import FORM_LIMIT, FormBody, check_form_media
 from modembank_web.reading import JsonBody, check_json_media, read_body, read_query
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class Call:
         """Return the body decoded; raises InvalidRequest too."""
         return reader.read(await self.body())
 
+    async def form(self, reader: FormBody[T]) -> T:
+        """Return a form decoded; raises what ``read_body`` and ``check_form_media`` raise, and InvalidRequest."""
+        check_form_media(self.headers)
+        return reader.read(await read_body(self.receive, self.headers, FORM_LIMIT))
+
 
 Run: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
@@ -107,6 +113,10 @@ class Body:
     """Text in other media types that is taken too: media type to example."""
 
 
+def _own_status(kind: ProblemKind) -> int:
+    return kind.status
+
+
 @dataclass(frozen=True, slots=True)
 class Failures:
     """How a dialect writes what is refused, where its clients expect something else than a problem."""
@@ -116,6 +126,8 @@ class Failures:
     shape: Any
     example: Callable[[ProblemKind], Any]
     media: str = "application/json"
+    status: Callable[[ProblemKind], int] = _own_status
+    """With which status it answers a kind of problem."""
 
 
 @dataclass(frozen=True, slots=True)

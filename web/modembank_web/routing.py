@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from litestar import Request, Response
 from litestar.enums import ScopeType
-from litestar.exceptions import MethodNotAllowedException
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Receive, Scope, Send
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from modembank.app import App
 
 _CALL = "modembank_call"
+_SUFFIXED = re.compile(r"\{(\w+)\}([^/{}]+)")
 Endpoint = Callable[[HTTPScope, Receive], Awaitable[Answer]]
 Authenticate = Callable[[Call], Awaitable[Actor]]
 
@@ -113,13 +115,30 @@ def _plain(path: str, methods: Mapping[str, Endpoint]) -> ASGIRouteHandler:
 
 
 def _with_parameters(operation: Operation, endpoint: Endpoint) -> HTTPRouteHandler:
+    path, suffixes = route_of(operation.path)
+
     async def serve_operation(request: Request[Any, Any, Any]) -> ASGIApp:
+        if suffixes:
+            given = request.scope["path_params"]  # Litestar keeps it for the next request: it must stay as it is
+            if not all(given[name].endswith(suffix) for name, suffix in suffixes.items()):
+                raise NotFoundException
+            request.scope["path_params"] = {
+                name: value.removesuffix(suffixes.get(name, "")) for name, value in given.items()
+            }
         return await endpoint(request.scope, request.receive)
 
-    path = operation.path.replace("}", ":str}")
     # Litestar guesses 204 for DELETE and then refuses a body; the answer brings its own status.
     handler = HTTPRouteHandler(path, http_method=operation.method, name=operation.id, status_code=200)
     return handler(serve_operation)
+
+
+def route_of(path: str) -> tuple[str, dict[str, str]]:
+    """Return an operation's path as Litestar reads it, and what follows parameters within their part of the path.
+
+    A parameter is a whole part there: of ``/{sid}.json`` it is given ``{sid}`` with ``.json``, which is taken off.
+    """
+    suffixes = dict(_SUFFIXED.findall(path))
+    return _SUFFIXED.sub(r"{\1}", path).replace("}", ":str}"), suffixes
 
 
 class FailureAnswers:
@@ -140,7 +159,7 @@ class FailureAnswers:
             answer = problem_answer(failure, scope["path"], tracking_id)
         if failure.kind.key == "internal_error":
             log_internal(error, tracking_id, method=scope["method"], path=scope.get("path_template"))
-        self._log.failed(scope, call, failure.kind.status, failure.kind.code, tracking_id)
+        self._log.failed(scope, call, answer.status, failure.kind.code, tracking_id)
         return _Ready(answer)
 
 

@@ -19,9 +19,9 @@ from modembank.eventlog import BY_NAME, EventLog, Follower, Told, Viewer, chosen
 from modembank.ids import public_id
 from modembank.metrics import Metrics
 from modembank.outgoing import Poster
+from modembank.outgoing.circuit import RETRY_FOR_S, Circuit, Verdict, judge, retry_after_s, retry_wait_s
 from modembank.store import Store, Urgency
 from modembank.webhooks import rows
-from modembank.webhooks.circuit import RETRY_FOR_S, Circuit, Verdict, judge, retry_after_s, retry_wait_s
 from modembank.webhooks.delivering import deliver
 from modembank.webhooks.model import MOST_RETRIES, WEBHOOK_ID, Outcome, Retry, Webhook
 from modembank.webhooks.progress import Progress
