@@ -22,6 +22,7 @@ from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.twilio import Twilio
 from modembank.webhooks import Webhooks
 
 
@@ -38,6 +39,7 @@ class App:
     events: EventLog
     webhooks: Webhooks
     audit: Audit
+    twilio: Twilio
     messages: Messages
     held: HeldMessages
     inbox: Inbox

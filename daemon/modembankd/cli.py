@@ -18,6 +18,7 @@ from modembankd.options import config_option, run_async
 from modembankd.optout_cli import optout
 from modembankd.selftest_cli import selftest
 from modembankd.talk_cli import doctor
+from modembankd.twilio_cli import twilio
 from modembankd.webhook_cli import webhook
 
 PRIVATE = 0o077
@@ -98,7 +99,7 @@ def _limits(loaded: Config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
 
 
-for command in (send, messages, inbox, preview, events, user, apikey, audit_group, optout, webhook):
+for command in (send, messages, inbox, preview, events, user, apikey, audit_group, optout, webhook, twilio):
     main.add_command(command)
 for command in (doctor, backup, restore_command, selftest):
     main.add_command(command)

@@ -41,6 +41,7 @@ from modembank.modem import Timings
 from modembank.optouts import OptOuts
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
 
 DATABASE = "modembank.sqlite3"
@@ -141,6 +142,8 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     webhooks = Webhooks(store, events, clock, metrics)
+    accounts = Accounts(store, clock)
+    talk = Talk(store, messages, inbox, sims, admission.recipient)
     around = Surroundings(
         config=config,
         clock=clock,
@@ -160,9 +163,10 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         bus=bus,
         metrics=metrics,
         store=store,
-        accounts=Accounts(store, clock),
+        accounts=accounts,
         events=events,
         webhooks=webhooks,
+        twilio=Twilio(store, events, clock, accounts, talk),
         audit=Audit(store, clock),
         messages=messages,
         held=held,

@@ -72,6 +72,7 @@ class Daemon:
             app.health.start()
             await app.bank.start()
             await app.webhooks.start()
+            await app.twilio.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -84,7 +85,8 @@ class Daemon:
         box = self.box
         await box.app.health.stop()
         box.app.events.stop()
-        await asyncio.gather(box.app.webhooks.stop(), *(server.stop(WEB_STOP_S) for server in self._servers))
+        telling = box.app.webhooks.stop(), box.app.twilio.stop()
+        await asyncio.gather(*telling, *(server.stop(WEB_STOP_S) for server in self._servers))
         await box.app.mailings.stop()
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
         (self._data_dir / ADDRESS_NAME).unlink(missing_ok=True)

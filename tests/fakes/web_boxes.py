@@ -38,6 +38,7 @@ from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
 from modembank.sim import SimIdentity, Sims
 from modembank.store import Store
+from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
 from modembank_web import Readiness, create_app
 
@@ -96,6 +97,7 @@ class Box:
     events: EventLog
     webhooks: Any
     audit: Audit
+    twilio: Any
     sims: Sims
     messages: Any
     held: Any
@@ -123,6 +125,14 @@ class Box:
             await self.accounts.add_user(LOCAL_ADMIN, name, role)
         _, text = await self.accounts.add_key(LOCAL_ADMIN, name, scopes=scopes or None)
         return text
+
+    async def twilio_account(self, user: str, sid: str, token: str) -> None:
+        """Give a user an account of the Twilio dialect under a known sid, unless it has one."""
+        sql = (
+            "INSERT OR IGNORE INTO twilio_accounts (sid, user_id, auth_token, place, created_at)"
+            " SELECT ?, id, ?, 0, 0 FROM users WHERE name = ?"
+        )
+        await self.store.write(lambda conn: conn.execute(sql, (sid, token, user)).rowcount)
 
     def client(self, key: str = "", *, client: tuple[str, int] = ("192.0.2.7", 40000)) -> httpx.AsyncClient:
         """Return a client that talks to the application in this process."""
@@ -174,6 +184,8 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     }
     parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     parts["webhooks"] = Webhooks(store, parts["events"], clock, metrics)
+    talk = Talk(store, parts["messages"], parts["inbox"], sims, admission.recipient)
+    parts["twilio"] = Twilio(store, parts["events"], clock, parts["accounts"], talk)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], sims=sims, bank=parts["bank"], sending=Unexplained(),

@@ -19,6 +19,7 @@ from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.mailings.model import ImportPhase
 from modembank.messages.model import MessageState
 from modembank_web.api import v1
+from modembank_web.dialects.twilio_examples import ACCOUNT
 from modembank_web.operation import Operation
 
 EXEMPT = {
@@ -122,6 +123,10 @@ class Stage:
         )
         return {"id": made.json()["id"]}
 
+    async def twilio_account(self) -> dict[str, str]:
+        await self.box.twilio_account("ann", ACCOUNT, "0" * 32)
+        return {"sid": ACCOUNT}
+
     async def mailing(self, hold: str = "false") -> dict[str, str]:
         form = {"template": "x", "hold": hold, "name": str(self.rising())}
         file = {"file": ("x.csv", b"to\n+447900900123\n")}
@@ -175,6 +180,7 @@ PREPARE: dict[str, Prepare] = {
     **dict.fromkeys(
         ("patchWebhook", "deleteWebhook", "rotateWebhookSecret", "testWebhook", "replayWebhook"), Stage.webhook
     ),
+    **dict.fromkeys(("patchTwilioAccount", "deleteTwilioAccount"), Stage.twilio_account),
     "startMailing": Stage.held_mailing,
     "resumeMailing": Stage.paused_mailing,
     **dict.fromkeys(("pauseMailing", "cancelMailing"), Stage.mailing),

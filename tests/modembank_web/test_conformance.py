@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
@@ -20,8 +20,11 @@ from hypothesis import strategies as st
 from fakes.forms import MULTIPART, media_of, multipart
 from fakes.web_boxes import ICCID, Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Role
+from modembank.twilio.sids import Kind, message_sid
 from modembank_web import dialects
 from modembank_web.api import v1
+from modembank_web.dialects.twilio_examples import ACCOUNT
+from modembank_web.forms import FORM
 from modembank_web.operation import Operation
 from modembank_web.problems import Problem
 
@@ -38,6 +41,8 @@ NEEDS_MORE = {"ussdModem", "settleMessage", "beginSession", "decideOptOutReview"
 
 REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount", "user": "ann", "number": SENT}
 REAL |= {"phone_number": SENT, "task_id": "msg_0000000000001"}
+REAL |= {"AccountSid": ACCOUNT, "sid": ACCOUNT, "Sid": message_sid(ACCOUNT, Kind.OUTBOUND, 1)}
+TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 
 def real(operation: Operation) -> dict[str, str]:
@@ -61,11 +66,23 @@ VALUE = st.recursive(
 )
 
 
+def form(given: dict[str, Any]) -> bytes:
+    return urlencode(given, doseq=True, errors="replace").encode()
+
+
+ENCODE = {MULTIPART: multipart, FORM: form}
+
+
+def login_of(operation: Operation) -> httpx.BasicAuth | None:
+    """Return what an operation of a dialect with credentials of its own is called with; None: the key."""
+    return None if operation.authenticate is None else httpx.BasicAuth(ACCOUNT, TOKEN)
+
+
 def bodies(operation: Operation) -> st.SearchStrategy[bytes]:
     """Bodies near what the operation takes: examples with fields changed, added and taken away; and noise."""
     if operation.body is None:
         return st.sampled_from([b"", b"{}", b"\xff", b'{"unwanted": 1}'])
-    encode = multipart if operation.body.media == MULTIPART else lambda given: json.dumps(given).encode()
+    encode = ENCODE.get(operation.body.media, lambda given: json.dumps(given).encode())
     names = [field.encode_name for field in msgspec.structs.fields(operation.body.shape)]
     base = st.sampled_from(list(operation.body.examples.values()))
     changes = st.dictionaries(st.sampled_from(names) | st.text(max_size=6), VALUE, max_size=3)
@@ -110,7 +127,12 @@ def judge(operation: Operation, answer: httpx.Response) -> None:
     own = {reply.status: reply for reply in operation.replies}
     assert answer.status_code != 500, answer.text
     assert len(answer.content) < 300_000
-    if answer.status_code >= 400:
+    if answer.status_code >= 400 and operation.failures is not None:
+        assert answer.headers["content-type"] == operation.failures.media
+        failure = msgspec.json.decode(answer.content, type=operation.failures.shape)
+        assert failure.status == answer.status_code
+        assert failure.code >= 20001
+    elif answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         problem = msgspec.json.decode(answer.content, type=Problem)
         assert problem.status == answer.status_code
@@ -136,11 +158,14 @@ class Running:
         self.box: Box = self.runner.run(make_box(folder))
         self.key: str = self.runner.run(self.box.key(Role.ADMIN))
         self.runner.run(self.box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER))
+        self.runner.run(self.box.twilio_account("admin", ACCOUNT, TOKEN))
 
-    def ask(self, method: str, address: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    def ask(self, operation: Operation, address: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        login = login_of(operation)
+
         async def once() -> httpx.Response:
-            async with self.box.client(self.key) as client:
-                return await client.request(method, address, content=body, headers=headers)
+            async with self.box.client(self.key if login is None else "") as client:
+                return await client.request(operation.method, address, content=body, headers=headers, auth=login)
 
         return self.runner.run(once())
 
@@ -167,23 +192,28 @@ def test_no_answer_is_undocumented(running: Running, operation: Operation, drawn
     headers = {"Content-Type": media_of(operation)}
     if operation.headers and drawn.draw(st.booleans(), label="with a key"):
         headers["Idempotency-Key"] = drawn.draw(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=9))
-    judge(operation, running.ask(operation.method, address, body, headers))
+    judge(operation, running.ask(operation, address, body, headers))
 
 
 async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
     box_key = await box.key()
     await box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER)
+    await box.twilio_account("admin", ACCOUNT, TOKEN)
     async with box.client(box_key) as client:
         await client.patch(f"/api/v1/sims/{ICCID}", json={"label": "reminders"})
         for operation in (*v1.OPERATIONS, *dialects.OPERATIONS):
             if operation.body is None or operation.id in NEEDS_MORE:
                 continue
+            # One of the examples makes a new token.
+            await box.store.write(lambda conn: conn.execute("UPDATE twilio_accounts SET auth_token = ?", (TOKEN,)))
             address = operation.path.format(**real(operation))
             own = {reply.status for reply in operation.replies}
             for name, example in operation.body.examples.items():
                 sent = {"json": example}
-                if operation.body.media == MULTIPART:
-                    sent = {"content": multipart(example), "headers": {"Content-Type": media_of(operation)}}
+                if encode := ENCODE.get(operation.body.media):
+                    sent = {"content": encode(example), "headers": {"Content-Type": media_of(operation)}}
+                if login := login_of(operation):
+                    sent["auth"] = login
                 answer = await client.request(operation.method, address, **sent)
                 if operation.tag == "Opt-outs":  # the examples after this one write to that number
                     await box.store.write(lambda conn: conn.execute("DELETE FROM opt_outs").rowcount)

@@ -156,6 +156,11 @@ SCOPES = {
     ("POST", "/api/v1/api-keys"): set(Scope),
     ("DELETE", "/api/v1/api-keys/00000000"): set(Scope),
     ("GET", "/api/v1/audit"): set(),
+    ("GET", "/api/v1/twilio-accounts"): set(),
+    ("POST", "/api/v1/twilio-accounts"): set(),
+    ("GET", "/api/v1/twilio-accounts/AC0"): set(),
+    ("PATCH", "/api/v1/twilio-accounts/AC0"): set(),
+    ("DELETE", "/api/v1/twilio-accounts/AC0"): set(),
     ("POST", "/api/v1/audit/verify"): set(),
 }
 
@@ -181,7 +186,7 @@ def test_the_matrix_names_every_operation_that_needs_a_key() -> None:
     listed = documented(Readiness())[0]
     named = {(method, len(path.split("/")), path.partition("?")[0].split("/")[-1]) for method, path in SCOPES}
     for operation in listed:
-        if operation.access is not Access.OPEN:
+        if operation.access is not Access.OPEN and operation.authenticate is None:
             parts = operation.path.split("/")
             assert any(
                 (method, size) == (operation.method, len(parts)) and (parts[-1] == last or "{" in parts[-1])

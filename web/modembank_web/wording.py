@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modembank_web import account_wording, opt_out_wording, wording_events
+from modembank_web import account_wording, opt_out_wording, twilio_wording, wording_events
 from modembank_web.talk_wording import DIALECT_TAGS, TALK_FIELDS
 from modembank_web.wording_of_mailings import MAILING_FIELDS
 
@@ -46,6 +46,7 @@ TAGS: Mapping[str, str] = {
     "Users": "Who may come in, and how much each may send.",
     "API keys": "What programs come in with.",
     "Audit": "Who changed what.",
+    "Twilio dialect": "What clients of the Twilio Messages API say, and the accounts that they log in with.",
     "Health": "What needs a person, with evidence and remedies, and whether the books add up.",
     "Alerts": "What monitoring systems post.",
     "Status": "For load balancers, watchdogs and Prometheus.",
@@ -58,6 +59,7 @@ _LIMIT = {"description": "How many items at most", "example": 50}
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     **wording_events.FIELDS,
     **MAILING_FIELDS,
+    **twilio_wording.FIELDS,
     "SubmitRequest": {
         "to": {"description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code"},
         "text": {"description": "The text, without the placeholders of a template", "minLength": 1},

@@ -31,6 +31,8 @@ from modembank.store import Store
 
 _Row: TypeAlias = tuple[object, ...]
 Lend = Callable[[Iterable[QueuedMessage]], None]
+Beside: TypeAlias = Callable[[sqlite3.Connection, int], None]
+"""Writes what else is kept of a submission, in its transaction; given the first message's row id; never raises."""
 MOST_LENT = 512
 """Messages of one request whose content is lent to whoever sends; the rest is read from the store."""
 MOST_ROUTES = 1_000
@@ -53,6 +55,7 @@ class Submission:
     admitted: Admitted
     key: IdempotencyKey | None
     now: int
+    beside: Beside | None = None
 
     @property
     def segments(self) -> int:
@@ -168,6 +171,9 @@ class Accepting:
         insert_rows(conn, chain.from_iterable(rows))
         add_counts(conn, counts)
         spending.finish()
+        for submission, decided in zip(submissions, results, strict=True):
+            if submission.beside is not None and isinstance(decided, Written) and decided.route_id is not None:
+                submission.beside(conn, decided.answer.first)
         return results
 
     def _decide(

@@ -18,7 +18,7 @@ from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
 from modembank.ids import row_id
 from modembank.messages import cancelling, conservation, idempotency, late, listing, redacting, settling
-from modembank.messages.accepting import Accepting, Lend, Submission
+from modembank.messages.accepting import Accepting, Beside, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
 from modembank.messages.late import LateGroup, UnknownFound
 from modembank.messages.members import BatchMember, members
@@ -72,18 +72,24 @@ class Messages:
         self._accepting.lend = lend
 
     async def submit(
-        self, actor: Actor, request: SubmitRequest, idempotency: IdempotencyKey | None = None
+        self,
+        actor: Actor,
+        request: SubmitRequest,
+        idempotency: IdempotencyKey | None = None,
+        *,
+        beside: Beside | None = None,
     ) -> SubmitReceipt:
         """Accept a request durably, all of it or nothing; a dry run checks it and stores nothing.
 
         With ``partial`` the recipients that can get no message are left out and told of; the rest is all or nothing.
+        ``beside`` writes what a caller keeps of new messages in the transaction that accepts them.
         Raises Forbidden, InvalidRequest, UnknownProvider, OptedOut, IdempotencyMismatch, QuotaExceeded, StoreFull,
         StoreError.
         """
         actor.require(Scope.MESSAGES_SEND)
         now = self._now()
         try:
-            submission = Submission(actor.user_id, await self._admitted(request, now), idempotency, now)
+            submission = Submission(actor.user_id, await self._admitted(request, now), idempotency, now, beside)
             if request.dry_run:
                 return (await self._accepting.rehearse(submission)).receipt(dry_run=True)
             answer, replayed = await self._accepting.accept(submission)

@@ -1,6 +1,6 @@
 """Dialects: what existing clients of other services say, answered by the same services; one module each."""
 
-from modembank_web.dialects import alertmanager, grafana, mailing_gateway, messaging_service, sms_service
+from modembank_web.dialects import alertmanager, grafana, mailing_gateway, messaging_service, sms_service, twilio
 from modembank_web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -9,6 +9,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *sms_service.OPERATIONS,
     *alertmanager.OPERATIONS,
     *grafana.OPERATIONS,
+    *twilio.OPERATIONS,
 )
 
 __all__ = ["OPERATIONS"]

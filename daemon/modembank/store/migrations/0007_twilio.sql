@@ -6,14 +6,27 @@ CREATE TABLE twilio_accounts (
   sms_url         TEXT,                      -- inbound messages are posted there, the answer is TwiML
   status_callback TEXT,                      -- where a message does not name its own
   allow_private   INTEGER NOT NULL DEFAULT 0,
-  place           INTEGER NOT NULL,          -- the event up to which it has been told
+  place           INTEGER NOT NULL,          -- the event up to which it has been told, or which waits to be tried again
+  last_at         INTEGER,
+  last_status     INTEGER,
+  last_error      TEXT,
   created_at      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What that dialect knows of a message and nobody else needs.
+-- What that dialect knows of a message and nobody else needs; only of messages of which there is something to know.
 CREATE TABLE twilio_messages (
   message_id      INTEGER PRIMARY KEY,
-  sid             TEXT NOT NULL,
   status_callback TEXT,
-  sender          TEXT                       -- From, as it was asked for
+  sender          TEXT,                      -- From, as it was asked for
+  reply           INTEGER NOT NULL DEFAULT 0 -- it answers an inbound message
 );
+
+-- Events that an endpoint did not take, until it does or a day has passed.
+CREATE TABLE twilio_retries (
+  sid      TEXT NOT NULL REFERENCES twilio_accounts (sid) ON DELETE CASCADE,
+  event_id INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  tries    INTEGER NOT NULL,
+  next_at  INTEGER NOT NULL,
+  PRIMARY KEY (sid, event_id)
+) WITHOUT ROWID;

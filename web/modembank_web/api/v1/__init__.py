@@ -16,6 +16,7 @@ from modembank_web.api.v1 import (
     redacting,
     settling,
     sims,
+    twilio_accounts,
     users,
     webhooks,
 )
@@ -39,6 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *api_keys.OPERATIONS,
     *audit.OPERATIONS,
+    *twilio_accounts.OPERATIONS,
 )
 
 __all__ = ["OPERATIONS"]
