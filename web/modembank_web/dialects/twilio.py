@@ -91,7 +91,7 @@ async def delete_message(call: Call) -> Answer:
     """Let a message vanish."""
     account = await _account(call)
     await call.app.twilio.talk.delete(call.caller, account, call.path("Sid"))
-    return Answer(b"", 204, b"text/plain")
+    return Answer(b"", 204)
 
 
 async def _account(call: Call) -> Account:

@@ -53,7 +53,7 @@ async def patch_account(call: Call) -> Answer:
 async def delete_account(call: Call) -> Answer:
     """Delete an account."""
     await call.app.twilio.delete(call.caller, call.path("sid"))
-    return Answer(b"", 204, b"text/plain")
+    return Answer(b"", 204)
 
 
 OPERATIONS = (
