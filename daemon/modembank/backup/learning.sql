@@ -76,4 +76,4 @@ INSERT INTO state_counts (state, n) SELECT state, count(*) FROM messages GROUP B
 DELETE FROM batch_counts;
 
 INSERT INTO batch_counts (batch_id, state, n)
-SELECT batch_id, state, count(*) FROM messages WHERE flags & 16 AND batch_id IS NOT NULL GROUP BY batch_id, state;
+SELECT batch_id, state, count(*) FROM messages WHERE flags & 128 AND batch_id IS NOT NULL GROUP BY batch_id, state;
