@@ -113,4 +113,4 @@ async def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: p
         tracemalloc.stop()
         assert found.accepted == count
     await box.store.close()
-    assert most[1] < 1.3 * most[0]
+    assert most[1] < 2 * most[0]  # ten times the rows; what the first look allocates for good is in both
