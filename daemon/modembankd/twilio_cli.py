@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from modembank.config import load_config
-from modembankd.local import call_daemon
+from modembankd.messages_cli import ask
 from modembankd.options import config_option
-from modembankd.talk_cli import Refused, problem_sentence
 
 _PATH = "/api/v1/twilio-accounts"
 
@@ -24,7 +22,7 @@ def twilio() -> None:
 @config_option
 def twilio_list(config_path: Path) -> None:
     """Show all accounts and how their endpoints do, without their tokens."""
-    for one in _call(config_path, "GET", _PATH)["items"]:
+    for one in ask(config_path, "GET", _PATH)["items"]:
         trouble = f"  {one['last_error']}" if one["last_error"] else ""
         urls = f"sms={one['sms_url'] or '-'}  status={one['status_callback'] or '-'}"
         click.echo(f"{one['sid']}  {one['user']}  {urls}  waiting={one['waiting']}{trouble}")
@@ -38,7 +36,7 @@ def twilio_list(config_path: Path) -> None:
 @config_option
 def twilio_add(user: str, config_path: Path, **wanted: Any) -> None:
     """Make an account for USER, and print its sid and its auth token."""
-    made = _call(config_path, "POST", _PATH, {"user": user, **wanted})
+    made = ask(config_path, "POST", _PATH, {"user": user, **wanted})
     click.echo(made["sid"])
     click.echo(made["auth_token"])
 
@@ -48,12 +46,5 @@ def twilio_add(user: str, config_path: Path, **wanted: Any) -> None:
 @config_option
 def twilio_remove(sid: str, config_path: Path) -> None:
     """Remove the account SID; what its endpoints have not been told yet, they will not be told."""
-    _call(config_path, "DELETE", f"{_PATH}/{sid}")
+    ask(config_path, "DELETE", f"{_PATH}/{sid}")
     click.echo(f"removed {sid}")
-
-
-def _call(config_path: Path, method: str, path: str, body: object = None) -> Any:
-    reply = call_daemon(Path(load_config(config_path).box.data_dir), method, path, body)
-    if reply.status >= 300:
-        raise Refused(detail=problem_sentence(reply.body))
-    return reply.body

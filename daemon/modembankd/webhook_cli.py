@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from modembank.config import load_config
-from modembankd.local import call_daemon
+from modembankd.messages_cli import ask
 from modembankd.options import config_option
-from modembankd.talk_cli import Refused, problem_sentence
+from modembankd.talk_cli import Refused
 
 _PATH = "/api/v1/webhooks"
 
@@ -24,7 +23,7 @@ def webhook() -> None:
 @config_option
 def webhook_list(config_path: Path) -> None:
     """Show all webhooks and how they do."""
-    for one in _call(config_path, "GET", _PATH)["items"]:
+    for one in ask(config_path, "GET", _PATH)["items"]:
         trouble = f"  {one['stopped_why'] or one['last_error']}" if one["state"] != "working" else ""
         events = ",".join(one["events"])
         click.echo(f"{one['id']}  {one['state']:8}{one['user']}  {events}  {one['url']}  {one['label']}{trouble}")
@@ -40,7 +39,7 @@ def webhook_list(config_path: Path) -> None:
 @config_option
 def webhook_add(url: str, config_path: Path, **wanted: Any) -> None:
     """Have events posted to URL, and print the webhook's id and its secret, which is shown only this once."""
-    made = _call(config_path, "POST", _PATH, {"url": url, **wanted})
+    made = ask(config_path, "POST", _PATH, {"url": url, **wanted})
     click.echo(made["id"])
     click.echo(made["secret"])
 
@@ -50,7 +49,7 @@ def webhook_add(url: str, config_path: Path, **wanted: Any) -> None:
 @config_option
 def webhook_test(identifier: str, config_path: Path) -> None:
     """Post a test event to the webhook IDENTIFIER now and say what it answers; exit status 1 unless it takes it."""
-    told = _call(config_path, "POST", f"{_PATH}/{identifier}/test")
+    told = ask(config_path, "POST", f"{_PATH}/{identifier}/test")
     if not told["ok"]:
         raise Refused(detail=f"{told['error']} (after {told['ms']} ms)")
     click.echo(f"it answered {told['status']} after {told['ms']} ms")
@@ -61,12 +60,5 @@ def webhook_test(identifier: str, config_path: Path) -> None:
 @config_option
 def webhook_remove(identifier: str, config_path: Path) -> None:
     """Remove the webhook IDENTIFIER; what it has not been told yet, it will not be told."""
-    _call(config_path, "DELETE", f"{_PATH}/{identifier}")
+    ask(config_path, "DELETE", f"{_PATH}/{identifier}")
     click.echo(f"removed {identifier}")
-
-
-def _call(config_path: Path, method: str, path: str, body: object = None) -> Any:
-    reply = call_daemon(Path(load_config(config_path).box.data_dir), method, path, body)
-    if reply.status >= 300:
-        raise Refused(detail=problem_sentence(reply.body))
-    return reply.body
