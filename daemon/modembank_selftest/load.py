@@ -23,6 +23,8 @@ _RANKS |= {"expired": 72, "failed": 74, "cancelled": 76, "delivered": 80}
 LATE_S = 30 * 3600.0
 """Longer than a run: these reports come at its end."""
 _LATE_PLAN = ReportPlan((Step(delay=LATE_S),))
+_POLICIES = {"hold": 35, "": 25, "resend": 40}
+"""Per policy of a message (empty: the box's own), how many of a hundred have it."""
 _BUSY = 503
 _INBOUND_EVERY_S = 0.12
 _PAUSE_S = 0.02
@@ -94,7 +96,7 @@ class Load:
         many = chance.randint(2, 6) if chance.random() < 0.15 else 1
         numbers = tuple(f"+{next(self._numbers)}" for _ in range(many))
         text = chance.choices((_SHORT, _UCS2, _LONG[: chance.randint(170, 330)]), (70, 15, 15))[0]
-        policy = chance.choices(("hold", "", "resend"), (35, 25, 40))[0]
+        policy = chance.choices([*_POLICIES], [*_POLICIES.values()])[0]
         names = (
             "",
             LATE,

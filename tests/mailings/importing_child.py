@@ -38,6 +38,8 @@ async def main(folder: Path, file: Path, verb: str = "") -> None:
         await getattr(box.mailings, verb)(LOCAL_ADMIN, view.id)
     while await box.store.fetch_one("SELECT 1 FROM mailings WHERE walk IS NOT NULL"):
         await asyncio.sleep(0.005)
+    while any(await asyncio.to_thread(list, (folder / "mailings").iterdir())):  # deleted after the import is durable
+        await asyncio.sleep(0.005)
     await box.mailings.stop()
     await box.store.close()
 

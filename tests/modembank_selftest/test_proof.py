@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from click.testing import CliRunner
 
-from modembank_selftest import Broken, Plan, proof, prove
+from modembank_selftest import Broken, Plan, load, proof, prove
 from modembank_selftest.plan import Death, End
 from modembankd.cli import main
 
@@ -74,7 +74,8 @@ async def test_story_01_02_killed_at_any_moment_nothing_is_lost_and_nothing_goes
     assert (tmp_path / "run" / "data" / "modembank.sqlite3").exists()
 
 
-async def test_a_daemon_that_sends_again_what_it_should_hold_is_found_out(tmp_path):
+async def test_a_daemon_that_sends_again_what_it_should_hold_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(load, "_POLICIES", {"hold": 1})
     verdict = await prove(At(kills=3, modems=2, program=started_with(tmp_path, ALWAYS_AGAIN)), lambda _: None)
     assert verdict.duplicated
     assert verdict.deaths == {"ctrl_z_written": 3}
