@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 600
 TARGET ?=
+# Where it is set (many containers do), every daemon that a test starts would compile the whole program once more.
+unexport PYTHONDONTWRITEBYTECODE
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
 .PHONY: help demo test check fast bench selftest schemathesis soak powercuts fuzz environment dev-environment test-tools clean lock

@@ -1,11 +1,13 @@
 """Databases of released schemas, and the law that each must hold whatever happened to it."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from modembank.backup.checking import find_problem
-from modembank.store.opening import open_owned
+from modembank.store.opening import connect, open_owned
+from modembank.store.schema import known_migrations, migrate
 
 DUMPS = sorted((Path(__file__).resolve().parents[1] / "databases").glob("schema-*.sql"))
 NOW = 1_800_000_000_000
@@ -18,6 +20,24 @@ def load_dump(path, dump=DUMPS[0]):
         conn.executescript(dump.read_text("utf-8"))
         conn.execute("PRAGMA journal_mode = WAL").fetchone()
     return path
+
+
+def make_empty(path):
+    """Make a database by all migrations, as it lies there before its first owner has noted anything in it."""
+    with closing(connect(path)) as conn:
+        migrate(conn, path, known_migrations(), NOW)
+    return path
+
+
+def opener_of_copies(empty):
+    """Open as an owner does, but begin a new file as a copy of an empty database: a tenth of a migration's work."""
+
+    def open_copy(path, now_ms):
+        if not path.exists() and path.parent.is_dir():
+            shutil.copyfile(empty, path)
+        return open_owned(path, now_ms)
+
+    return open_copy
 
 
 def load_newest(path, dump=DUMPS[0]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,13 @@ class Box:
     health: Any
     alerts: Any
     readiness: Readiness = field(default_factory=Readiness)
-    web: Litestar = field(init=False)
 
     observe = App.observe
 
-    def __post_init__(self) -> None:
-        self.web = create_app(self, self.readiness)  # type: ignore[arg-type]  # the parts that faces use
+    @cached_property
+    def web(self) -> Litestar:
+        """The application; made when it is first asked for, since many a test looks behind it alone."""
+        return create_app(self, self.readiness)  # type: ignore[arg-type]  # the parts that faces use
 
     async def key(self, role: Role = Role.ADMIN, *scopes: Scope, name: str | None = None) -> str:
         """Return the key of a user that is made when it is not there."""

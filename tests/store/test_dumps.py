@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fakes.databases import DUMPS, NOW, change, content, load_dump, problem_of, rows
+from fakes.databases import DUMPS, NOW, change, content, load_dump, make_empty, opener_of_copies, problem_of, rows
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.messages import MessageState
@@ -48,6 +48,13 @@ async def test_story_34_a_released_schema_recovers_what_was_under_way(tmp_path, 
     assert states[7] == MessageState.SENDING
     assert states[8] == MessageState.DELIVERED
     assert problem_of(path) is None
+
+
+def test_the_copy_that_other_tests_begin_with_is_a_migrated_database(tmp_path):
+    copied, migrated = tmp_path / "copied.db", tmp_path / "migrated.db"
+    opener_of_copies(make_empty(tmp_path / "empty.db"))(copied, NOW).close(0)
+    open_owned(migrated, NOW).close(0)
+    assert copied.read_bytes() == migrated.read_bytes()
 
 
 def test_the_law_is_seen_to_be_broken(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import html
 from importlib import resources
@@ -21,18 +22,21 @@ _FILES = resources.files("modembank_web") / "static" / "docs"
 
 
 class OpenApiDocument:
-    """Serves the document, made once."""
+    """Serves the document, made when it is first asked for: it would cost every start of a Pi a second."""
 
     def __init__(self) -> None:
-        """Start empty; ``describe`` fills it when all operations are known."""
+        """Start without operations; ``describe`` names them when all are known."""
+        self._operations: tuple[Operation, ...] = ()
         self._octets = b""
 
     def describe(self, operations: tuple[Operation, ...]) -> None:
-        """Make the document of these."""
-        self._octets = encode(document(operations))
+        """Let it be the document of these."""
+        self._operations = operations
 
     async def __call__(self, _: Call) -> Answer:
         """Answer it."""
+        if not self._octets:  # in a thread, so that modems are served meanwhile; made twice it is the same
+            self._octets = await asyncio.to_thread(lambda: encode(document(self._operations)))
         return Answer(self._octets, cache=b"no-cache")
 
 

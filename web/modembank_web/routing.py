@@ -1,7 +1,5 @@
 """From operations to Litestar's route handlers: authenticate, run, answer, log."""
 
-from __future__ import annotations
-
 import functools
 import ipaddress
 import logging
@@ -60,7 +58,7 @@ class AccessLog:
 
 
 def handlers_for(
-    app: App, operations: Iterable[Operation], log: AccessLog, everyone: Actor | None = None
+    app: "App", operations: Iterable[Operation], log: AccessLog, everyone: Actor | None = None
 ) -> list[ControllerRouterHandler]:
     """Return the route handlers of all operations.
 
@@ -78,7 +76,7 @@ def handlers_for(
     return [*(_plain(path, methods) for path, methods in plain.items()), *handlers]
 
 
-def _endpoint(app: App, operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
+def _endpoint(app: "App", operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
     run, needs, access = operation.run, operation.needs, operation.access
     authenticate = operation.authenticate or _holder
     admit = functools.partial(_admit, authenticate, needs)

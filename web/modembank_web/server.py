@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from modembank_web.protocol import Protocol
 _log = structlog.get_logger()
 
 KEEP_ALIVE_S = 75
+DATE_S = 1.0
+"""Between two renewals of the Date header."""
 MOST_CONNECTIONS = 2_000
 """Requests in hand at once; beyond it uvicorn answers 503."""
 
@@ -32,7 +35,7 @@ class CannotListen(ModembankError):
 class WebServer:
     """A running server."""
 
-    def __init__(self, server: uvicorn.Server, sockets: list[socket.socket], task: asyncio.Task[None]) -> None:
+    def __init__(self, server: _Embedded, sockets: list[socket.socket], task: asyncio.Task[None]) -> None:
         """Use ``serve()``."""
         self._server = server
         self._task = task
@@ -42,7 +45,7 @@ class WebServer:
     async def stop(self, within_s: float = 5.0) -> bool:
         """Take no new connection, let requests in hand end, cut the rest; return whether all ended in time."""
         self._server.config.timeout_graceful_shutdown = max(1, round(within_s * 0.6))
-        self._server.should_exit = True
+        self._server.exit_soon()
         done, _ = await asyncio.wait([self._task], timeout=within_s)
         if not done:
             self._server.force_exit = True
@@ -103,6 +106,7 @@ class _Embedded(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._up = asyncio.Event()
+        self._exit = asyncio.Event()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
@@ -110,6 +114,18 @@ class _Embedded(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._up.set()
+
+    async def main_loop(self) -> None:
+        """Return when told; woken to renew the Date header alone, where uvicorn looks ten times in a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DATE_S):
+                    await self._exit.wait()
+
+    def exit_soon(self) -> None:
+        """Let the main loop end."""
+        self.should_exit = True
+        self._exit.set()
 
     async def up_or(self, task: asyncio.Task[None]) -> None:
         """Return when connections are taken or the task has ended."""
