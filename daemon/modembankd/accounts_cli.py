@@ -17,8 +17,7 @@ from modembank.audit import Audit
 from modembank.clock import SystemClock, rfc3339, to_ms
 from modembank.config import load_config
 from modembank.store import Store
-from modembankd.compose import DATABASE
-from modembankd.data_folder import make_data_folder
+from modembankd.data_folder import DATABASE, make_data_folder
 from modembankd.options import config_option, run_async
 
 T = TypeVar("T")

@@ -12,8 +12,7 @@ import click
 from modembank.backup import BackupJob, Checked, Restored, RestoreRefused, check_file, restore, take_backup
 from modembank.clock import rfc3339, to_ms
 from modembank.config import load_config
-from modembankd.compose import DATABASE
-from modembankd.data_folder import make_data_folder
+from modembankd.data_folder import DATABASE, make_data_folder
 from modembankd.options import config_option
 
 _FILE = click.Path(path_type=Path, dir_okay=False)

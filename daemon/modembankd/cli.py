@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,44 @@ import click
 
 from modembank.config import Config, LogConfig, load_config
 from modembank.errors import ModembankError
-from modembankd.accounts_cli import apikey, audit_group, user
-from modembankd.backup_cli import backup, restore_command
 from modembankd.logs import configure_logs
-from modembankd.messages_cli import events, inbox, messages, preview, send
 from modembankd.options import config_option, run_async
-from modembankd.optout_cli import optout
-from modembankd.selftest_cli import selftest
-from modembankd.talk_cli import doctor
-from modembankd.twilio_cli import twilio
-from modembankd.webhook_cli import webhook
 
 PRIVATE = 0o077
 """Whatever is written (messages, numbers, keys' digests, the control socket) is for the daemon's user alone."""
+_ELSEWHERE = {
+    "apikey": "accounts_cli:apikey",
+    "audit": "accounts_cli:audit_group",
+    "backup": "backup_cli:backup",
+    "doctor": "talk_cli:doctor",
+    "events": "messages_cli:events",
+    "inbox": "messages_cli:inbox",
+    "messages": "messages_cli:messages",
+    "optout": "optout_cli:optout",
+    "preview": "messages_cli:preview",
+    "restore": "backup_cli:restore_command",
+    "selftest": "selftest_cli:selftest",
+    "send": "messages_cli:send",
+    "twilio": "twilio_cli:twilio",
+    "user": "accounts_cli:user",
+    "webhook": "webhook_cli:webhook",
+}
+"""Where each command is. Only the one that is called is imported: on a Pi, all of them take seconds."""
 
 
 class _Group(click.Group):
     """Shows a product error as one sentence with exit status 1, never as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = _ELSEWHERE.get(cmd_name)
+        if place is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = place.partition(":")
+        found: click.Command = getattr(importlib.import_module(f"modembankd.{module}"), name)
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -97,9 +119,3 @@ def _limits(loaded: Config) -> str:
     limits = loaded.limits
     shown = {name: getattr(limits, name) for name in limits.__struct_fields__}
     return ", ".join(f"{name} {value:g}" for name, value in shown.items() if value) or "none"
-
-
-for command in (send, messages, inbox, preview, events, user, apikey, audit_group, optout, webhook, twilio):
-    main.add_command(command)
-for command in (doctor, backup, restore_command, selftest):
-    main.add_command(command)

@@ -43,8 +43,8 @@ from modembank.sim import Sims
 from modembank.store import Store
 from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
+from modembankd.data_folder import DATABASE
 
-DATABASE = "modembank.sqlite3"
 SOON_S = 0.1
 """Longer than a modem takes to its prompt, so that a settlement shares the commit of the next intent."""
 LAZY_S = 1.0

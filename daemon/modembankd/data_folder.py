@@ -8,6 +8,9 @@ from pathlib import Path
 from modembank.durable import sync
 from modembank.errors import ModembankError
 
+DATABASE = "modembank.sqlite3"
+"""What the database in it is called."""
+
 
 class NoDataFolder(ModembankError):
     """The configured folder cannot be made or is none."""

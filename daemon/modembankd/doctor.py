@@ -18,7 +18,7 @@ from modembank.config import Config
 from modembank.modem import RawInbound
 from modembank.sim import Sims
 from modembank.store import Store, StoreError
-from modembankd.compose import DATABASE
+from modembankd.data_folder import DATABASE
 from modembankd.local import NoDaemon, call_daemon
 from modembankd.options import run_async
 from modembankd.power_doctor import power_outlooks, power_summary

@@ -18,8 +18,7 @@ from modembank.messages.numbers import normalise_recipient
 from modembank.optouts import OptOuts, OptOutView
 from modembank.optouts.files import Form
 from modembank.store import Store
-from modembankd.compose import DATABASE
-from modembankd.data_folder import make_data_folder
+from modembankd.data_folder import DATABASE, make_data_folder
 from modembankd.options import config_option, run_async
 
 T = TypeVar("T")

@@ -8,7 +8,6 @@ import click
 
 from modembank.config import load_config
 from modembank.errors import ModembankError
-from modembankd.doctor import examine
 from modembankd.options import config_option
 
 
@@ -23,6 +22,8 @@ class Refused(ModembankError):
 @config_option
 def doctor(config_path: Path) -> None:
     """Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is."""
+    from modembankd.doctor import examine
+
     config = load_config(config_path)
     findings = examine(config, config_path)
     for finding in findings:

@@ -12,7 +12,7 @@ import httpx
 from fakes.daemons import DaemonProcess
 from fakes.databases import problem_of, rows
 from modembank_emulator.client import spawn_bank
-from modembankd.compose import DATABASE
+from modembankd.data_folder import DATABASE
 
 WITHIN_S = 40
 NUMBERS = [f"+1999000{place:04d}" for place in range(24)]

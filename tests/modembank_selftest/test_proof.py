@@ -55,6 +55,12 @@ def quicker(monkeypatch):
     monkeypatch.setattr(proof, "_STUCK_S", 20.0)
 
 
+@pytest.fixture
+def impatient(quicker, monkeypatch):
+    """What a broken daemon has lost is waited for without end; the whole run above waits long enough."""
+    monkeypatch.setattr(proof, "_STUCK_S", 4.0)
+
+
 def started_with(tmp_path, sabotage):
     script = tmp_path / "start.py"
     script.write_text(START.format(sabotage))
@@ -81,14 +87,14 @@ async def test_a_daemon_that_sends_again_what_it_should_hold_is_found_out(tmp_pa
     assert verdict.deaths == {"ctrl_z_written": 3}
 
 
-async def test_a_daemon_that_forgets_is_found_out(tmp_path):
+async def test_a_daemon_that_forgets_is_found_out(tmp_path, impatient):
     plan = Plan(kills=0, modems=1, messages=14, program=started_with(tmp_path, FORGETFUL))
     verdict = await prove(plan, lambda _: None)
     assert verdict.lost
     assert verdict.broken
 
 
-async def test_a_daemon_that_deletes_before_it_has_stored_is_found_out(tmp_path):
+async def test_a_daemon_that_deletes_before_it_has_stored_is_found_out(tmp_path, impatient):
     plan = At(kills=3, modems=2, place="inbound_deleted", nth=3, program=started_with(tmp_path, TOO_EARLY))
     verdict = await prove(plan, lambda _: None)
     assert verdict.inbound_lost

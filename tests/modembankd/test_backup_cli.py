@@ -9,7 +9,7 @@ from fakes.databases import load_newest, problem_of, rows
 from modembank.store import Store
 from modembank.store.schema import known_migrations
 from modembankd.cli import main
-from modembankd.compose import DATABASE
+from modembankd.data_folder import DATABASE
 
 
 @pytest.fixture
