@@ -36,7 +36,7 @@ selftest: environment ## prove the promise: kill the daemon 200 times and compar
 	$(BIN)/modembank selftest --kills $(or $(KILLS),200) $(ARGS)
 
 soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch tests/fuzz
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch tests/fuzz tests/modembank_web/test_conformance.py
 	$(BIN)/modembank selftest --kills $(or $(KILLS),10000) --seed $(or $(SEED),1)
 
 schemathesis: dev-environment ## ask for every operation in every role, well and badly, and differently each time (about 20 minutes)

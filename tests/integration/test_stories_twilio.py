@@ -70,7 +70,12 @@ async def test_story_31_an_inbound_message_is_answered_by_the_sim_that_took_it(t
         assert (inbound["From"], inbound["Body"], inbound["NumMedia"]) == (TO, "yes", "0")
         assert inbound["To"] == box.bank.cards[1].msisdn
         await box.until(lambda: len(box.seen()) >= 3)
-        listed = await clerk.list()
+
+        async def each_has_its_sim():  # known once the attempt is folded, a moment after the network took it
+            found = await clerk.list()
+            return found if all(one.from_ for one in found) else None
+
+        listed = await box.until(each_has_its_sim)
         assert [(one.direction, one.body) for one in listed] == [
             ("outbound-reply", "bring cake"),
             ("outbound-reply", "see you"),

@@ -29,6 +29,8 @@ from modembank_web.operation import Operation
 from modembank_web.problems import Problem
 
 SENT = "+447900900123"
+EXAMPLES = settings.default.max_examples // 5 if settings.default else 20
+"""Of each operation; ``make soak`` tries thirty times as many."""
 OPERATIONS = [
     operation
     for operation in (*v1.OPERATIONS, *dialects.OPERATIONS)
@@ -186,7 +188,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(drawn=st.data())
 def test_no_answer_is_undocumented(running: Running, operation: Operation, drawn: st.DataObject) -> None:
