@@ -18,7 +18,7 @@ demo: environment ## start the daemon on an embedded bank of 8 emulated modems
 	@$(BIN)/modembank demo $(ARGS)
 
 test: dev-environment test-tools check ## install what the tests need and run the whole default suite
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -27,7 +27,7 @@ check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 fast: dev-environment ## the tests that need no Debian package
-	$(BIN)/pytest -n 2 -m "not oracle and not peer and not native"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native"
 
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 15 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)

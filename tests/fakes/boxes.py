@@ -1,7 +1,7 @@
 """A whole box for tests: the real daemon over real HTTP, on an emulated bank behind real pseudo-terminals."""
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -37,6 +37,7 @@ HEALTH = HealthConfig(disk_free_mib=0, disk_free_percent=0)
 PLAIN = Timings(quiet_scale=0.05)
 """Those of service, but for the pauses in which a slow link would show what still comes: a pty has none."""
 WITHIN_S = 30.0
+ANSWERED_S = 1.0
 
 
 class TurnedClock(SystemClock):
@@ -62,8 +63,15 @@ class TestBox:
         self.client = client
         self.clock = clock or TurnedClock()
 
-    def turn(self, seconds):
-        """Let time pass at once, for the box and for the network."""
+    async def turn(self, seconds):
+        """Let time pass at once, for the box and for the network.
+
+        What a modem has just handed to the box is answered first, as far as that can be: it waits only so long for it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERED_S):
+                while any(modem.reception.unanswered for modem in self.bank.modems):
+                    await asyncio.sleep(0.005)
         self.clock.ahead_s += seconds
         self.bank.advance(seconds)
         self.app.dispatcher.recheck()

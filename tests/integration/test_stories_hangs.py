@@ -140,7 +140,7 @@ async def test_story_13_a_hang_after_the_network_took_it_is_settled_by_its_repor
         sent = await hang_in_mid_send(box, Stage.SENT)
         await until_final(box, sent, "unknown")
         await heal_all(box)
-        box.turn(400)
+        await box.turn(400)
         for message in await until_final(box, sent, "delivered"):
             assert outcomes(message) == ["unknown"]
             assert sent_to(box.bank).count(message["to"]) == 1

@@ -112,7 +112,7 @@ async def test_story_31_no_network_for_long_and_then_again(tmp_path):
         await until_modem(box, "slot-01", lambda modem: modem["state"] == "searching")
         await box.app.health.look()
         assert await issues(box) == []
-        box.turn(301)
+        await box.turn(301)
         issue = await until_issue(box, "no_network")
         assert issue["evidence"]["state"] == "searching"
         box.bank.network.cell(up=True)
@@ -138,7 +138,7 @@ async def test_story_11_a_sim_without_credit_is_an_issue_and_is_resumed_by_its_r
         done = await remedy(box, issue, "resume_sim")
         assert done["issue"]["cleared_at"] is not None
         assert (await box.sim(0))["paused"] is False
-        box.turn(100)
+        await box.turn(100)
         for message in batch["messages"]:
             await box.until_status(message["id"], "delivered")
 
@@ -177,10 +177,10 @@ async def test_story_06_messages_stuck_for_long_are_an_issue_with_their_reasons(
         for place in (0, 1):
             await box.patch_sim(place, paused=True, paused_reason="out of credit")
         sent = [await box.send(TO, sim="slot-01"), await box.send(TO, sim="slot-01"), await box.send(TO)]
-        box.turn(600)
+        await box.turn(600)
         await box.app.health.look()
         assert await issues(box) == []
-        box.turn(400)
+        await box.turn(400)
         issue = await until_issue(box, "stuck_messages")
         assert (issue["severity"], issue["evidence"]["count"]) == ("warning", 3)
         reasons = {reason["reason"]: reason for reason in issue["evidence"]["reasons"]}
@@ -202,7 +202,7 @@ async def test_story_06_a_queue_that_only_waits_for_its_limits_is_information(tm
     async with box_on(tmp_path, timings=CALM, modems=1, limits=limits) as box:
         batch = await box.send([f"+1999000020{place}" for place in range(3)])
         await box.waiting_for(batch["messages"][2]["id"], "SIM slot-01: 1 of 1 this hour")
-        box.turn(1000)
+        await box.turn(1000)
         issue = await until_issue(box, "stuck_messages")
         assert issue["severity"] == "info"
         [reason] = issue["evidence"]["reasons"]

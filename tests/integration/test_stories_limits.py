@@ -32,7 +32,7 @@ async def test_story_09_limits_count_segments(tmp_path):
         assert reason.startswith("SIM slot-01: 4 of 5 this hour, next ")
         assert len(box.seen()) == 4  # the third does not begin with the one segment that is left
         assert (await box.sim(0))["used"]["per_hour"] == 4
-        box.turn(3661)
+        await box.turn(3661)
         await box.until_status(batch["messages"][2]["id"], "delivered")
         assert len(box.seen()) == 6
 
@@ -44,7 +44,7 @@ async def test_story_09_a_message_larger_than_the_limit_goes_segment_by_segment(
         for so_far in (2, 4):
             await box.until(lambda so_far=so_far: len(box.seen()) == so_far)
             await box.until(lambda so_far=so_far: used(box, so_far))
-            box.turn(62)
+            await box.turn(62)
         await box.until_status(sent["id"], "delivered")
         times = [seen.at for seen in box.bank.network.ledger]
         assert all(later - earlier >= 60 for earlier, later in zip(times, times[2:], strict=False))
@@ -70,7 +70,7 @@ async def test_story_09_the_interval_between_messages(tmp_path):
         batch = await box.send(numbers(3), LONG)
         for message in batch["messages"]:
             await box.until_status(message["id"], "delivered")
-            box.turn(301)
+            await box.turn(301)
         starts = [seen.at for seen in box.bank.network.ledger][::2]
         assert all(later - earlier >= 300 for earlier, later in itertools.pairwise(starts))
 
@@ -137,7 +137,7 @@ async def paused(box):
 
 async def a_minute_later(box, identifier):
     if not any(modem.reception.unanswered for modem in box.bank.modems):  # they wait 15 s, then stop routing
-        box.turn(60)
+        await box.turn(60)
     return (await box.message(identifier))["status"] == "delivered"
 
 
@@ -151,7 +151,7 @@ async def test_story_11_the_only_sim_without_credit_waits_for_a_person(tmp_path)
         assert await box.waiting_for(last, "SIM") == f"SIM slot-01 is paused: {sim['paused_reason']}"
         box.bank.cards[0].credit = True
         await box.patch_sim(0, paused=False)
-        box.turn(100)
+        await box.turn(100)
         for message in batch["messages"]:
             await box.until_status(message["id"], "delivered")
         assert sorted(box.seen()) == numbers(5)
@@ -174,7 +174,7 @@ async def test_limits_follow_the_sim_to_another_modem(tmp_path):
         message = await box.until_status(free["id"], "delivered")
         assert message["attempts"][0]["slot"] == "slot-01"
         assert len(through(box, 0)) == 2
-        box.turn(3661)
+        await box.turn(3661)
         message = await box.until_status(held["id"], "delivered")
         assert message["attempts"][0]["slot"] == "slot-02"
 
@@ -190,7 +190,7 @@ async def test_limits_hold_over_a_restart(tmp_path):
             fourth, fifth = batch["messages"][3:]
             reason = await box.waiting_for(fourth["id"], "SIM")
             assert reason.startswith("SIM slot-01: 3 of 3 this hour, next ")
-            box.turn(3661)
+            await box.turn(3661)
             await box.until_status(fourth["id"], "delivered")
             reason = await box.waiting_for(fifth["id"], "SIM")
             assert reason.startswith("SIM slot-01: 4 of 4 in 24 hours, next ")

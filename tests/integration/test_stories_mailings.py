@@ -76,7 +76,7 @@ async def test_a_paused_mailing_sends_nothing_and_goes_on_when_it_is_resumed(tmp
         await walked(box)
         await check_books(box)
         other = await box.send("+19990000001")
-        box.turn(61)
+        await box.turn(61)
         await box.until_status(other["id"], "delivered")
         assert len(box.seen()) == 4
         batch = mailing.replace("mlg_", "bat_")

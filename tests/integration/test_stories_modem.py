@@ -133,7 +133,7 @@ async def test_story_15_a_reset_after_the_network_took_it_is_settled_by_the_repo
         sent = await box.send(NUMBERS[0])
         await box.until_status(sent["id"], "unknown")
         await box.until_registered()
-        box.turn(400)
+        await box.turn(400)
         message = await box.until_status(sent["id"], "delivered")
         assert [attempt["outcome"] for attempt in message["attempts"]] == ["unknown"]
         assert sent_to(box.bank) == [NUMBERS[0]]
@@ -175,7 +175,7 @@ async def test_story_16_a_hundred_messages_through_noise_are_neither_lost_nor_do
         for modem in box.bank.modems:
             modem.heal()
         # A modem whose report was broken on its way, and so not acknowledged, stops its routing after 15 s.
-        box.turn(20)
+        await box.turn(20)
         await box.until(lambda: all(modem.settings.cnmi[3] == 1 for modem in box.bank.modems))
         await box.until_registered()
         taken = Counter(sent_to(box.bank))

@@ -89,7 +89,7 @@ async def test_story_03_a_route_that_loses_its_cell_is_judged_while_another_send
         await box.until(lambda: not box.app.bank.modem("slot-01").able_to_send)
         old = await box.send(numbers(10), sim="slot-01")
         for _ in range(4):
-            box.turn(HOUR / 2)
+            await box.turn(HOUR / 2)
             other = await box.send(TO, sim="slot-02")
             await box.until_status(other["id"], "delivered")
         going_on = (await outage(box))["outages"]
@@ -119,7 +119,7 @@ async def test_story_03_a_slow_queue_of_ten_hours_is_no_outage(tmp_path):
             seen = len(box.seen())
             await box.until(lambda seen=seen: len(box.seen()) == max(seen, 1))
             for _ in range(4):
-                box.turn(15 * 60 + 20)
+                await box.turn(15 * 60 + 20)
                 await box.app.dispatcher.note_alive()
             await box.until(lambda seen=seen: len(box.seen()) == max(seen, 1) + 1)
         for message in sent["messages"]:

@@ -83,9 +83,9 @@ async def test_story_28_minutes_later_and_never(tmp_path):
             message = await box.until_status(accepted["id"], "sent")
             assert message["report"]["status"] == "pending"
             assert message["waiting_for"] is None
-        box.turn(301)
+        await box.turn(301)
         await box.until_status(late["id"], "delivered")
-        box.turn(5 * 86400)
+        await box.turn(5 * 86400)
         await box.app.dispatcher._outbox.sweep()
         message = await box.message(never["id"])
         assert (message["status"], message["cause"]) == ("sent", None)
@@ -98,7 +98,7 @@ async def test_story_28_twice_counts_once(tmp_path):
         box.bank.network.plan_reports(TO, ReportPlan((Step(delay=0.0), Step(delay=60.0))))
         sent = await box.send(TO)
         before = await box.until_status(sent["id"], "delivered")
-        box.turn(61)
+        await box.turn(61)
         await box.until(lambda: reported(box, 2))
         assert await matches(box) == {"matched": 1, "duplicate": 1}
         assert await box.message(sent["id"]) == before
@@ -112,7 +112,7 @@ async def test_story_28_failed_and_then_delivered_after_all(tmp_path):
         sent = await box.send(TO)
         message = await box.until_status(sent["id"], "undelivered")
         assert message["cause"].startswith("report_42: ")
-        box.turn(61)
+        await box.turn(61)
         message = await box.until_status(sent["id"], "delivered")
         assert message["cause"] is None
         assert states == sorted(states)
@@ -127,7 +127,7 @@ async def test_story_28_a_repeated_report_proves_no_other_message(tmp_path):
         box.bank.modems[0].faults.arm(FaultKind.DROP_FINAL)
         second = await box.send(TO, "second")
         await box.until_status(second["id"], "unknown")
-        box.turn(61)
+        await box.turn(61)
         await box.until(lambda: reported(box, 2))
         assert await matches(box) == {"matched": 1, "duplicate": 1}
         assert (await box.message(second["id"]))["status"] == "unknown"
@@ -138,7 +138,7 @@ async def test_story_28_delivered_and_then_failed_stays_delivered(tmp_path):
         box.bank.network.plan_reports(TO, ReportPlan((Step(delay=0.0), Step(FAILED, delay=60.0))))
         sent = await box.send(TO)
         before = await box.until_status(sent["id"], "delivered")
-        box.turn(61)
+        await box.turn(61)
         await box.until(lambda: reported(box, 2))
         assert await box.message(sent["id"]) == before
 
@@ -150,13 +150,13 @@ async def test_story_28_after_a_retry_the_first_try_is_proved(tmp_path):
         box.bank.modems[0].faults.arm(FaultKind.DROP_FINAL)
         sent = await box.send(TO, on_unknown="resend")
         await box.waiting_for(sent["id"], "will be tried again at ")
-        box.turn(90)
+        await box.turn(90)
         await box.until(lambda: len(box.seen()) == 2)
         await box.until(lambda: ended(box, sent["id"], 2))
-        box.turn(212)
+        await box.turn(212)
         message = await box.until_status(sent["id"], "delivered")
         assert [attempt["outcome"] for attempt in message["attempts"]] == ["unknown", "accepted"]
-        box.turn(90)
+        await box.turn(90)
         await box.until(lambda: reported(box, 2))
         assert (await box.message(sent["id"]))["status"] == "delivered"
         assert states == sorted(set(states))
@@ -177,7 +177,7 @@ async def test_story_27_references_wrap_and_numbers_repeat(tmp_path):
         reference = card.last_reference
         batch = await box.send([f"+1999001{place:04d}" for place in range(255)])
         await box.until(lambda: len(box.seen()) == 256)
-        box.turn(1200)
+        await box.turn(1200)
         box.bank.network.plan_reports(TO, later(600.0))
         second = await box.send(TO, "second")
         await box.until_status(second["id"], "sent")
@@ -186,10 +186,10 @@ async def test_story_27_references_wrap_and_numbers_repeat(tmp_path):
         card.last_reference = (reference - 1) % 256
         third = await box.send("+19990000009")
         await box.until_status(third["id"], "delivered")
-        box.turn(601)
+        await box.turn(601)
         await box.until_status(second["id"], "delivered")
         assert (await box.message(first["id"]))["status"] == "sent"
-        box.turn(1900)
+        await box.turn(1900)
         await box.until_status(first["id"], "undelivered")
         assert (await box.message(second["id"]))["status"] == "delivered"
         assert (await box.metrics("modembank_messages"))["delivered",] == len(batch["messages"]) + 2
@@ -201,15 +201,15 @@ async def test_story_27_the_older_report_comes_first(tmp_path):
         box.bank.network.plan_reports(TO, later(1800.0, FAILED))
         first = await box.send(TO, "first")
         await box.until_status(first["id"], "sent")
-        box.turn(1200)
+        await box.turn(1200)
         card.last_reference = (card.last_reference - 1) % 256
         box.bank.network.plan_reports(TO, later(1200.0))
         second = await box.send(TO, "second")
         await box.until_status(second["id"], "sent")
-        box.turn(601)
+        await box.turn(601)
         await box.until_status(first["id"], "undelivered")
         assert (await box.message(second["id"]))["status"] == "sent"
-        box.turn(601)
+        await box.turn(601)
         await box.until_status(second["id"], "delivered")
 
 
@@ -224,7 +224,7 @@ async def test_story_27_the_sim_sits_in_another_modem_by_then(tmp_path):
         await box.until(lambda: not any(view.able_to_send for view in box.app.bank.modems()))
         box.bank.modems[1].replug(card)
         await box.until(lambda: box.app.bank.modem("slot-02").able_to_send)
-        box.turn(301)
+        await box.turn(301)
         message = await box.until_status(sent["id"], "delivered")
         assert message["attempts"][0]["slot"] == "slot-01"
 
@@ -242,11 +242,11 @@ async def test_story_27_a_stranger_s_report_settles_nothing_now_or_later(tmp_pat
         await box.until(lambda: reported(box, 3))
         assert await matches(box) == {"orphan": 3}
         assert (await box.message(waiting["id"]))["status"] == "sent"
-        box.turn(10)
+        await box.turn(10)
         behind = await box.send(TO)  # gets the reference of a report that came before it
         await box.until_status(behind["id"], "sent")
         assert card.last_reference == reference
-        box.turn(60)
+        await box.turn(60)
         await box.app.store.flush()
         assert (await box.message(behind["id"]))["status"] == "sent"
         assert await box.inbox() == []

@@ -32,9 +32,9 @@ async def test_story_01_a_lost_final_result_is_held_and_its_report_settles_it(tm
         assert held["waiting_for"].startswith("unknown whether it was sent (no_final: ")
         other = await box.send("+19990000002")
         await box.until_status(other["id"], "delivered")
-        box.turn(120)
+        await box.turn(120)
         assert (await box.message(sent["id"]))["status"] == "unknown"
-        box.turn(200)
+        await box.turn(200)
         settled = await box.until_status(sent["id"], "delivered")
         assert outcomes(settled) == [(1, "unknown")]
         assert settled["waiting_for"] is None
@@ -48,7 +48,7 @@ async def test_story_01_under_resend_it_goes_again_and_counts_twice(tmp_path):
         sent = await box.send(TO, on_unknown="resend")
         reason = await box.waiting_for(sent["id"], "will be tried again at ")
         assert reason.endswith(", after no_final: no final result after the text was given to the modem")
-        box.turn(80)
+        await box.turn(80)
         message = await box.until_status(sent["id"], "sent")
         assert outcomes(message) == [(1, "unknown"), (1, "accepted")]
         assert [attempt["n"] for attempt in message["attempts"]] == [1, 2]
@@ -64,7 +64,7 @@ async def test_story_01_resending_ends_after_four_tries(tmp_path):
         for tries in range(1, 4):
             await box.until(lambda tries=tries: tried(box, sent["id"], tries))
             await box.waiting_for(sent["id"], "will be tried again at ")
-            box.turn(400)
+            await box.turn(400)
         message = await box.until_status(sent["id"], "unknown")
         assert outcomes(message) == [(1, "unknown")] * 4
         assert message["waiting_for"].startswith("unknown whether it was sent")
@@ -120,7 +120,7 @@ async def test_story_02_a_refused_segment_alone_is_sent_again_through_the_same_s
         reason = await box.waiting_for(sent["id"], "will be tried again at ")
         assert reason.endswith(", after cms_42: +CMS ERROR 42: congestion")
         assert (await box.message(sent["id"]))["status"] == "sending"
-        box.turn(15)
+        await box.turn(15)
         message = await box.until_status(sent["id"], "sent")
         assert outcomes(message) == [(1, "accepted"), (2, "rejected"), (2, "accepted"), (3, "accepted")]
         assert_whole(box, TO)
@@ -135,7 +135,7 @@ async def test_story_02_an_unknown_segment_is_not_sent_again_but_the_rest_is(tmp
         message = await box.until_status(sent["id"], "unknown")
         assert outcomes(message) == [(1, "accepted"), (2, "unknown"), (3, "accepted")]
         assert_whole(box, TO)
-        box.turn(310)
+        await box.turn(310)
         message = await box.until_status(sent["id"], "delivered")
         assert message["report"] == {**message["report"], "status": "delivered", "reported": 3, "segments": 3}
         assert_whole(box, TO)
@@ -183,7 +183,7 @@ async def test_story_03_what_waited_too_long_for_the_network_expires(tmp_path):
         await box.until(lambda: not any(view.able_to_send for view in box.app.bank.modems()))
         stale = await box.send([f"+1999100{place:04d}" for place in range(60)], valid_for_s=60)
         fresh = await box.send([f"+1999200{place:04d}" for place in range(5)], valid_for_s=3600)
-        box.turn(61)
+        await box.turn(61)
         box.bank.network.cell(up=True)
         for accepted in fresh["messages"]:
             await box.until_status(accepted["id"], "delivered")
@@ -215,7 +215,7 @@ async def test_story_03_the_validity_in_the_pdu_is_what_is_left(tmp_path):
         box.bank.network.cell(up=False)
         await box.until(lambda: not box.app.bank.modems()[0].able_to_send)
         sent = await box.send(box.bank.cards[0].msisdn, valid_for_s=7200)
-        box.turn(3600)
+        await box.turn(3600)
         box.bank.network.cell(up=True)
         await box.until_status(sent["id"], "delivered")
         (seen,) = box.bank.network.ledger
@@ -293,6 +293,6 @@ async def test_story_05_one_bad_number_blocks_nobody(tmp_path):
             reason = await box.waiting_for(by_number[number], "will be tried again at ")
             assert f"after cms_{bad[number]}: " in reason
         box.bank.network.refuse("+19990000101", None)
-        box.turn(14)
+        await box.turn(14)
         await box.until_status(by_number["+19990000101"], "delivered")
         assert len(box.seen()) == 31

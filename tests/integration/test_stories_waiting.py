@@ -71,7 +71,7 @@ async def test_story_06_all_sims_at_their_limits(tmp_path):
         found = re.fullmatch(r"SIM slot-0[12]: 1 of 1 this minute, next at (\S+) \(and 1 other SIM waits too\)", reason)
         assert found, reason
         assert soon(found[1] if found[1].count(":") == 2 else f"{found[1]}:00", box, minutes=2)
-        box.turn(62)
+        await box.turn(62)
         await box.until_status(waits["id"], "delivered")
 
 
@@ -100,7 +100,7 @@ async def test_story_06_outside_its_window(tmp_path):
         reason = await box.waiting_for(sent["id"], "outside")
         day = "" if opens.date() == now.date() else f"{opens:%Y-%m-%d} "
         assert reason == f"outside its window {window}, which opens at {day}{opens:%H:%M}:00"
-        box.turn(2 * 3600)
+        await box.turn(2 * 3600)
         await box.until_status(sent["id"], "delivered")
 
 
@@ -110,7 +110,7 @@ async def test_story_06_scheduled(tmp_path):
         sent = await box.send(TO, send_at=when.isoformat())
         assert sent["status"] == "scheduled"
         assert await box.waiting_for(sent["id"], "sch") == f"scheduled for {local(when):%Y-%m-%d %H:%M:%S}"
-        box.turn(25 * 3600 + 1)
+        await box.turn(25 * 3600 + 1)
         await box.until_status(sent["id"], "delivered")
 
 
@@ -169,7 +169,7 @@ async def test_story_07_and_08_no_status_goes_backwards_and_none_is_lost(tmp_pat
         async with asyncio.timeout(60):
             while await unsettled(box):
                 await asyncio.sleep(0.3)
-                box.turn(30)
+                await box.turn(30)
         for events in states.values():
             values = [event.state for event in events]
             assert values == sorted(set(values))
