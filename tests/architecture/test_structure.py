@@ -1,6 +1,7 @@
 """The architecture as tests: who may import what, how large things may be, what must not be in the tree."""
 
 import ast
+import functools
 import re
 import statistics
 import subprocess
@@ -49,9 +50,14 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
 def imports(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -60,7 +66,7 @@ def imports(path: Path) -> set[str]:
 
 
 def functions(path: Path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
 
@@ -116,7 +122,7 @@ def test_no_module_has_an_empty_name():
 def test_every_public_thing_has_a_docstring():
     missing = []
     for path in SOURCES:
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = parsed(path)
         if tree.body and not ast.get_docstring(tree):
             missing.append(module_name(path))
         missing += [
@@ -132,7 +138,7 @@ def test_every_public_thing_has_a_docstring():
 def test_everything_is_caught_only_at_the_named_boundaries():
     broad = set()
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ExceptHandler):
                 names = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
                 if any(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import socket
 import ssl
@@ -13,11 +14,13 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import uvicorn
 from litestar import Litestar, get
 
 from fakes.web_boxes import Box
 from modembank.config import WebConfig
 from modembank_web import CannotListen, WebServer, protocol, serve
+from modembank_web import server as embedded
 from modembank_web.problems import Problem
 from modembank_web.protocol import HEAD_LIMIT
 
@@ -37,6 +40,18 @@ async def raw(server: WebServer, octets: bytes) -> bytes:
     writer.close()
     await writer.wait_closed()
     return answer
+
+
+async def test_the_date_header_goes_on(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = itertools.count()
+    monkeypatch.setattr(uvicorn.server, "formatdate", lambda *_, **__: f"day {next(days)}")
+    monkeypatch.setattr(embedded, "DATE_S", 0.01)
+    server = await serve(box.web, ANY)
+    async with httpx.AsyncClient(base_url=url(server)) as client, asyncio.timeout(10):
+        first = (await client.get("/healthz")).headers["date"]
+        while (await client.get("/healthz")).headers["date"] == first:
+            pass
+    assert await server.stop()
 
 
 async def test_it_serves_the_box_and_leaves_signals_alone(box: Box) -> None:

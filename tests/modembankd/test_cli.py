@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from modembankd.cli import _ELSEWHERE, main
 
 MODEMBANK = Path(sys.executable).with_name("modembank")
 
@@ -106,6 +109,22 @@ def test_doctor_names_ports_that_are_missing_or_no_tty(config, tmp_path):
     assert f"slot gone ({tmp_path}/ttyUSB9)" in shown
     assert f"({tmp_path}/file)" in shown
     assert shown.count("[ LOOK ]") == 2
+
+
+@pytest.mark.parametrize("name", sorted(_ELSEWHERE))
+def test_each_command_is_where_the_table_says(name):
+    found = main.get_command(click.Context(main), name)
+    assert found is not None
+    assert found.name == name
+
+
+def test_sending_a_message_imports_neither_the_box_nor_its_store():
+    seen = "{name.partition('.')[0] for name in sys.modules} | {name for name in sys.modules if 'modembank.' in name}"
+    code = f"import sys; from modembankd.cli import main; main.get_command(None, 'send'); print(*{seen})"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    imported = set(ran.stdout.split())
+    assert "modembankd" in imported
+    assert not imported & {"sqlite3", "litestar", "uvicorn", "modembank.app", "modembank.store", "modembank.messages"}
 
 
 def test_the_version_is_told():
