@@ -42,6 +42,24 @@ async def raw(server: WebServer, octets: bytes) -> bytes:
     return answer
 
 
+async def test_no_answer_waits_for_an_acknowledgement(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    taken = protocol.Protocol.connection_made
+
+    def look(self: protocol.Protocol, transport: asyncio.Transport) -> None:
+        seen.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        taken(self, transport)
+
+    monkeypatch.setattr(protocol.Protocol, "connection_made", look)
+    passed = socket.create_server(("127.0.0.1", 0))
+    for server in (await serve(box.web, ANY), await serve(box.web, ANY, sockets=[passed])):
+        async with httpx.AsyncClient(base_url=url(server)) as client:
+            assert (await client.get("/healthz")).status_code == 200
+        assert await server.stop()
+    assert len(seen) == 2
+    assert all(seen)
+
+
 async def test_the_date_header_goes_on(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     days = itertools.count()
     monkeypatch.setattr(uvicorn.server, "formatdate", lambda *_, **__: f"day {next(days)}")

@@ -66,6 +66,8 @@ async def serve(app: Any, config: WebConfig, *, sockets: Sequence[socket.socket]
     address or the TLS files cannot be used.
     """
     bound = list(sockets) or [_bind(config.listen)]
+    for one in bound:
+        _send_at_once(one)
     tls = bool(config.tls_cert) and any(one.family != socket.AF_UNIX for one in bound)
     settings = uvicorn.Config(
         app,
@@ -147,6 +149,15 @@ def _bind(listen: str) -> socket.socket:
         return socket.create_server(found[0][4][:2], family=family, backlog=2048)
     except OSError as error:
         raise CannotListen(listen=listen, reason=_reason(error)) from error
+
+
+def _send_at_once(bound: socket.socket) -> None:
+    """Let connections taken there not hold back an answer's body until its head is acknowledged, some 40 ms later.
+
+    They have it from the listening socket; asyncio sets it for sockets made with an explicit protocol only.
+    """
+    if bound.family != socket.AF_UNIX:
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _reason(error: OSError) -> str:
