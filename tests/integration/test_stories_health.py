@@ -80,7 +80,7 @@ async def test_story_13_a_hung_modem_is_quarantined_and_an_issue_until_it_serves
         assert done["did"] == "asked for a restart of the modem in slot-01"
         cleared = await until_cleared(box, issue)
         assert [run["by"] for run in cleared["remedied"]] == ["tester"]
-        assert (await box.get("modems/slot-01"))["able_to_send"]
+        await until_modem(box, "slot-01", lambda modem: modem["able_to_send"])
         assert await issues(box) == []
 
 

@@ -160,7 +160,7 @@ async def test_a_modem_that_refuses_cmgl_is_read_one_by_one() -> None:
         sent = [pdu for number in range(3) for pdu in bank.network.inject(bank.cards[0].msisdn, f"number {number}")]
         async with running(bank.modems[0]) as rig:
             await eventually(lambda: sorted(rig.sink.pdus()) == sorted(sent))
-            assert not bank.modems[0].stores["ME"].slots
+            await eventually(lambda: not bank.modems[0].stores["ME"].slots)
             assert rig.modem.known is not None
             assert rig.modem.known.capabilities.lacks(Feature.LIST_PDUS)
 
