@@ -4,51 +4,63 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from modembank.config import Config, LogConfig, load_config
 from modembank.errors import ModembankError
-from modembankd.logs import configure_logs
 from modembankd.options import config_option, run_async
+
+if TYPE_CHECKING:
+    from modembank.config import Config
 
 PRIVATE = 0o077
 """Whatever is written (messages, numbers, keys' digests, the control socket) is for the daemon's user alone."""
-_ELSEWHERE = {
-    "apikey": "accounts_cli:apikey",
-    "audit": "accounts_cli:audit_group",
-    "backup": "backup_cli:backup",
-    "doctor": "talk_cli:doctor",
-    "events": "messages_cli:events",
-    "inbox": "messages_cli:inbox",
-    "messages": "messages_cli:messages",
-    "optout": "optout_cli:optout",
-    "preview": "messages_cli:preview",
-    "restore": "backup_cli:restore_command",
-    "selftest": "selftest_cli:selftest",
-    "send": "messages_cli:send",
-    "twilio": "twilio_cli:twilio",
-    "user": "accounts_cli:user",
-    "webhook": "webhook_cli:webhook",
+
+
+LATER: dict[str, tuple[str, str]] = {
+    "apikey": ("accounts_cli.apikey", "Make, list and revoke API keys."),
+    "audit": ("accounts_cli.audit_group", "Read and verify the record of who changed what."),
+    "backup": (
+        "backup_cli.backup",
+        "Write everything the box must not forget into FILE, checked; a running daemon goes on undisturbed.",
+    ),
+    "doctor": (
+        "talk_cli.doctor",
+        "Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is.",
+    ),
+    "events": ("messages_cli.events", "Show what happens, as it happens, until Ctrl-C."),
+    "inbox": ("messages_cli.inbox", "Show what came in, the newest first."),
+    "messages": ("messages_cli.messages", "Look at what was sent, and cancel what was not yet."),
+    "optout": ("optout_cli.optout", "See and change who wants no messages."),
+    "preview": (
+        "messages_cli.preview",
+        "Tell how TEXT would go out: alphabet, segments, and what makes it longer; - reads standard input.",
+    ),
+    "restore": (
+        "backup_cli.restore_command",
+        "Put the backup FILE in the place of the box's database, which is set aside; the daemon must not run.",
+    ),
+    "selftest": ("selftest_cli.selftest", "Prove that nothing accepted is lost and nothing silently sent twice."),
+    "send": ("messages_cli.send", "Queue TEXT for one number TO, or several, and print the ids of the messages."),
+    "twilio": ("twilio_cli.twilio", "Let clients of the Twilio Messages API use the box."),
+    "user": ("accounts_cli.user", "Add, list and change users."),
+    "webhook": ("webhook_cli.webhook", "Have events posted to addresses."),
 }
-"""Where each command is. Only the one that is called is imported: on a Pi, all of them take seconds."""
+"""Commands whose modules are loaded when they are called: where each is, and the first sentence of its help.
+
+On a small computer it takes seconds to load all of the box, of which most commands need little.
+"""
 
 
 class _Group(click.Group):
-    """Shows a product error as one sentence with exit status 1, never as a traceback."""
+    """Shows a product error as one sentence with exit status 1, never as a traceback; loads commands ``later``."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _ELSEWHERE.get(cmd_name)
-        if place is None:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = place.partition(":")
-        found: click.Command = getattr(importlib.import_module(f"modembankd.{module}"), name)
-        return found
+    def __init__(self, *arguments: Any, later: Mapping[str, tuple[str, str]] | None = None, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._later = later or {}
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -57,14 +69,35 @@ class _Group(click.Group):
             click.echo(f"modembank: {error}", err=True)
             ctx.exit(1)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._later})
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = self._later.get(cmd_name)
+        if place is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = place[0].partition(".")
+        command: click.Command = getattr(importlib.import_module(f"modembankd.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        own = [(name, command.get_short_help_str(limit=200)) for name, command in self.commands.items()]
+        rows = sorted([*own, *((name, sentence) for name, (_, sentence) in self._later.items())])
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+@click.group(cls=_Group, later=LATER, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="modembank")
 def main() -> None:
     """An SMS appliance: a bank of modems behind a durable queue, a REST API and per-SIM limits.
 
     Exit status: 0 when it is done, 1 when it failed or found something wrong (a sentence says what), 2 for wrong usage.
     """
+    from modembank.config import LogConfig
+    from modembankd.logs import configure_logs
+
     os.umask(PRIVATE)
     configure_logs(LogConfig(level="error"))
 
@@ -73,7 +106,9 @@ def main() -> None:
 @config_option
 def run(config_path: Path) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
+    from modembank.config import load_config
     from modembankd.daemon import run_daemon
+    from modembankd.logs import configure_logs
 
     config = load_config(config_path)
     configure_logs(config.log)
@@ -106,6 +141,8 @@ def config() -> None:
 @config_option
 def config_check(config_path: Path) -> None:
     """Check the configuration file and say what it means."""
+    from modembank.config import load_config
+
     loaded = load_config(config_path)
     click.echo(f"{config_path} is fine.")
     click.echo(f"  data:   {loaded.box.data_dir}")

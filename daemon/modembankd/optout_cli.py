@@ -14,7 +14,6 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import Config, load_config
 from modembank.errors import InvalidRequest
-from modembank.messages.numbers import normalise_recipient
 from modembank.optouts import OptOuts, OptOutView
 from modembank.optouts.files import Form
 from modembank.store import Store
@@ -33,6 +32,8 @@ class _Numbers:
 
     def recipient(self, written: str) -> str:
         """Return a number in the form messages are stored with; raises BadNumber."""
+        from modembank.messages.numbers import normalise_recipient  # half of the box comes with it
+
         return normalise_recipient(written, self._region)
 
 

@@ -22,7 +22,7 @@ class Refused(ModembankError):
 @config_option
 def doctor(config_path: Path) -> None:
     """Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is."""
-    from modembankd.doctor import examine
+    from modembankd.doctor import examine  # half of the box, which no other command needs
 
     config = load_config(config_path)
     findings = examine(config, config_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from modembankd.cli import _ELSEWHERE, main
+from modembankd.cli import LATER, main
 
 MODEMBANK = Path(sys.executable).with_name("modembank")
 
@@ -44,6 +44,32 @@ def test_help_names_every_command():
     ):
         assert f"  {command}" in words
     assert "  selftest" in words
+
+
+def test_help_loads_nothing_that_only_the_daemon_needs():
+    """On a small computer it would take seconds."""
+    script = "import sys; from modembankd.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(run.stdout.splitlines()[-1].split())
+    heavy = {"litestar", "uvicorn", "phonenumbers", "argon2", "structlog", "msgspec", "prometheus_client", "sqlite3"}
+    assert not loaded & (heavy | {"modembank.app", "modembank.store", "modembankd.compose", "modembankd.daemon"})
+    assert "modembankd.cli" in loaded
+
+
+@pytest.mark.parametrize("command", ["user", "apikey", "audit", "optout", "send", "backup"])
+def test_a_command_that_works_beside_the_daemon_loads_neither_its_faces_nor_its_parts(command):
+    script = f"import sys; from modembankd.cli import main; main([{command!r}, '--help'], standalone_mode=False);"
+    run = subprocess.run(
+        [sys.executable, "-c", f"{script} print(*sys.modules)"], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(run.stdout.splitlines()[-1].split())
+    assert not loaded & {"litestar", "uvicorn", "phonenumbers", "modembankd.compose", "modembank.app"}
+
+
+@pytest.mark.parametrize("name", sorted(LATER))
+def test_help_says_of_a_command_what_the_command_says_itself(name):
+    command = main.get_command(click.Context(main), name)
+    assert (command.name, command.get_short_help_str(limit=200)) == (name, LATER[name][1])
 
 
 def test_wrong_usage_is_status_2(config):
@@ -109,22 +135,6 @@ def test_doctor_names_ports_that_are_missing_or_no_tty(config, tmp_path):
     assert f"slot gone ({tmp_path}/ttyUSB9)" in shown
     assert f"({tmp_path}/file)" in shown
     assert shown.count("[ LOOK ]") == 2
-
-
-@pytest.mark.parametrize("name", sorted(_ELSEWHERE))
-def test_each_command_is_where_the_table_says(name):
-    found = main.get_command(click.Context(main), name)
-    assert found is not None
-    assert found.name == name
-
-
-def test_sending_a_message_imports_neither_the_box_nor_its_store():
-    seen = "{name.partition('.')[0] for name in sys.modules} | {name for name in sys.modules if 'modembank.' in name}"
-    code = f"import sys; from modembankd.cli import main; main.get_command(None, 'send'); print(*{seen})"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    imported = set(ran.stdout.split())
-    assert "modembankd" in imported
-    assert not imported & {"sqlite3", "litestar", "uvicorn", "modembank.app", "modembank.store", "modembank.messages"}
 
 
 def test_the_version_is_told():
