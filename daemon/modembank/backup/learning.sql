@@ -22,7 +22,7 @@ ON CONFLICT (sim_id, recipient) DO UPDATE SET last_at = max(last_at, excluded.la
 CREATE TEMP TABLE known AS
 SELECT m.id AS id FROM main.messages m JOIN old.messages o ON o.id = m.id
 WHERE o.created_at = m.created_at AND o.user_id = m.user_id AND o.recipient = m.recipient
-  AND (o.text = m.text OR o.flags & 32)  -- or it was redacted since
+  AND (o.text = m.text OR o.flags & :redacted)  -- or it was redacted since
   AND o.state >= m.state AND o.tries >= m.tries
   AND (o.state > m.state OR o.tries > m.tries
     OR m.id IN (SELECT message_id FROM old.journal) OR m.id IN (SELECT message_id FROM main.journal))
@@ -38,12 +38,12 @@ UPDATE main.messages AS m SET (state, ready, tries, cause, not_before, sent_at, 
 WHERE id IN (SELECT id FROM known);
 
 -- What was redacted or deleted since (MessageFlags) must not come back with the backup.
-UPDATE main.messages SET text = '', flags = flags | 32
+UPDATE main.messages SET text = '', flags = flags | :redacted
 WHERE id IN (SELECT o.id FROM old.messages o JOIN main.messages m USING (id, created_at, user_id, recipient)
-  WHERE o.flags & 32 AND m.state >= 50);
-UPDATE main.messages SET reference = NULL, cause = NULL, flags = flags | 64
+  WHERE o.flags & :redacted AND m.state >= :sent);
+UPDATE main.messages SET reference = NULL, cause = NULL, flags = flags | :hidden
 WHERE id IN (SELECT o.id FROM old.messages o JOIN main.messages m USING (id, created_at, user_id, recipient)
-  WHERE o.flags & 64 AND m.state >= 50);
+  WHERE o.flags & :hidden AND m.state >= :sent);
 
 DELETE FROM main.attempts WHERE message_id IN (SELECT id FROM known);
 
@@ -53,27 +53,27 @@ SELECT a.message_id, a.segment, a.n, s.id, a.slot, a.started_at, a.finished_at, 
   a.awaiting, a.report_status, a.report_at
 FROM known k JOIN old.attempts a ON a.message_id = k.id JOIN same_sim s ON s.old_id = a.sim_id;
 
--- Its journal of these messages takes the place of the backup's, and delivery reports (kind 3) are anybody's: the fold
--- settles and books them. Attempts at other messages (kind 1) are booked here.
+-- Its journal of these messages takes the place of the backup's, and delivery reports are anybody's: the fold settles and
+-- books them. Attempts at other messages are booked here.
 DELETE FROM main.journal WHERE message_id IN (SELECT id FROM known);
 
 INSERT INTO main.journal (kind, message_id, segment, n, sim_id, at, body)
 SELECT j.kind, j.message_id, j.segment, j.n, s.id, j.at, j.body
 FROM old.journal j JOIN same_sim s ON s.old_id = j.sim_id
-WHERE j.kind = 3 OR j.message_id IN (SELECT id FROM known) ORDER BY j.id;
+WHERE j.kind = :report OR j.message_id IN (SELECT id FROM known) ORDER BY j.id;
 
 INSERT INTO sim_usage (bucket, sim_id, segments, last_at)
 SELECT j.at / 60000, s.id, count(*), max(j.at) FROM old.journal j JOIN same_sim s ON s.old_id = j.sim_id
-WHERE j.kind = 1 AND j.message_id NOT IN (SELECT id FROM known) GROUP BY 1, 2
+WHERE j.kind = :intent AND j.message_id NOT IN (SELECT id FROM known) GROUP BY 1, 2
 ON CONFLICT (bucket, sim_id) DO UPDATE
 SET segments = segments + excluded.segments, last_at = max(last_at, excluded.last_at);
 
--- The counters follow the states; row 0, all messages ever accepted, stays.
-DELETE FROM state_counts WHERE state <> 0;
+-- The counters follow the states; that of all messages ever accepted stays.
+DELETE FROM state_counts WHERE state <> :accepted_ever;
 
 INSERT INTO state_counts (state, n) SELECT state, count(*) FROM messages GROUP BY state;
 
 DELETE FROM batch_counts;
 
 INSERT INTO batch_counts (batch_id, state, n)
-SELECT batch_id, state, count(*) FROM messages WHERE flags & 128 AND batch_id IS NOT NULL GROUP BY batch_id, state;
+SELECT batch_id, state, count(*) FROM messages WHERE flags & :counted AND batch_id IS NOT NULL GROUP BY batch_id, state;

@@ -112,6 +112,7 @@ def _restore(database: Path, checked: Checked, now_ms: int) -> Restored:
             conn.execute("UPDATE messages SET ready = 1 WHERE ready = 3")
             held = hold_waiting(conn, _cause(checked), now_ms)
             break_off(conn, now_ms)
+            conn.execute("DELETE FROM sessions")  # nobody knows which of them were ended since
             _record(conn, checked, former_head(conn) if old.sound else None, now_ms)
             conn.execute("COMMIT")
             problem = find_problem(conn)
