@@ -249,6 +249,32 @@ async def test_only_an_admin_may_change_accounts_and_a_sender_sees_its_own_keys(
     assert (await accounts.revoke_key(bob, bobs.public_id)).revoked_at is not None
 
 
+@pytest.mark.parametrize("user", ["bob", "ada"])
+async def test_s10_who_finds_a_narrow_key_cannot_lock_its_user_out(accounts: Accounts, user: str) -> None:
+    full, full_text = await accounts.add_key(LOCAL_ADMIN, user)
+    narrow, text = await accounts.add_key(LOCAL_ADMIN, user, scopes=[Scope.MESSAGES_SEND])
+    twin, _ = await accounts.add_key(LOCAL_ADMIN, user, scopes=[Scope.MESSAGES_SEND])
+    finder = await accounts.authenticate(text)
+    with pytest.raises(Forbidden, match="messages:read"):
+        await accounts.revoke_key(finder, full.public_id)
+    with pytest.raises(Forbidden):
+        await accounts.sessions.end(finder, "ses_0000000000000000")
+    assert (await accounts.authenticate(full_text)).name == user
+    assert (await accounts.revoke_key(finder, twin.public_id)).revoked_at is not None
+    assert (await accounts.revoke_key(finder, narrow.public_id)).revoked_at is not None
+
+
+async def test_a_key_made_for_an_admin_who_is_a_sender_now_is_revoked_with_what_a_sender_can_do(
+    accounts: Accounts,
+) -> None:
+    await accounts.add_user(LOCAL_ADMIN, "eve", Role.ADMIN)
+    old, _ = await accounts.add_key(LOCAL_ADMIN, "eve", scopes=[Scope.ADMIN, Scope.MESSAGES_SEND])
+    _, text = await accounts.add_key(LOCAL_ADMIN, "eve")
+    await accounts.change_user(LOCAL_ADMIN, "eve", role=Role.SENDER)
+    eve = await accounts.authenticate(text)
+    assert (await accounts.revoke_key(eve, old.public_id)).revoked_at is not None
+
+
 async def test_keys_need_a_user(accounts: Accounts) -> None:
     with pytest.raises(NotFound, match="no user eve"):
         await accounts.add_key(LOCAL_ADMIN, "eve")

@@ -185,6 +185,20 @@ async def test_s10_a_key_that_is_revoked_hears_nothing_more(box: Box, url: str) 
             await listener.next()
 
 
+async def test_s04_who_is_no_admin_any_more_hears_only_its_own_from_then_on(box: Box, url: str) -> None:
+    """The role changes while the stream is open."""
+    text = await box.key(name="fallen")
+    await box.key(name="other")
+    (fallen,) = [user for user in await box.accounts.users(LOCAL_ADMIN) if user.name == "fallen"]
+    async with listening(url, text, "?types=message.*") as listener:
+        await listener.line()
+        await happen(box, ("message.sent", fallen.id + 1, 1))
+        assert (await listener.next())["id"] == public_id("evt", 1)
+        await box.accounts.change_user(LOCAL_ADMIN, "fallen", role=Role.SENDER)
+        await happen(box, ("message.sent", fallen.id + 1, 2), ("message.sent", fallen.id, 3))
+        assert (await listener.next())["id"] == public_id("evt", 3)
+
+
 async def test_there_is_an_end_to_how_many_listen(box: Box, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "MOST_OF_ONE", 2)
     monkeypatch.setattr(following, "MOST_FOLLOWERS", 3)

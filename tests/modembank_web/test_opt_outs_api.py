@@ -79,7 +79,15 @@ async def test_s12_an_export_is_for_machines_or_for_spreadsheets(box: Box) -> No
 
 async def test_a_review_is_decided(box: Box) -> None:
     await box.store.write(lambda conn: ask(conn, 5, NUMBER, "STOP", 0, None))
-    async with box.client(await box.key(Role.SENDER)) as client:
+    key = await box.key(Role.SENDER)
+    await box.store.write(
+        lambda conn: conn.execute(
+            "INSERT INTO inbox (id, sim_id, sender, kind, text, parts, received_at, user_id)"
+            " SELECT 5, 1, ?, 'text', 'stoop', 1, 5, id FROM users WHERE name = 'sender'",
+            (NUMBER,),
+        )
+    )
+    async with box.client(key) as client:
         (item,) = (await client.get(f"{PATH}/reviews")).json()["items"]
         assert (item["from"], item["keyword"], item["decision"]) == (NUMBER, "STOP", None)
         decided = await client.post(f"{PATH}/reviews/{item['id']}/decide", json={"decision": "opt_out"})

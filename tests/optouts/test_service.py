@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.outboxes import TurnableClock
-from fakes.senders import ADMIN, ANNE, NUMBER, READER
+from fakes.senders import ADMIN, ANNE, BERT, NUMBER, READER
 from modembank import optouts
 from modembank.bus import Bus
 from modembank.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from modembank.events import OptOutsChanged
 from modembank.messages.numbers import normalise_recipient
-from modembank.optouts import ImportRow, OptOuts
+from modembank.optouts import Change, ImportRow, OptOuts, Source
 from modembank.optouts.files import COLUMNS, read_csv, write_csv
 from modembank.optouts.views import OptOutView
-from modembank.optouts.writing import ask
+from modembank.optouts.writing import ask, change
 from modembank.store import Store
 
 OTHER = "+447911123457"
@@ -41,6 +41,15 @@ class Desk:
         self.bus.subscribe(OptOutsChanged, self.told.append)
         self.service = OptOuts(store, self.bus, self.clock, British())
 
+    async def came(self, inbox_id, number, owner):
+        await self.store.write(
+            lambda conn: conn.execute(
+                "INSERT INTO inbox (id, sim_id, sender, kind, text, parts, received_at, user_id)"
+                " VALUES (?, 1, ?, 'text', 'stoop it', 1, 5, ?)",
+                (inbox_id, number, owner),
+            )
+        )
+
     async def audit(self):
         return await self.store.fetch_all("SELECT actor, action, subject, detail FROM audit ORDER BY id")
 
@@ -50,7 +59,8 @@ class Desk:
     async def is_out(self, number=NUMBER):
         return await self.store.read(lambda conn: optouts.is_out(conn, number))
 
-    async def review(self, inbox_id=7, number=NUMBER):
+    async def review(self, inbox_id=7, number=NUMBER, owner=ANNE.user_id):
+        await self.came(inbox_id, number, owner)
         await self.store.write(lambda conn: ask(conn, inbox_id, number, "STOP", self.clock.now_ms, None))
         return f"inb_{inbox_id:013d}"
 
@@ -124,7 +134,7 @@ async def test_the_list_is_in_pages_the_latest_change_first(desk):
     assert sorted(seen) == numbers
     assert seen[:1] == [numbers[6]]
     await desk.service.remove(ADMIN, numbers[3], "they asked")
-    assert [item.number for item in (await desk.service.list(ANNE, state="in")).items] == [numbers[3]]
+    assert [item.number for item in (await desk.service.list(ADMIN, state="in")).items] == [numbers[3]]
     assert len((await desk.service.list(ANNE, state="out")).items) == 6
     assert [item.state for item in (await desk.service.list(ANNE, number="07911 123403")).items] == ["in"]
     assert (await desk.service.list(ANNE, number=numbers[3], state="out")).items == []
@@ -180,7 +190,7 @@ async def test_an_export_can_be_imported(desk, form, tmp_path):
     await desk.service.add(ANNE, NUMBER, "=cmd|'/c calc'!A1")
     await desk.service.add(ANNE, OTHER)
     await desk.service.remove(ADMIN, OTHER, "they asked")
-    body = await desk.service.export(ANNE, form)
+    body = await desk.service.export(ADMIN, form)
     other = await Store.open(tmp_path / "other.db")
     service = OptOuts(other, Bus(), desk.clock, British())
     done = await service.take_in_csv(ADMIN, body)
@@ -230,7 +240,9 @@ def test_files_of_several_kinds():
 async def test_a_review_is_decided_once(desk):
     review = await desk.review()
     page = await desk.service.reviews(ANNE)
-    assert [(item.id, item.from_, item.text, item.keyword) for item in page.items] == [(review, NUMBER, None, "STOP")]
+    assert [(item.id, item.from_, item.text, item.keyword) for item in page.items] == [
+        (review, NUMBER, "stoop it", "STOP")
+    ]
     decided = await desk.service.decide(ANNE, review, "opt_out")
     assert (decided.decision, decided.by) == ("opt_out", "anne")
     assert await desk.is_out()
@@ -272,6 +284,45 @@ async def test_reviews_are_in_pages(desk):
     assert [len(first.items), len(second.items), second.cursor] == [3, 2, None]
     with pytest.raises(InvalidRequest, match="/cursor"):
         await desk.service.reviews(ANNE, cursor=first.cursor, still_open=False)
+
+
+async def test_a_sender_decides_and_reads_only_reviews_of_its_own_conversations(desk):
+    berts = await desk.review(8, OTHER, BERT.user_id)
+    nobodys = await desk.review(9, "+447911123458", None)
+    for review in (berts, nobodys):
+        with pytest.raises(NotFound):
+            await desk.service.decide(ANNE, review, "opt_out")
+    assert not await desk.is_out(OTHER)
+    assert (await desk.service.reviews(ANNE)).items == []
+    assert [item.id for item in (await desk.service.reviews(BERT)).items] == [berts]
+    assert [item.id for item in (await desk.service.reviews(ADMIN)).items] == [nobodys, berts]
+
+
+async def test_a_review_shows_no_text_of_another_message_with_its_id(desk):
+    """A box that was set up anew gave the same ids again, and a restore brought both together."""
+    await desk.came(7, OTHER, ANNE.user_id)
+    await desk.store.write(lambda conn: ask(conn, 7, NUMBER, "STOP", 5, None))
+    assert [item.text for item in (await desk.service.reviews(ADMIN)).items] == [None]
+    assert (await desk.service.reviews(ANNE)).items == []
+
+
+async def test_a_sender_lists_what_is_its_own_and_of_the_rest_only_whether_a_number_is_out(desk):
+    await desk.service.add(BERT, NUMBER, "told me about her divorce")
+    await desk.came(7, OTHER, ANNE.user_id)
+    heard = Change(OTHER, True, desk.clock.now_ms, Source.KEYWORD, keyword="STOP", inbox_id=7)
+    await desk.store.write(lambda conn: change(conn, heard))
+    assert [item.number for item in (await desk.service.list(ANNE)).items] == [OTHER]
+    assert [item.number for item in (await desk.service.list(BERT)).items] == [NUMBER]
+    assert len((await desk.service.list(ADMIN)).items) == 2
+    assert NUMBER not in (await desk.service.export(ANNE)).decode()
+    assert OTHER in (await desk.service.export(ANNE)).decode()
+    for seen in (
+        await desk.service.get(ANNE, NUMBER),
+        await desk.service.add(ANNE, NUMBER, "mine too"),
+        *(await desk.service.list(ANNE, number=NUMBER)).items,
+    ):
+        assert (seen.state, seen.note, seen.by, seen.message) == ("out", "", None, None)
+    assert (await desk.service.get(BERT, NUMBER)).note == "told me about her divorce"
 
 
 async def test_among_tells_those_that_are_out(desk):

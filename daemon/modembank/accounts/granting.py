@@ -55,6 +55,17 @@ def grant(actor: Actor, user: User, request: KeyRequest, now: int) -> Granted:
     return Granted(scopes, expires_at, networks)
 
 
+def check_covers(actor: Actor, scopes: frozenset[Scope], ended: str) -> None:
+    """Raise Forbidden when what is to be ended can do more than the actor.
+
+    Whoever finds the narrow key in a form on a web page must not lock its user out. Scopes that the user's role does
+    not allow (any more) do not count.
+    """
+    beyond = sorted(scope.value for scope in (scopes & ROLE_SCOPES[actor.role]) - actor.scopes)
+    if beyond:
+        raise Forbidden(why=f"it carries {', '.join(beyond)}, which yours does not: it is {ended} by one that does")
+
+
 def _scopes(actor: Actor, user: User, wanted: frozenset[Scope] | None) -> frozenset[Scope]:
     allowed = ROLE_SCOPES[user.role]
     own = allowed if actor.is_admin else allowed & actor.scopes

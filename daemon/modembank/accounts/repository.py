@@ -114,6 +114,13 @@ def keys_of(conn: sqlite3.Connection, user_id: int | None) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
+def scopes_of(conn: sqlite3.Connection, public_id: str, user_id: int) -> frozenset[Scope]:
+    """Return the scopes of a user's key; none when it has no such key."""
+    query = "SELECT scopes FROM api_keys WHERE public_id = ? AND user_id = ?"
+    row = conn.execute(query, (public_id, user_id)).fetchone()
+    return frozenset() if row is None else _scopes(row[0])
+
+
 def revoke_key(
     conn: sqlite3.Connection, public_id: str, user_id: int | None, now_ms: int
 ) -> tuple[ApiKey | None, bool]:

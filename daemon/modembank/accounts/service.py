@@ -13,7 +13,7 @@ from modembank import audit
 from modembank.accounts import repository, users
 from modembank.accounts.allotments import Quotas
 from modembank.accounts.errors import NotLoggedIn, Unauthorized
-from modembank.accounts.granting import KeyRequest, grant
+from modembank.accounts.granting import KeyRequest, check_covers, grant
 from modembank.accounts.keys import digest_of, new_key, public_id_of
 from modembank.accounts.logins import Logins
 from modembank.accounts.model import ROLE_SCOPES, Actor, ApiKey, Role, Scope, User
@@ -196,10 +196,15 @@ class Accounts:
         return await self._store.read(lambda conn: repository.keys_of(conn, whose))
 
     async def revoke_key(self, actor: Actor, public_id: str) -> ApiKey:
-        """End a key at once, the actor's own or any for an admin; raises NotFound. Twice is as good as once."""
+        """End a key at once, any for an admin; whoever else its own, if they can do no more than the actor's key.
+
+        Raises NotFound, Forbidden. Twice is as good as once.
+        """
         whose, now_ms = None if actor.is_admin else actor.user_id, self._now_ms()
 
         def revoke(conn: sqlite3.Connection) -> ApiKey | None:
+            if not actor.is_admin:
+                check_covers(actor, repository.scopes_of(conn, public_id, actor.user_id), "revoked")
             key, changed = repository.revoke_key(conn, public_id, whose, now_ms)
             if key is not None and changed:
                 audit.record(conn, actor, "key.revoke", public_id, now_ms, {"user": key.user, "label": key.label})

@@ -17,6 +17,7 @@ import structlog
 from modembank import audit
 from modembank.accounts import session_rows
 from modembank.accounts.errors import NotLoggedIn
+from modembank.accounts.granting import check_covers
 from modembank.accounts.logins import Logins
 from modembank.accounts.model import ROLE_SCOPES, Actor, Session
 from modembank.accounts.session_rows import Began
@@ -118,8 +119,13 @@ class Sessions:
         )
 
     async def end(self, actor: Actor, public_id: str) -> Session:
-        """End a session at once, the actor's own or any for an admin; raises NotFound."""
+        """End a session at once, any for an admin; whoever else its own, with a key that can do as much as it.
+
+        Raises NotFound, Forbidden.
+        """
         whose, now = None if actor.is_admin else actor.user_id, self._now()
+        if not actor.is_admin:
+            check_covers(actor, ROLE_SCOPES[actor.role], "ended")
 
         def delete(conn: sqlite3.Connection) -> Session | None:
             ended = session_rows.end(conn, public_id, whose)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,57 +17,82 @@ from modembank.ids import public_id
 from modembank.optouts.views import INBOX_ID, OptOutView, ReviewView
 
 _COLUMNS = "number, state, changed_at, source, keyword, inbox_id, note, by"
-_ONE = f"SELECT {_COLUMNS} FROM opt_outs WHERE number = ?"  # noqa: S608 - constants
-_OUT = f"SELECT {_COLUMNS} FROM opt_outs ORDER BY changed_at, number"  # noqa: S608 - constants
+_OWN = "(by = :name OR EXISTS (SELECT 1 FROM inbox i WHERE i.id = o.inbox_id AND i.user_id = :user))"
+"""What a user did, or what came of the conversations that are its own."""
+_ONE = f"SELECT {_COLUMNS}, :all OR {_OWN} FROM opt_outs o WHERE number = :number"  # noqa: S608 - constants
+_OUT = f"SELECT {_COLUMNS}, 1 FROM opt_outs o WHERE :all OR {_OWN} ORDER BY changed_at, number"  # noqa: S608 - constants
 _PAGE = (
-    f"SELECT {_COLUMNS} FROM opt_outs WHERE (changed_at, number) < (?, ?)"  # noqa: S608 - constants
-    " AND (? IS NULL OR state = ?) ORDER BY changed_at DESC, number DESC LIMIT ?"
+    f"SELECT {_COLUMNS}, 1 FROM opt_outs o WHERE (changed_at, number) < (:at, :number)"  # noqa: S608 - constants
+    f" AND (:state IS NULL OR state = :state) AND (:all OR {_OWN}) ORDER BY changed_at DESC, number DESC LIMIT :limit"
 )
+# Of two messages that two lives of the box gave the same id, it is the one that came from the number.
 _REVIEWS = (
     "SELECT r.inbox_id, r.number, i.text, r.keyword, r.created_at, r.decision, r.decided_at, r.by"
-    " FROM opt_out_reviews r LEFT JOIN inbox i ON i.id = r.inbox_id WHERE "
+    " FROM opt_out_reviews r LEFT JOIN inbox i ON i.id = r.inbox_id AND i.sender = r.number"
+    " WHERE (:all OR i.user_id = :user) AND "
 )
 TOP = (1 << 62, "\U0010ffff")
 _FROM_THE_TOP = (1 << 63) - 1
 
 
-def one(conn: sqlite3.Connection, number: str) -> OptOutView | None:
-    """Return a number's row, out or in again; None when it never was out."""
-    row = conn.execute(_ONE, (number,)).fetchone()
-    return None if row is None else _view(row)
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Who reads: a user reads what is its own, an admin (``all``) everything."""
+
+    all: bool
+    user: int
+    name: str
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What the statements name."""
+        return {"all": self.all, "user": self.user, "name": self.name}
+
+
+def one(conn: sqlite3.Connection, number: str, whose: Whose) -> OptOutView | None:
+    """Return a number's row, out or in again; None when it never was out.
+
+    Whoever may write to it may know that; how it came is told only to those whose own it is.
+    """
+    row = conn.execute(_ONE, whose.values | {"number": number}).fetchone()
+    if row is None:
+        return None
+    view = _view(row)
+    return view if row[8] else msgspec.structs.replace(view, keyword=None, message=None, note="", by=None)
 
 
 def page(
-    conn: sqlite3.Connection, state: int | None, cursor: str | None, limit: int
+    conn: sqlite3.Connection, state: int | None, cursor: str | None, limit: int, whose: Whose
 ) -> tuple[list[OptOutView], str | None]:
     """Return a page, what changed last first, and where to go on; raises InvalidRequest for a cursor that is none."""
     about = f"opt-outs {state}".encode()
-    after = TOP if cursor is None else _position(cursor, about, tuple[int, str])
-    rows = conn.execute(_PAGE, (*after, state, state, limit + 1)).fetchall()
+    at, number = TOP if cursor is None else _position(cursor, about, tuple[int, str])
+    wanted = {"at": at, "number": number, "state": state, "limit": limit + 1}
+    rows = conn.execute(_PAGE, whose.values | wanted).fetchall()
     goes_on = _cursor((rows[limit - 1][2], rows[limit - 1][0]), about) if len(rows) > limit else None
     return [_view(row) for row in rows[:limit]], goes_on
 
 
-def everything(conn: sqlite3.Connection) -> list[OptOutView]:
+def everything(conn: sqlite3.Connection, whose: Whose) -> list[OptOutView]:
     """Return all rows, the oldest change first."""
-    return [_view(row) for row in conn.execute(_OUT)]
+    return [_view(row) for row in conn.execute(_OUT, whose.values)]
 
 
-def review(conn: sqlite3.Connection, inbox_id: int) -> ReviewView | None:
-    """Return one review, or None."""
-    row = conn.execute(_REVIEWS + "r.inbox_id = ?", (inbox_id,)).fetchone()
+def review(conn: sqlite3.Connection, inbox_id: int, whose: Whose) -> ReviewView | None:
+    """Return one review, or None: there is none, or it is about a message of another user."""
+    row = conn.execute(_REVIEWS + "r.inbox_id = :id", whose.values | {"id": inbox_id}).fetchone()
     return None if row is None else _review(row)
 
 
 def reviews(
-    conn: sqlite3.Connection, cursor: str | None, limit: int, *, still_open: bool
+    conn: sqlite3.Connection, cursor: str | None, limit: int, whose: Whose, *, still_open: bool
 ) -> tuple[list[ReviewView], str | None]:
     """Return a page of reviews, newest first, and where to go on; raises InvalidRequest for a cursor that is none."""
     about = f"reviews {still_open}".encode()
     before = _FROM_THE_TOP if cursor is None else _position(cursor, about, int)
     where = "r.decided_at IS NULL AND " if still_open else ""
-    query = f"{_REVIEWS}{where}r.inbox_id < ? ORDER BY r.inbox_id DESC LIMIT ?"
-    rows = conn.execute(query, (before, limit + 1)).fetchall()
+    query = f"{_REVIEWS}{where}r.inbox_id < :before ORDER BY r.inbox_id DESC LIMIT :limit"
+    rows = conn.execute(query, whose.values | {"before": before, "limit": limit + 1}).fetchall()
     goes_on = _cursor(rows[limit - 1][0], about) if len(rows) > limit else None
     return [_review(row) for row in rows[:limit]], goes_on
 
@@ -78,7 +104,7 @@ def open_reviews(conn: sqlite3.Connection) -> int:
 
 
 def _view(row: tuple[Any, ...]) -> OptOutView:
-    number, state, changed_at, source, keyword, inbox_id, note, by = row
+    number, state, changed_at, source, keyword, inbox_id, note, by, _ = row
     message = None if inbox_id is None else public_id(INBOX_ID, inbox_id)
     return OptOutView(number, "out" if state else "in", rfc3339(changed_at), source, keyword, message, note, by or None)
 

@@ -40,7 +40,10 @@ class Numbers(Protocol):
 
 
 class OptOuts:
-    """Opt-outs of the whole box, on behalf of an actor. All methods raise Forbidden."""
+    """Opt-outs of the whole box, on behalf of an actor. All methods raise Forbidden.
+
+    A sender sees what it did itself and what came of its own conversations; of another number only whether it is out.
+    """
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, numbers: Numbers) -> None:
         """Use these; all state is in the store."""
@@ -65,16 +68,18 @@ class OptOuts:
             raise InvalidRequest(FieldProblem("/state", "must be out or in"))
         if number is not None:
             wanted = self._number(number)
-            found = await self._store.read(lambda conn: reading.one(conn, wanted))
+            found = await self._store.read(lambda conn: reading.one(conn, wanted, _whose(actor)))
             fits = found is not None and state in (None, found.state)
             return Page([found] if found is not None and fits else [], None)
-        items, following = await self._store.read(lambda conn: reading.page(conn, _STATES[state], cursor, limit))
+        items, following = await self._store.read(
+            lambda conn: reading.page(conn, _STATES[state], cursor, limit, _whose(actor))
+        )
         return Page(items, following)
 
     async def get(self, actor: Actor, number: str) -> OptOutView:
         """Return what is known of a number; raises NotFound when it never was out."""
         actor.require(Scope.OPT_OUTS)
-        return await self._one(number)
+        return await self._one(actor, number)
 
     async def add(self, actor: Actor, number: str, note: str = "") -> OptOutView:
         """Put a number out; one that is out already stays as it is. Raises InvalidRequest."""
@@ -90,7 +95,7 @@ class OptOuts:
 
         if await self._store.write(write):
             self._tell((wanted,), now, out=True, by=actor)
-        return await self._one(wanted)
+        return await self._one(actor, wanted)
 
     async def remove(self, actor: Actor, number: str, reason: str) -> OptOutView:
         """Let a number have messages again. Raises Forbidden for all but admins, NotFound, InvalidRequest."""
@@ -110,7 +115,7 @@ class OptOuts:
         if not await self._store.write(write):
             raise NotFound(what="opt-out of", which=wanted)
         self._tell((wanted,), now, out=False, by=actor)
-        return await self._one(wanted)
+        return await self._one(actor, wanted)
 
     async def take_in(self, actor: Actor, rows: Sequence[ImportRow]) -> ImportDone:
         """Put many numbers out, all or none; raises InvalidRequest that names each wrong one by its place."""
@@ -127,9 +132,9 @@ class OptOuts:
         return await self._import(actor, [(f"/lines/{line}", *row) for line, *row in rows])  # type: ignore[misc]
 
     async def export(self, actor: Actor, form: Form = "machine") -> bytes:
-        """Return all that is known as CSV, the oldest change first."""
+        """Return all that the actor may list as CSV, the oldest change first."""
         actor.require(Scope.OPT_OUTS)
-        return await self._store.read(lambda conn: write_csv(reading.everything(conn), form))
+        return await self._store.read(lambda conn: write_csv(reading.everything(conn, _whose(actor)), form))
 
     async def reviews(
         self, actor: Actor, *, cursor: str | None = None, limit: int = 50, still_open: bool = True
@@ -138,7 +143,7 @@ class OptOuts:
         actor.require(Scope.OPT_OUTS)
         _check_page(limit)
         items, following = await self._store.read(
-            lambda conn: reading.reviews(conn, cursor, limit, still_open=still_open)
+            lambda conn: reading.reviews(conn, cursor, limit, _whose(actor), still_open=still_open)
         )
         return Page(items, following)
 
@@ -154,7 +159,7 @@ class OptOuts:
         added = await self._store.write(lambda conn: _decide(conn, actor, wanted, decision, now))
         if added is not None:
             self._tell((added,), now, out=True, by=actor)
-        found = await self._store.read(lambda conn: reading.review(conn, wanted))
+        found = await self._store.read(lambda conn: reading.review(conn, wanted, _whose(actor)))
         if found is None:
             raise NotFound(what="review", which=review)
         return found
@@ -193,9 +198,9 @@ class OptOuts:
             raise InvalidRequest(*problems[:MOST_PROBLEMS], *rest)
         return found
 
-    async def _one(self, number: str) -> OptOutView:
+    async def _one(self, actor: Actor, number: str) -> OptOutView:
         wanted = self._number(number)
-        found = await self._store.read(lambda conn: reading.one(conn, wanted))
+        found = await self._store.read(lambda conn: reading.one(conn, wanted, _whose(actor)))
         if found is None:
             raise NotFound(what="opt-out of", which=wanted)
         return found
@@ -217,11 +222,11 @@ class OptOuts:
 
 def _decide(conn: sqlite3.Connection, actor: Actor, inbox_id: int, decision: str, now: int) -> str | None:
     """Return the number that is out by it now, if one is."""
-    row = conn.execute("SELECT number, decision FROM opt_out_reviews WHERE inbox_id = ?", (inbox_id,)).fetchone()
+    found = reading.review(conn, inbox_id, _whose(actor))
     which = public_id(INBOX_ID, inbox_id)
-    if row is None:
+    if found is None:
         raise NotFound(what="review", which=which)
-    number, decided = row
+    number, decided = found.from_, found.decision
     if decided is not None:
         if decided != decision:
             raise Conflict(why=f"it is decided already: {decided}")
@@ -238,6 +243,10 @@ def _decide(conn: sqlite3.Connection, actor: Actor, inbox_id: int, decision: str
     wanted = Change(number, True, now, Source.REVIEW, inbox_id=inbox_id, by=actor.name)
     out = decision == "opt_out" and not is_out(conn, number) and change(conn, wanted)
     return number if out else None
+
+
+def _whose(actor: Actor) -> reading.Whose:
+    return reading.Whose(actor.is_admin, actor.user_id, actor.name)
 
 
 def _check_page(limit: int) -> None:

@@ -102,7 +102,10 @@ OPERATIONS = (
         path=f"{PATH}/{{id}}",
         tag="API keys",
         summary="Revoke an API key",
-        description="One's own, or any for an admin, by the part after `mb_`. At once and for good; it stays listed.",
+        description=(
+            "One's own that can do no more than the key of the request, or any for an admin, by the part after `mb_`. "
+            "At once and for good; it stays listed."
+        ),
         run=revoke_api_key,
         parameters={"id": ("The key's id", "4fQ2mZ0a")},
         replies=(Reply(200, "The key as it is now", ApiKeyView, examples.REVOKED_KEY),),

@@ -150,7 +150,11 @@ OPERATIONS = (
         path=PATH,
         tag="Opt-outs",
         summary="List the opt-outs",
-        description="What changed last first; numbers that want messages again stay in the list, with the state `in`.",
+        description=(
+            "What changed last first; numbers that want messages again stay in the list, with the state `in`. A "
+            "sender's key lists what it did itself and what came of its own conversations; with `number` it is told of "
+            "any whether it is out."
+        ),
         run=list_opt_outs,
         needs=_SCOPES,
         query=OptOutsQuery,
@@ -192,7 +196,8 @@ OPERATIONS = (
         summary="List what may have meant it",
         description=(
             "Inbound messages that look like an opt-out and are none to the letter: a slip in a keyword, `please stop`,"
-            " a word of another language. Nothing follows from one until somebody decides."
+            " a word of another language. Nothing follows from one until somebody decides. A sender's key sees those of"
+            " its own conversations."
         ),
         run=list_reviews,
         needs=_SCOPES,
@@ -237,10 +242,11 @@ OPERATIONS = (
         method="GET",
         path=f"{PATH}/export",
         tag="Opt-outs",
-        summary="Download all opt-outs",
+        summary="Download the opt-outs",
         description=(
-            "CSV in UTF-8, the oldest change first. `machine` has the values as they are; in `spreadsheet` a cell that"
-            " a spreadsheet would take for a formula, as every number with its `+`, begins with an apostrophe."
+            "CSV in UTF-8, the oldest change first: all, or with a sender's key what the list shows. `machine` has the "
+            "values as they are; in `spreadsheet` a cell that a spreadsheet would take for a formula, as every number "
+            "with its `+`, begins with an apostrophe."
         ),
         run=export_opt_outs,
         needs=_SCOPES,
