@@ -92,6 +92,19 @@ def test_a_keyword_alone_starts_again(text):
         ("ABMELDEN", "ABMELDEN"),
         ("стоп", "СТОП"),
         ("توقف", "توقف"),
+        ("ЅТОР", "STOP"),  # Cyrillic
+        ("SΤΟP", "STOP"),  # Greek T and O
+        ("ST0P", "STOP"),
+        ("5top!", "STOP"),
+        ("$TOP", "STOP"),
+        ("UNSUB5CRIBE", "UNSUBSCRIBE"),
+        ("🇸🇹🇴🇵", "STOP"),
+        ("🆂🆃🅾🅿", "STOP"),
+        ("🛑", "🛑"),
+        (" 🚫🚫 !", "🚫"),
+        ("STOP\n--\nSent from my very own telephone, with best regards", "STOP"),
+        ("Stop\n" + "On Monday you wrote: " + "x" * 300, "STOP"),
+        ("Stop sending me these messages please I have never asked for them", "STOP"),
     ],
 )
 def test_what_looks_like_one_goes_to_a_person(text, keyword):
@@ -157,6 +170,20 @@ def test_the_table_is_the_list_of_the_configuration_and_says_nothing_twice():
         kinds = [{fold(word) for word in kind.split()} for kind in words]
         assert not kinds[0] & kinds[1] | kinds[0] & kinds[2] | kinds[1] & kinds[2], language
         assert not {fold(word) for kind in kinds for word in kind} & {"", "yes", "no", "ja", "si", "ok"}
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [("ΣTOΠ", Meaning.STOP), ("ΔIAΓPAΦH", Meaning.STOP), ("ENAPΞH", Meaning.START), ("TEΛOΣ", Meaning.REVIEW)],
+)
+def test_greek_is_understood_as_handsets_send_it(text, meaning):
+    """The GSM default alphabet has Latin letters for the Greek capitals that look like them."""
+    assert Keywords(OptOutConfig(languages=("el",))).hear(text).meaning is meaning
+
+
+@pytest.mark.parametrize("text", ["5709", "0", "350", "CTO", "$", "10:30", "7 0 9", "👍", "🇬🇧"])
+def test_digits_signs_and_flags_look_like_nothing(text):
+    assert ALL.hear(text).meaning is Meaning.NOTHING
 
 
 def test_words_of_the_box_are_added():

@@ -93,5 +93,7 @@ class Consent:
             _log.warning("opt_out_not_confirmed", number=mask_number(change.number), why=str(error))
             return None
         route = sims_spec((sim_id,)) if sim_id else admitted.route
-        admitted = msgspec.structs.replace(admitted, flags=admitted.flags | MessageFlags.CONSENT, route=route)
+        # A welcome goes only to who is in: should STOP overtake it, it is not sent any more.
+        flags = admitted.flags | MessageFlags.CONSENT if change.out else admitted.flags
+        admitted = msgspec.structs.replace(admitted, flags=flags, route=route)
         return Submission(change.owner or THE_BOX, admitted, None, now)

@@ -68,7 +68,7 @@ class MessageFlags(enum.IntFlag):
     FORCE_UCS2 = 4
     FORCE_GSM7 = 8
     CONSENT = 16
-    """The box's own answer to an opt-out or its reverse: the one message that may go to a number that is out."""
+    """The box's own answer to an opt-out: the one message that may go to a number that is out."""
     REDACTED = 32
     """Its text was taken away after it was sent or had ended."""
     HIDDEN = 64

@@ -10,6 +10,7 @@ from fakes.outboxes import START
 from modembank.decency import OptOutConfig
 from modembank.events import MessagesReady, MessageStateChanged, OptOutsChanged
 from modembank.messages import MessageFlags, MessageState, conservation
+from modembank.messages.outbox import withdrawing
 from modembank.messages.reassembly import SHOW_AFTER_MS
 from modembank.tpdu import Concat
 
@@ -94,6 +95,17 @@ async def test_start_reverts_once(box):
     await box.receive(deliver("STOP", at=START + 4000))
     assert await out(box)
     assert len(await confirmations(box)) == 3
+
+
+async def test_a_welcome_that_waits_is_not_sent_after_the_next_stop(box):
+    for at, text in enumerate(("STOP", "START", "STOP")):
+        await box.receive(deliver(text, at=START + at * 1000))
+        box.clock.turn(1000)
+    sent = [(row[1], bool(row[3] & MessageFlags.CONSENT)) for row in await confirmations(box)]
+    assert sent == [(RULE.confirmation, True), (RULE.welcome_back, False), (RULE.confirmation, True)]
+    waits = await box.real_store.read(lambda conn: withdrawing.find(conn, [SENDER], 0))
+    (welcome,) = await box.real_store.fetch_all("SELECT id FROM messages WHERE text = ?", (RULE.welcome_back,))
+    assert tuple(waits) == welcome, "it is withdrawn, and the gate would not let it pass"
 
 
 async def test_the_answer_belongs_to_whoever_wrote_last(box):
