@@ -43,6 +43,8 @@ class MessageReceived(Event):
     message: int
     sim: int
     sender: str
+    likeness: int = 0
+    """What its text shares with others that say the same; 0: nothing to go by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,17 @@ from modembank.bus import Bus
 from modembank.decency import LoopsConfig
 from modembank.events import LoopChanged, MessageReceived
 from modembank.messages import Loops
-from modembank.messages.loops import HOLD_MS, MOST_PAIRS, recent
+from modembank.messages.likeness import likeness
+from modembank.messages.loops import HOLD_MS, MOST_PAIRS, TOO_MANY, recent
 
 NUMBER = "+447911123456"
+ANSWER = "Thank you for your message of 10:30. We will answer soon."
+CHAT = [
+    "are you there?", "yes", "ok", "ok", "can you send me the address please", "sure", "14 High Street", "ok", "thanks",
+    "and when do you open", "at nine", "nine thirty on Sundays", "ok", "see you then", "bye",
+]  # fmt: skip
+PAUSES = [2, 9, 31, 5, 14, 3, 44, 8, 21, 4, 6, 17]
+"""Seconds that people take."""
 MINUTE = 60_000
 
 
@@ -31,7 +39,7 @@ class Talk:
         for turn in range(rounds):
             at = start + turn * every_ms
             self.bus.publish(MessageReceived(at, 1, sim, number))
-            self.loops.went(sim, number, at + every_ms // 2)
+            self.loops.went(sim, number, at + every_ms // 2, "")
 
 
 def test_as_many_each_way_in_a_short_time_are_a_loop():
@@ -59,7 +67,7 @@ def test_one_way_is_no_loop():
     for turn in range(50):
         talk.bus.publish(MessageReceived(START + turn, 1, 1, NUMBER))
     for turn in range(50):
-        talk.loops.went(1, "+447911123457", START + turn)
+        talk.loops.went(1, "+447911123457", START + turn, ANSWER)
     assert not talk.told
     assert len(talk.loops._pairs) == 1, "a mailing costs nothing"
 
@@ -73,8 +81,8 @@ def test_pairs_are_of_one_sim_and_one_number():
 
 def test_a_national_sender_is_the_same_number():
     talk = Talk(exchanges=1)
-    talk.bus.publish(MessageReceived(START, 1, 1, "07911123456"))
-    talk.loops.went(1, NUMBER, START + 1)
+    talk.loops.came(1, "07911123456", START, "How much is it?")
+    talk.loops.went(1, NUMBER, START + 1, ANSWER)
     assert talk.loops.held_until(NUMBER, START + 2)
 
 
@@ -105,16 +113,75 @@ def test_memory_is_bounded():
     assert len(talk.loops._pairs) <= MOST_PAIRS
 
 
+def chat(talk, *, theirs, ours, rounds, pauses=PAUSES):
+    """People, or machines, who take their time; return when it ended."""
+    at = START
+    for turn in range(rounds):
+        at += pauses[turn % len(pauses)] * 1000
+        talk.loops.came(1, NUMBER, at, theirs[turn % len(theirs)])
+        at += pauses[(turn + 5) % len(pauses)] * 500
+        talk.loops.went(1, NUMBER, at, ours[turn % len(ours)])
+    return at
+
+
+def test_people_who_chat_are_left_alone():
+    talk = Talk(exchanges=10)
+    chat(talk, theirs=CHAT, ours=CHAT[3:] + CHAT[:3], rounds=30)
+    assert not talk.told
+
+
+def test_short_answers_are_given_again_and_again_by_people_too():
+    talk = Talk(exchanges=10)
+    chat(talk, theirs=["ok", "2", "Yes"], ours=CHAT, rounds=30)
+    assert not talk.told
+
+
+@pytest.mark.parametrize("side", ["theirs", "ours"])
+def test_a_machine_on_one_side_is_enough_whatever_number_it_puts_into_its_text(side):
+    talk = Talk(exchanges=10)
+    machine = [ANSWER.replace("10:30", f"{hour}:15") for hour in range(10, 24)]
+    sides = {"theirs": CHAT, "ours": CHAT} | {side: machine}
+    at = chat(talk, **sides, rounds=10)
+    (loop,) = talk.loops.current(at)
+    assert loop.why == f"what {'comes' if side == 'theirs' else 'is sent'} is the same again and again"
+
+
+def test_machines_that_say_something_else_each_time_are_as_regular_as_clocks():
+    talk = Talk(exchanges=10)
+    at = chat(talk, theirs=CHAT, ours=CHAT, rounds=10, pauses=[8, 10, 12, 9])
+    (loop,) = talk.loops.current(at)
+    assert loop.why == "what comes is as regular as a clock"
+
+
+def test_nobody_types_that_much():
+    talk = Talk(exchanges=10, within_s=3600)
+    chat(talk, theirs=CHAT, ours=CHAT, rounds=10 * TOO_MANY - 1)
+    assert not talk.told
+    talk = Talk(exchanges=10, within_s=3600)
+    at = chat(talk, theirs=CHAT, ours=CHAT, rounds=10 * TOO_MANY)
+    assert talk.loops.current(at)[0].why == "more than 40 messages each way"
+
+
+@given(st.text(max_size=60), st.integers(0, 999))
+def test_a_number_more_or_less_makes_no_other_text(text, number):
+    assert likeness(f"{text} {number}") == likeness(text)
+
+
+def test_short_texts_are_like_nothing():
+    assert likeness("Thank you!") == likeness("") == likeness("0123456789012345") == 0
+    assert likeness(ANSWER) == likeness(ANSWER.upper()) != likeness(CHAT[4])
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 120_000)), max_size=60), st.integers(1, 4))
-def test_it_is_what_a_look_at_all_messages_finds(steps, exchanges):
+def test_of_one_text_it_is_what_a_look_at_all_messages_finds(steps, exchanges):
     talk, at, came, went = Talk(exchanges, 300), START, [], []
     for inbound, pause in steps:
         at += pause
         if inbound:
-            talk.bus.publish(MessageReceived(at, 1, 1, NUMBER))
+            talk.loops.came(1, NUMBER, at, ANSWER)
             came.append(at)
         else:
-            talk.loops.went(1, NUMBER, at)
+            talk.loops.went(1, NUMBER, at, ANSWER)
             if came:
                 went.append(at)
 

@@ -28,7 +28,7 @@ _IF_KNOWN = (
     ("twilio_accounts", "learning_twilio.sql"),
 )
 """What is learnt of tables that a database of an older release does not have."""
-_NUMBERS = {
+_NUMBERS: dict[str, int] = {
     "redacted": MessageFlags.REDACTED,
     "hidden": MessageFlags.HIDDEN,
     "counted": MessageFlags.COUNTED,
@@ -66,7 +66,7 @@ def learn(conn: sqlite3.Connection) -> None:
 
     The journal is to be folded after, which settles and books what neither had folded yet; then ``learnt`` tells.
     """
-    numbers = _NUMBERS | {"later": _goes_on(conn)}
+    numbers = {**_NUMBERS, "later": int(_goes_on(conn))}
     for script in _ALWAYS:
         _run(conn, script, numbers)
     for table, script in _IF_KNOWN:

@@ -30,7 +30,7 @@ class Decency:
             return None
         return RetryAt(quiet.until, f"{QUIET_CAUSE}: {quiet.zone or 'where the box is'}")
 
-    def sent(self, sim_id: int, number: str, now: int) -> None:
+    def sent(self, sim_id: int, number: str, text: str, now: int) -> None:
         """Count a message that has left."""
         if self.loops is not None:
-            self.loops.went(sim_id, number, now)
+            self.loops.went(sim_id, number, now, text)

@@ -112,7 +112,7 @@ class Sender:
             more = place + 1 < len(left)
             if not await self._send_segment(line, entry, segment, tries, starts=place == 0, more=more):
                 return
-        self._desk.decency.sent(self._state.sim_id, entry.message.recipient, self._desk.now)
+        self._desk.decency.sent(self._state.sim_id, entry.message.recipient, entry.message.text, self._desk.now)
         self._desk.forget(entry.message.id)
 
     def prepare(self, entry: Entry) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from modembank import eventlog
 from modembank.messages.conversing import note_inbound
 from modembank.messages.inbound_content import Content, kept_raw
+from modembank.messages.likeness import likeness
 from modembank.modem.inbound import RawInbound
 
 RECEIVED = "message.received"
@@ -28,6 +29,7 @@ class Shown:
     kind: str
     missing: int = 0
     again: bool = False
+    likeness: int = 0
 
 
 def show(
@@ -65,7 +67,8 @@ def show(
     )
     note_inbound(conn, sender, user_id, row_id)
     eventlog.append(conn, [eventlog.Entry(received_at, RECEIVED, user_id, row_id)])
-    return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing))
+    like = likeness(content.text)
+    return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing), likeness=like)
 
 
 def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown | None:

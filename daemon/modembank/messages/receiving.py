@@ -237,7 +237,7 @@ class Receiving:
         )
         if not shown.again:
             self._metrics.received.labels(shown.kind).inc()
-        self._bus.publish(MessageReceived(at, shown.id, shown.sim_id, shown.sender))
+        self._bus.publish(MessageReceived(at, shown.id, shown.sim_id, shown.sender, shown.likeness))
         if heard is not None and self._consent is not None:
             self._consent.told(heard)
 

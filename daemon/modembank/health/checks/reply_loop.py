@@ -17,8 +17,9 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
     for loop in around.sending.loops():
         number = mask_number(loop.number)
         summary = (
-            f"Messages to and from {number} chased each other: {config.exchanges} each way within {config.within_s} s."
-            " Two machines answer each other. Nothing is sent there for an hour; stop what answers, then release it."
+            f"Messages to and from {number} chase each other: {config.exchanges} each way within {config.within_s} s,"
+            f" and {loop.why}. Nothing is sent there for an hour. If machines answer each other, stop ours; then, or if"
+            " they are people, release it."
         )
         evidence = {
             "sim": around.sims.get(loop.sim_id).iccid,
@@ -31,8 +32,8 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
 
 CHECK = Check(
     kind="reply_loop",
-    when="As many messages as `[loops]` says went to a number and came from it in a short time; nothing goes there for"
-    " an hour",
+    when="As many messages as `[loops]` says went to a number and came from it in a short time, and look like those of"
+    " machines; nothing goes there for an hour",
     severity="warning",
     todo="Find out what answers automatically on our side and stop it, then release the number",
     look=look,
