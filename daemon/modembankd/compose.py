@@ -9,7 +9,7 @@ from pathlib import Path
 from modembank.accounts import Accounts
 from modembank.alerts import Alerts
 from modembank.app import App
-from modembank.audit import Audit
+from modembank.audit import Audit, Readings
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, BankOptions
 from modembank.bus import Bus
@@ -172,7 +172,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         held=held,
         inbox=inbox,
         taking=Taking(store, clock, receiving, own, admission.party),
-        conversations=Conversations(store, messages, inbox, admission, own),
+        conversations=Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         optouts=OptOuts(store, bus, clock, admission),
         mailings=Mailings(
             store,

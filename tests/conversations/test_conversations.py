@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fakes.correspondence import correspondence
 from fakes.senders import ADMIN, ANNE, BERT, NUMBER, READER, WRITER
+from modembank.audit.readings import AGAIN_S
 from modembank.conversations.rows import COUNT_UNREAD, LIST_OF_ALL, LIST_OF_USER
 from modembank.errors import Forbidden, InvalidRequest, NotFound
 from modembank.messages import IdempotencyKey, IdempotencyMismatch, MessageState
@@ -392,3 +393,32 @@ async def test_every_walk_goes_along_an_index(box, way):
     assert len(steps) == 2
     assert all(step.startswith(f"SEARCH {way.table} USING") for step in steps), plan
     assert not [step for step in plan if "TEMP B-TREE" in step], plan
+
+
+# -- the record of who read what
+
+
+async def read_by(box):
+    found = await box.box.store.fetch_all("SELECT actor, action, subject FROM audit ORDER BY id")
+    return [row for row in found if row[1] == "conversation.read"]
+
+
+async def test_s16_an_admin_who_reads_what_others_wrote_is_recorded_once_an_hour(box):
+    await box.say(ANNE)
+    await box.hear("anne's")
+    for _ in range(3):
+        await box.thread(ADMIN, limit=1)
+    assert await read_by(box) == [("ada", "conversation.read", NUMBER)]
+    box.clock.turn(AGAIN_S * 1000)
+    await box.thread(ADMIN)
+    assert len(await read_by(box)) == 2
+
+
+async def test_s16_whoever_reads_its_own_or_nobodys_is_not_recorded(box):
+    await box.hear("nobody's", OTHER)
+    await box.thread(ADMIN, OTHER)
+    await box.say(ADMIN)
+    await box.hear("the admin's own")
+    await box.thread(ADMIN)
+    await box.thread(ANNE)
+    assert await read_by(box) == []

@@ -3,12 +3,13 @@
 import asyncio
 
 from fakes.lines import not_sent
+from modembank.dispatch import withdrawals
 from modembank.events import OptOutsChanged
 from modembank.messages.model import MessageFlags, MessageState
 from modembank.optouts import Change, Source
 from modembank.optouts.writing import change
 
-NUMBER = "+447911123456"
+NUMBER, OTHER = "+447911123456", "+447911123457"
 
 
 async def put_out(box, *, tell=True, number=NUMBER):
@@ -44,6 +45,19 @@ async def test_what_waits_is_ended_though_no_sim_serves_it(box):
     await put_out(box)
     await ended(box, message)
     assert await box.state(other) is MessageState.QUEUED
+
+
+async def test_what_waits_is_ended_soon_though_nobody_told_the_daemon(box, monkeypatch):
+    """The command line writes beside it, and the message waits for next week."""
+    monkeypatch.setattr(withdrawals, "LOOK_S", 0.01)
+    message = await box.accept(NUMBER, not_before=box.clock.now_ms + 7 * 86_400_000)
+    await box.settled()
+    box.clock.turn(-3_600_000)
+    await box.store.write(lambda conn: change(conn, Change(OTHER, True, box.clock.now_ms, Source.API)))
+    box.bus.publish(OptOutsChanged(box.clock.now_ms, (OTHER,), True))  # the last look of the long kind
+    box.clock.turn(1)
+    await put_out(box, tell=False)
+    await ended(box, message)
 
 
 async def test_what_was_not_ended_before_a_crash_is_after_it(box):

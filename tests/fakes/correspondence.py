@@ -9,6 +9,7 @@ from fakes.inbounds import SENDER, deliver
 from fakes.outboxes import TurnableClock
 from fakes.senders import ADMIN, ANNE, NUMBER, SIMS, NamedSim, Post
 from modembank.accounts.model import Actor
+from modembank.audit import Readings
 from modembank.conversations import Conversations
 from modembank.decency import OptOutConfig
 from modembank.messages import Consent, HandedIn, IdempotencyKey, Inbox, OwnNumbers, Receiving, TakenIn, Taking
@@ -59,7 +60,8 @@ class Correspondence(Post):
         )
         self.inbox = Inbox(box.store, self.admission, box.clock)
         self.taking = Taking(box.store, box.clock, self.receiving, self.own, party)
-        self.conversations = Conversations(box.store, self.messages, self.inbox, self.admission, self.own)
+        readings = Readings(box.store, box.clock)
+        self.conversations = Conversations(box.store, self.messages, self.inbox, self.admission, self.own, readings)
         await box.store.write(
             lambda conn: conn.executemany(
                 "INSERT OR IGNORE INTO users (id, name, role, created_at) VALUES (?, ?, 'sender', 0)",

@@ -14,7 +14,7 @@ from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
 from modembank.alerts import Alerts
 from modembank.app import App
-from modembank.audit import Audit
+from modembank.audit import Audit, Readings
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
@@ -180,7 +180,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         ),
         "inbox": inbox,
         "taking": Taking(store, clock, receiving, own, admission.party),
-        "conversations": Conversations(store, messages, inbox, admission, own),
+        "conversations": Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }

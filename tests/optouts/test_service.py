@@ -199,6 +199,11 @@ async def test_an_export_can_be_imported(desk, form, tmp_path):
     await other.close()
 
 
+async def test_s16_an_export_is_recorded(desk):
+    await desk.service.export(ANNE, "spreadsheet")
+    assert await desk.audit() == [("anne", "optout.export", "", '{"form":"spreadsheet"}')]
+
+
 cell = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n\0"), max_size=20).map(str.strip)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,16 @@ class Place:
 
     id: int
     inbound: bool
+
+
+def is_of_others(conn: sqlite3.Connection, places: Iterable[Place], user_id: int) -> bool:
+    """Return whether something at these places belongs to a user other than that one; what is nobody's does not."""
+    for place in places:
+        table = "inbox" if place.inbound else "messages"
+        row = conn.execute(f"SELECT user_id FROM {table} WHERE id = ?", (place.id,)).fetchone()  # noqa: S608 - ours
+        if row is not None and (row[0] or user_id) != user_id:
+            return True
+    return False
 
 
 def page(conn: sqlite3.Connection, user_id: int | None, before: int | None, most: int) -> list[Row]:

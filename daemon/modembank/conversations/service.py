@@ -10,6 +10,7 @@ import msgspec
 
 from modembank import optouts
 from modembank.accounts.model import Actor, Scope
+from modembank.audit import Readings
 from modembank.clock import rfc3339
 from modembank.conversations import rows
 from modembank.conversations.rows import Place, Row
@@ -43,13 +44,16 @@ class Conversations:
     for each user that a number answers, and all that was said with it in one thread.
     """
 
-    def __init__(self, store: Store, messages: Messages, inbox: Inbox, numbers: Numbers, own: OwnNumbers) -> None:
-        """Use these; nothing is read until asked."""
+    def __init__(
+        self, store: Store, messages: Messages, inbox: Inbox, numbers: Numbers, own: OwnNumbers, readings: Readings
+    ) -> None:
+        """Use these; nothing is read until asked. ``readings`` takes down when an admin reads what others wrote."""
         self._store = store
         self._messages = messages
         self._inbox = inbox
         self._numbers = numbers
         self._own = own
+        self._readings = readings
 
     async def list(self, actor: Actor, *, cursor: str | None = None, limit: int = 50) -> Page[ConversationView]:
         """Return a page, the newest inbound message first. Raises Forbidden, InvalidRequest."""
@@ -81,11 +85,14 @@ class Conversations:
         about = msgspec.json.encode(("thread", whose, wanted))
         before = None if cursor is None else position_of(cursor, about)
 
-        def read(conn: sqlite3.Connection) -> tuple[list[Place], int, bool]:
+        def read(conn: sqlite3.Connection) -> tuple[list[Place], int, bool, bool]:
             places, floor = rows.thread(conn, wanted, whose, before, limit + 1)
-            return places, floor, optouts.is_out(conn, wanted)
+            strange = whose is None and rows.is_of_others(conn, places, actor.user_id)
+            return places, floor, optouts.is_out(conn, wanted), strange
 
-        places, floor, out = await self._store.read(read)
+        places, floor, out, strange = await self._store.read(read)
+        if strange:
+            await self._readings.note(actor, "conversation.read", wanted)
         shown = places[:limit]
         if len(places) > limit:
             floor = shown[-1].id

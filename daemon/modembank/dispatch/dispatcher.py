@@ -49,7 +49,7 @@ class Dispatcher:
         self._vigil = Vigil(self._desk, outbox)
         self._encoder = Encoder()
         self._refusals = Refusals()
-        self._withdrawals = Withdrawals(outbox)
+        self._withdrawals = Withdrawals(outbox, clock)
         self._explainer = Explainer(self._desk, sims)
         self._children = Supervisor()
         self._rearm = asyncio.Event()

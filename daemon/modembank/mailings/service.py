@@ -177,7 +177,9 @@ class Mailings:
     async def results(self, actor: Actor, mailing: str, style: Format = "spreadsheet") -> AsyncGenerator[bytes, None]:
         """Return what became of each message, as lines of CSV to be read to the end; raises Forbidden, NotFound."""
         actor.require(Scope.MAILINGS)
-        return results(self._store, (await self._one(actor, mailing)).id, style)
+        found = await self._one(actor, mailing)
+        await audit.note_reading(self._store, self._clock, actor, "mailing.export", mailing, {"form": style})
+        return results(self._store, found.id, style)
 
     async def start_sending(self, actor: Actor, mailing: str) -> MailingView:
         """Let a mailing go that was held; its validity counts from now. Raises Forbidden, NotFound, Conflict."""

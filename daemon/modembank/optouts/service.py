@@ -134,6 +134,7 @@ class OptOuts:
     async def export(self, actor: Actor, form: Form = "machine") -> bytes:
         """Return all that the actor may list as CSV, the oldest change first."""
         actor.require(Scope.OPT_OUTS)
+        await audit.note_reading(self._store, self._clock, actor, "optout.export", "", {"form": form})
         return await self._store.read(lambda conn: write_csv(reading.everything(conn, _whose(actor)), form))
 
     async def reviews(

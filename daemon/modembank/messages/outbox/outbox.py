@@ -132,6 +132,10 @@ class Outbox:
         """End what waits for numbers that have opted out, so that people see it; the gate would end it too."""
         return await self._withdrawing.end_for(numbers, self._now())
 
+    async def opted_out_after(self, place: tuple[int, str]) -> list[tuple[int, str]]:
+        """Return the next numbers that are out since after a place (unix ms, number), each as a place."""
+        return await self._store.read(lambda conn: withdrawing.changed_after(conn, place))
+
     async def withdraw_all(self) -> int:
         """End what waits for any number that has opted out."""
         return await self._withdrawing.end_all(self._now())

@@ -86,6 +86,15 @@ def out_after(conn: sqlite3.Connection, number: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def changed_after(conn: sqlite3.Connection, place: tuple[int, str]) -> list[tuple[int, str]]:
+    """Return the next numbers that are out since after a place, each as the place that it is (unix ms, number)."""
+    return conn.execute(
+        "SELECT changed_at, number FROM opt_outs WHERE (changed_at, number) > (?, ?) AND state = 1"
+        " ORDER BY changed_at, number LIMIT ?",
+        (*place, AT_ONCE),
+    ).fetchall()
+
+
 def let_go(conn: sqlite3.Connection, number: str, cause: str, now: int) -> int:
     """Have messages to a number that wait for a cause that begins so tried at once; return how many."""
     ids = [row[0] for row in conn.execute(_HELD_BACK, (number, f"{cause}%", WAKE_LIMIT))]
