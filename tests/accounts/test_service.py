@@ -176,6 +176,21 @@ async def test_a_key_expires_on_the_moment_also_when_cached(accounts: Accounts, 
     assert await refused(accounts, text) == "the API key has expired"
 
 
+async def test_a_clock_that_is_not_set_gives_no_expired_key_back(accounts: Accounts, clock: HandClock) -> None:
+    _, text = await accounts.add_key(LOCAL_ADMIN, "bob", expires_at=round(clock.wall * 1000) + 1000)
+    _, lasting = await accounts.add_key(LOCAL_ADMIN, "bob")
+    clock.turn(2)
+    assert await refused(accounts, text) == "the API key has expired"
+    clock.wall = 10.0
+    for _ in range(2):
+        assert "clock is before this key was made" in await refused(accounts, text)
+    assert (await accounts.authenticate(lasting)).name == "bob"
+    _, made_then = await accounts.add_key(LOCAL_ADMIN, "bob", expires_at=1_000_000)
+    await accounts.authenticate(made_then)
+    clock.wall -= 5
+    await accounts.authenticate(made_then)
+
+
 async def test_the_cache_spares_the_store_and_many_callers_share_one_look_up(
     accounts: Accounts, store: Store, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,30 @@ async def test_s16_a_changed_entry_is_named(audit: Audit, change: str) -> None:
     assert (await audit.list(LOCAL_ADMIN)).items  # it can still be read
 
 
+async def test_s16_an_entry_that_was_slipped_in_before_the_first_is_noticed(audit: Audit) -> None:
+    await fill(audit, 3)
+    await spoil(
+        audit,
+        "INSERT INTO audit SELECT -5, at, actor, user_id, source, 'user.forged', subject, detail, hash FROM audit"
+        " WHERE id = 1",
+    )
+    verdict = await audit.verify(LOCAL_ADMIN)
+    assert (verdict.ok, verdict.first_bad) == (False, public_id("aud", 0))
+
+
+@pytest.mark.parametrize("note", ["'not a hash'", "'é'", "x'00ff'", "'00'"])
+async def test_s16_a_spoilt_note_of_the_last_hash_is_noticed_and_keeps_nobody_from_working(
+    audit: Audit, note: str
+) -> None:
+    await fill(audit, 3)
+    await spoil(audit, f"UPDATE box SET value = {note} WHERE name = 'audit_head'")
+    (last, *_) = (await audit.list(LOCAL_ADMIN)).items
+    verdict = await audit.verify(LOCAL_ADMIN)
+    assert (verdict.ok, verdict.first_bad) == (False, last.id)
+    (verified, *_) = (await audit.list(LOCAL_ADMIN)).items
+    assert (await audit.verify(LOCAL_ADMIN)).first_bad == verified.id
+
+
 @pytest.mark.parametrize(("gone", "named"), [("id = 11", 12), ("id <= 3", 4), ("id > 15", 15), ("id > 0", 0)])
 async def test_s16_a_deleted_entry_is_noticed_at_its_gap_also_at_the_end(audit: Audit, gone: str, named: int) -> None:
     await fill(audit, 20)

@@ -296,7 +296,7 @@ async def test_results_for_spreadsheets_and_for_programs(client: httpx.AsyncClie
         409, "it is cancelled: what failed is sent again once it is finished"
     )  # fmt: skip
     actions = await box.store.fetch_all("SELECT action FROM audit WHERE action LIKE 'mailing.%' ORDER BY id")
-    assert actions == [("mailing.create",), ("mailing.cancel",)]
+    assert actions == [("mailing.create",), ("mailing.cancel",), ("mailing.export",), ("mailing.export",)]
 
 
 async def test_changes_while_the_file_is_imported_count_for_all_of_it(client: httpx.AsyncClient, box: Box) -> None:

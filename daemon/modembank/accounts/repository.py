@@ -27,6 +27,7 @@ class Credential:
     scopes: frozenset[Scope]
     expires_at: int | None
     revoked_at: int | None
+    created_at: int
     networks: tuple[str, ...] = ()
 
 
@@ -140,12 +141,12 @@ def credential(conn: sqlite3.Connection, public_id: str) -> Credential | None:
     """Return what is stored of the key of that id."""
     row = conn.execute(
         """SELECT k.secret_sha256, u.id, u.name, u.role, u.active, k.scopes, k.expires_at, k.revoked_at,
-           k.networks FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.public_id = ?""",
+           k.created_at, k.networks FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.public_id = ?""",
         (public_id,),
     ).fetchone()
     if row is None:
         return None
-    digest, user_id, name, role, active, scopes, expires_at, revoked_at, networks = row
+    digest, user_id, name, role, active, scopes, expires_at, revoked_at, created_at, networks = row
     return Credential(
         digest=digest,
         user_id=user_id,
@@ -155,6 +156,7 @@ def credential(conn: sqlite3.Connection, public_id: str) -> Credential | None:
         scopes=_scopes(scopes),
         expires_at=expires_at,
         revoked_at=revoked_at,
+        created_at=created_at,
         networks=tuple(json.loads(networks)),
     )
 

@@ -20,7 +20,7 @@ from modembank.accounts.model import ROLE_SCOPES, Actor, ApiKey, Role, Scope, Us
 from modembank.accounts.networks import lies_in, read_networks
 from modembank.accounts.passwords import Passwords, password_problem
 from modembank.accounts.repository import Credential
-from modembank.accounts.sessions import Sessions
+from modembank.accounts.sessions import CLOCK_BACK_MS, Sessions
 from modembank.accounts.users import UserChange
 from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
@@ -41,6 +41,7 @@ class _Known:
 
     digest: bytes
     actor: Actor
+    created_at: int
     expires_at: int | None
     looked_up: float
 
@@ -75,7 +76,7 @@ class Accounts:
         if not hmac.compare_digest(known.digest, digest_of(key)):
             raise Unauthorized(why=_INVALID)
         if known.expires_at is not None:
-            self._check_expiry(known.expires_at)
+            self._check_expiry(known.created_at, known.expires_at)
         actor = known.actor
         if actor.networks and not lies_in(source, actor.networks):
             raise Unauthorized(why=_ELSEWHERE)
@@ -268,7 +269,7 @@ class Accounts:
         found = await self._store.read(lambda conn: repository.credential(conn, public_id))
         if found is None:
             raise Unauthorized(why=_INVALID)
-        return _Known(found.digest, self._judge(found, digest_of(key)), found.expires_at, now)
+        return _Known(found.digest, self._judge(found, digest_of(key)), found.created_at, found.expires_at, now)
 
     def _judge(self, found: Credential, digest: bytes) -> Actor:
         if not hmac.compare_digest(found.digest, digest):
@@ -278,7 +279,7 @@ class Accounts:
         if not found.active:
             raise Unauthorized(why="the user of this API key is not active")
         if found.expires_at is not None:
-            self._check_expiry(found.expires_at)
+            self._check_expiry(found.created_at, found.expires_at)
         return Actor(
             found.user_id,
             found.user_name,
@@ -288,9 +289,14 @@ class Accounts:
             expires_at=found.expires_at,
         )
 
-    def _check_expiry(self, expires_at: int) -> None:
-        if to_ms(self._clock.now()) >= expires_at:
+    def _check_expiry(self, created_at: int, expires_at: int) -> None:
+        now = self._now_ms()
+        if now >= expires_at:
             raise Unauthorized(why="the API key has expired")
+        if now < created_at - CLOCK_BACK_MS:
+            raise Unauthorized(
+                why="the box's clock is before this key was made: nobody can tell whether it has expired"
+            )
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())

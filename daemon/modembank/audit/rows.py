@@ -14,6 +14,8 @@ from modembank.clock import rfc3339, to_ms
 from modembank.ids import public_id
 
 AUDIT_ID = "aud"
+BEFORE_ALL = -(1 << 63)
+"""Less than any id: somebody who slips a row in does not keep to those that we give."""
 STEP = 1_000
 """Entries looked at in one step along the chain, each from a connection of its own moment."""
 _EARLIEST_MS = to_ms(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
@@ -60,7 +62,7 @@ def step(conn: sqlite3.Connection, after: int, before: bytes) -> Stepped:
     rows = conn.execute(f"SELECT {_COLUMNS} FROM audit WHERE id > ? ORDER BY id LIMIT ?", (after, STEP)).fetchall()  # noqa: S608
     for looked_at, (entry_id, *fields, digest) in enumerate(rows):
         if entry_hash(before, *fields) != digest:
-            return Stepped(after, before, looked_at, bad=entry_id)
+            return Stepped(after, before, looked_at, bad=max(entry_id, 0))
         after, before = entry_id, digest
     if len(rows) == STEP:
         return Stepped(after, before, STEP)
@@ -70,7 +72,7 @@ def step(conn: sqlite3.Connection, after: int, before: bytes) -> Stepped:
 def _entry(row: tuple[Any, ...]) -> AuditEntry:
     entry_id, at, actor, _, source, action, subject, detail, digest, at_before = row
     return AuditEntry(
-        id=public_id(AUDIT_ID, entry_id),
+        id=public_id(AUDIT_ID, max(entry_id, 0)),
         at=rfc3339(at),
         clock_ok=at >= _EARLIEST_MS and (at_before is None or at >= at_before),
         actor=actor,

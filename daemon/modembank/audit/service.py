@@ -10,7 +10,7 @@ import structlog
 
 from modembank.audit import rows
 from modembank.audit.log import FIRST, Who, record
-from modembank.audit.rows import AUDIT_ID, Stepped, Wanted
+from modembank.audit.rows import AUDIT_ID, BEFORE_ALL, Stepped, Wanted
 from modembank.audit.views import AuditPage, AuditVerdict
 from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, Forbidden, InvalidRequest
@@ -68,7 +68,7 @@ class Audit:
     async def verify(self, reader: Reader) -> AuditVerdict:
         """Walk the chain from its beginning in bounded steps, and record that this was done and how it ended."""
         _require_admin(reader)
-        at = Stepped(0, FIRST, 0)
+        at = Stepped(BEFORE_ALL, FIRST, 0)
         checked = 0
         while not at.ended and at.bad is None:
             before = at
@@ -88,8 +88,10 @@ def _verdict(at: Stepped, checked: int) -> AuditVerdict:
         why = "it was changed, or one before it was changed or deleted"
         return AuditVerdict(ok=False, checked=checked, head=shown, first_bad=public_id(AUDIT_ID, at.bad), why=why)
     if at.head != at.last_hash:
-        why = "entries after this one were deleted"
-        return AuditVerdict(ok=False, checked=checked, head=shown, first_bad=public_id(AUDIT_ID, at.last_id), why=why)
+        why = "entries after this one were deleted, or the note of the last one's hash was changed"
+        return AuditVerdict(
+            ok=False, checked=checked, head=shown, first_bad=public_id(AUDIT_ID, max(at.last_id, 0)), why=why
+        )
     return AuditVerdict(ok=True, checked=checked, head=shown, first_bad=None, why="")
 
 

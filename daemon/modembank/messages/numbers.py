@@ -22,6 +22,8 @@ MAX_INPUT = 64
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
+_MEXICAN_MOBILE = re.compile(r"\+521[0-9]{10}")
+"""Until 2020 a 1 stood before mobile numbers there, and networks still write it: a STOP comes from the same person."""
 _NOTHING = re.compile(r"(?!)")
 _DIGITS = re.compile(r"\+?[0-9]+")
 _SEPARATORS = frozenset("./()[]~·•")
@@ -106,6 +108,8 @@ def _settled(start: str) -> re.Pattern[str]:
 def _international(number: str) -> str:
     import phonenumbers as plan
 
+    if _MEXICAN_MOBILE.fullmatch(number):
+        number = "+52" + number[4:]
     try:
         parsed = plan.parse(number)
     except plan.NumberParseException:
