@@ -6,7 +6,7 @@ from fakes.senders import ADMIN, ANNE, BERT, NUMBER, READER
 from modembank.clock import rfc3339
 from modembank.errors import Forbidden, InvalidRequest
 from modembank.events import MessageReceived
-from modembank.messages import IdempotencyMismatch
+from modembank.messages import IdempotencyMismatch, MessageFlags
 from modembank.messages.taking import MAX_TEXT
 
 OTHER = "+447911123999"
@@ -135,6 +135,35 @@ async def test_a_stop_to_no_sim_of_this_box_is_confirmed_through_any(box):
     await box.hand_in(ADMIN, text="STOP", receiver="+447900900099")
     assert await is_out(box)
     assert await confirmations(box) == ["{}"]
+
+
+async def used(box, user=ANNE):
+    (row,) = await box.box.store.fetch_all(
+        "SELECT coalesce(sum(segments), 0) FROM user_usage WHERE user_id = ?", (user.user_id,)
+    )
+    return row[0]
+
+
+async def confirmed(box):
+    return len(await box.box.store.fetch_all("SELECT id FROM messages WHERE flags & ?", (MessageFlags.CONSENT,)))
+
+
+async def test_s27_what_a_sender_hands_in_sends_no_answers_beyond_its_quota(box):
+    """Else it could have the box write to as many numbers as it likes."""
+    await box.box.store.write(lambda conn: conn.execute("UPDATE users SET quota_per_day = 2 WHERE id = 1"))
+    for at in range(4):
+        await box.hand_in(ANNE, key=str(at), sender=f"+44791112340{at}", text="STOP")
+    assert (await confirmed(box), await used(box)) == (2, 2)
+    (out,) = await box.box.store.fetch_all("SELECT count(*) FROM opt_outs WHERE state = 1")
+    assert out == (4,), "who is out is out, answered or not"
+
+
+async def test_answers_to_what_came_by_a_modem_or_from_an_admin_take_nothing_of_a_quota(box):
+    await box.box.store.write(lambda conn: conn.execute("UPDATE users SET quota_per_day = 1"))
+    await box.say(ANNE)
+    await box.hear("STOP")
+    await box.hand_in(ADMIN, sender=OTHER, text="STOP")
+    assert (await confirmed(box), await used(box)) == (2, 1)
 
 
 async def test_s32_a_sender_does_not_undo_an_opt_out_by_a_start_that_it_hands_in(box):

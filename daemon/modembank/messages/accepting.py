@@ -125,11 +125,16 @@ class Accepting:
 
         return (await self._store.read(look)).answer()
 
-    def accept_within(self, conn: sqlite3.Connection, submission: Submission) -> Written:
+    def accept_within(self, conn: sqlite3.Connection, submission: Submission, payer: int | None = None) -> Written:
         """Write a submission of the box's own inside a transaction; ``announce`` what is returned after its commit.
 
-        Neither keys nor quotas nor opt-outs are looked at.
+        Neither keys nor opt-outs are looked at, and quotas only where a user pays; raises QuotaExceeded then, and has
+        changed nothing.
         """
+        if payer is not None:
+            spending = Spending(conn, self._zone)
+            spending.spend(payer, submission.segments, submission.now)
+            spending.finish()
         admitted = submission.admitted
         answer = submission.answer(self._store.ids.take(len(admitted.recipients)))
         route_id = intern_route(conn, admitted.route)

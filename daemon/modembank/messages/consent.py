@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
+from modembank.accounts import QuotaExceeded
 from modembank.bus import Bus
 from modembank.decency import OptOutConfig
 from modembank.errors import ModembankError
@@ -57,8 +58,12 @@ class Consent:
         self._bus = bus
         self._muted = muted
 
-    def hear(self, conn: sqlite3.Connection, inbox_id: int, now: int) -> Heard | None:
-        """Do what a message in the inbox asks for; None when nothing changed by it."""
+    def hear(self, conn: sqlite3.Connection, inbox_id: int, now: int, payer: int | None = None) -> Heard | None:
+        """Do what a message in the inbox asks for; None when nothing changed by it.
+
+        The answer counts against the quota of ``payer``, when there is one: who hands in a STOP as if it had come has
+        the box send a message. Beyond the quota nothing is answered.
+        """
         if not self._config.enabled:
             return None
         sim_id, sender, text, missing, owner = conn.execute(_INBOUND, (inbox_id,)).fetchone()
@@ -71,7 +76,11 @@ class Consent:
         submission = self._confirmation(change, sim_id, now)
         if submission is None:
             return Heard(change)
-        return Heard(change, submission, self._accepting.accept_within(conn, submission))
+        try:
+            return Heard(change, submission, self._accepting.accept_within(conn, submission, payer))
+        except QuotaExceeded as error:
+            _log.warning("opt_out_not_confirmed", number=mask_number(change.number), why=str(error))
+            return Heard(change)
 
     def told(self, heard: Heard) -> None:
         """Tell of what was heard, now that it is durable."""

@@ -127,18 +127,24 @@ class Receiving:
         return [(message, self._hear(conn, message, now)) for message in overdue]
 
     async def take_in(
-        self, write: Callable[[sqlite3.Connection], Shown | None], at: int, *, may_opt_in: bool
+        self,
+        write: Callable[[sqlite3.Connection], Shown | None],
+        at: int,
+        *,
+        may_opt_in: bool,
+        payer: int | None = None,
     ) -> Shown | None:
         """Make durable what did not come from a modem, and tell of it as of all that comes; ``at`` is unix ms.
 
         ``write`` runs inside the transaction and returns what it has shown, None for nothing. Who wants no messages is
-        heard; that a number wants them again only with ``may_opt_in``. Raises what it raises, StoreFull, StoreError.
+        heard; that a number wants them again only with ``may_opt_in``. The answer counts against ``payer``'s quota.
+        Raises what it raises, StoreFull, StoreError.
         """
 
         def heard(conn: sqlite3.Connection) -> tuple[Shown | None, Heard | None]:
             shown = write(conn)
             deaf = shown is not None and not may_opt_in and optouts.is_out(conn, shown.sender)
-            return shown, None if deaf else self._hear(conn, shown, at)
+            return shown, None if deaf else self._hear(conn, shown, at, payer)
 
         def told(done: asyncio.Future[tuple[Shown | None, Heard | None]]) -> None:
             if not done.cancelled() and done.exception() is None and (shown := done.result()[0]) is not None:
@@ -188,8 +194,8 @@ class Receiving:
             return _Kept(entry.id, quarantined=True)
         return _Kept(entry.id)
 
-    def _hear(self, conn: sqlite3.Connection, shown: Shown | None, now: int) -> Heard | None:
-        return None if shown is None or self._consent is None else self._consent.hear(conn, shown.id, now)
+    def _hear(self, conn: sqlite3.Connection, shown: Shown | None, now: int, payer: int | None = None) -> Heard | None:
+        return None if shown is None or self._consent is None else self._consent.hear(conn, shown.id, now, payer)
 
     def _deliver(self, conn: sqlite3.Connection, raw: RawInbound, tpdu: DeliverTpdu) -> Shown | None:
         concat = tpdu.user_data.concat

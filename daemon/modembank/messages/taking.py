@@ -87,7 +87,7 @@ class Taking:
             idempotency.remember(conn, actor.user_id, key, answer, now)
             return show(conn, new_id, content, sim_id=sim_id, sender=sender, received_at=now, owner=owner)
 
-        await self._receiving.take_in(write, now, may_opt_in=actor.is_admin)
+        await self._receiving.take_in(write, now, may_opt_in=actor.is_admin, payer=owner)
         return TakenIn(public_id(INBOX_ID, known[0].first if known else new_id), bool(known))
 
 
