@@ -284,3 +284,18 @@ async def test_a_password_changed_while_it_was_looked_at_lets_nobody_in(
 
 def test_the_holder_of_nothing_is_no_admin() -> None:
     assert not Actor(1, "a", Role.ADMIN, frozenset(), session="ses_0").is_admin
+
+
+async def test_s04_who_finds_a_narrow_key_ends_no_session_of_its_user(accounts: Accounts) -> None:
+    token = await login(accounts)
+    (session,) = [each for each in await accounts.sessions.list(LOCAL_ADMIN) if each.user == "ann"]
+    _, text = await accounts.add_key(LOCAL_ADMIN, "ann", scopes=[Scope.MESSAGES_SEND])
+    narrow = await accounts.authenticate(text)
+    with pytest.raises(Forbidden, match="messages:read"):
+        await accounts.sessions.end(narrow, session.public_id)
+    with pytest.raises(NotFound):
+        await accounts.sessions.end(narrow, "ses_0000000000000000")
+    assert not await over(accounts, token)
+    _, text = await accounts.add_key(LOCAL_ADMIN, "ann")
+    await accounts.sessions.end(await accounts.authenticate(text), session.public_id)
+    assert await over(accounts, token)

@@ -60,6 +60,12 @@ def sessions_of(conn: sqlite3.Connection, user_id: int | None, idle_since: int, 
     return [Session(*row) for row in rows]
 
 
+def is_of(conn: sqlite3.Connection, public_id: str, user_id: int) -> bool:
+    """Return whether a user has a session of that id."""
+    query = "SELECT 1 FROM sessions WHERE public_id = ? AND user_id = ?"
+    return conn.execute(query, (public_id, user_id)).fetchone() is not None
+
+
 def end(conn: sqlite3.Connection, public_id: str, user_id: int | None) -> Session | None:
     """Delete a session (of that user, when one is given) and return what it was."""
     query = f"{_SESSION} WHERE s.public_id = ?1 AND (?2 IS NULL OR s.user_id = ?2)"

@@ -124,10 +124,10 @@ class Sessions:
         Raises NotFound, Forbidden.
         """
         whose, now = None if actor.is_admin else actor.user_id, self._now()
-        if not actor.is_admin:
-            check_covers(actor, ROLE_SCOPES[actor.role], "ended")
 
         def delete(conn: sqlite3.Connection) -> Session | None:
+            if not actor.is_admin and session_rows.is_of(conn, public_id, actor.user_id):
+                check_covers(actor, ROLE_SCOPES[actor.role], "ended")
             ended = session_rows.end(conn, public_id, whose)
             if ended is not None:
                 audit.record(conn, actor, "session.end", ended.user, now, {"session": public_id})

@@ -15,7 +15,6 @@ from modembank.errors import FieldProblem, InvalidRequest, NotFound
 from modembank.ids import public_id, row_id
 from modembank.messages import redacting
 from modembank.messages.cursors import cursor_after, position_of
-from modembank.messages.model import InboxHiding
 from modembank.messages.numbers import BadNumber
 from modembank.messages.views import INBOX_ID, InboxView, Page
 from modembank.messages.walks import INBOX, INBOX_DELETED, INBOX_FROM, INBOX_OF_USER, walk_down
@@ -30,8 +29,6 @@ _SELECT = (
     " i.hidden"
     " FROM inbox i LEFT JOIN sims s ON s.id = i.sim_id"
 )
-
-_SHOWN = f"i.hidden IS NOT {int(InboxHiding.DELETED)}"
 
 
 class Numbers(Protocol):
