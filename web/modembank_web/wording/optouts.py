@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_CURSOR = {"description": "Where to go on, from `next` of the page before", "example": "eyJpZCI6MX0"}
-_LIMIT = {"description": "How many items at most", "example": 50}
+from modembank_web.wording.paging import CURSOR, LIMIT
 
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "OptOutsQuery": {
         "number": {"description": "Only this number, in any usual form", "example": "+447900900123"},
         "state": {"description": "Only numbers that are `out`, or `in` again", "example": "out"},
-        "cursor": _CURSOR,
-        "limit": _LIMIT,
+        "cursor": CURSOR,
+        "limit": LIMIT,
     },
     "OptOutRequest": {
         "number": {"description": "E.164, national, or an operator's short code"},
@@ -31,8 +30,8 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "ReviewsQuery": {
         "state": {"description": "Only those that are `open`, or `all`", "example": "open"},
-        "cursor": _CURSOR,
-        "limit": _LIMIT,
+        "cursor": CURSOR,
+        "limit": LIMIT,
     },
     "ReviewView": {
         "keyword": {"description": "What it looks like"},

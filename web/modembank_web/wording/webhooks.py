@@ -1,4 +1,4 @@
-"""Words of the OpenAPI document for the fields of events and webhooks."""
+"""Words of the OpenAPI document for the fields of webhooks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "EventsQuery": {
-        "types": {
-            "description": "Kinds of events, separated by commas: `message.delivered`, `issue.*`, `*`",
-            "example": "message.*",
-        },
-        "last_event_id": {
-            "description": "As the header `Last-Event-ID`, for tools that cannot send one",
-            "example": "evt_0000000000042",
-        },
-        "for_s": {
-            "description": "End after so many seconds; 0: after what is there already. Without it, it goes on",
-            "example": 0,
-        },
-    },
     "NewWebhook": {
         "url": {"description": "https or http, on port 80, 443 or from 1024 on; no user name, no fragment"},
         "events": {"description": "Kinds of events: `message.delivered`, `issue.*`, `*`", "minItems": 1},

@@ -1,14 +1,13 @@
-"""Words of the OpenAPI document about the fields of mailings."""
+"""Words of the OpenAPI document for the fields of mailings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_CURSOR = {"description": "Where to go on, from `next` of the page before", "example": "eyJpZCI6MX0"}
-_LIMIT = {"description": "How many items at most", "example": 50}
+from modembank_web.wording.paging import CURSOR, LIMIT
 
-MAILING_FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "MailingForm": {
         "file": {"description": "The CSV or XLSX file, up to 100 MB and a million rows", "format": "binary"},
         "name": {"description": "What people call it; the file's name when left out"},
@@ -42,8 +41,8 @@ MAILING_FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "eta_s": {"description": "Seconds until the last one will have left; null when nobody can tell, or it waits"},
         "rate_per_minute": {"description": "Messages that left in a minute, over the last ten"},
     },
-    "MailingsQuery": {"cursor": _CURSOR, "limit": _LIMIT},
-    "MailingRowsQuery": {"cursor": _CURSOR, "limit": _LIMIT},
+    "MailingsQuery": {"cursor": CURSOR, "limit": LIMIT},
+    "MailingRowsQuery": {"cursor": CURSOR, "limit": LIMIT},
     "MailingResultsQuery": {
         "format": {"description": "`spreadsheet` guards cells against being formulas", "example": "machine"}
     },

@@ -1,4 +1,4 @@
-"""Words of the OpenAPI document for the fields of users, keys, sessions, quotas and the audit log."""
+"""Words of the OpenAPI document for the fields of users, keys, sessions and quotas."""
 
 from __future__ import annotations
 
@@ -39,12 +39,5 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "QuotaPatch": {
         "per_day": {"description": "Segments a day of the box; 0: no quota", "minimum": 0},
         "per_month": {"description": "Segments a calendar month of the box; 0: no quota", "minimum": 0},
-    },
-    "AuditQuery": {
-        "actor": {"description": "Only what this user did", "example": "alice"},
-        "action": {"description": "Only this action, or all of this noun", "example": "key.revoke"},
-        "since": {"description": "At or after this time", "example": "2026-11-20T00:00:00Z"},
-        "cursor": {"description": "Where to go on, from `next` of the page before", "example": "aud_0000000000042"},
-        "limit": {"description": "How many items at most", "example": 50},
     },
 }

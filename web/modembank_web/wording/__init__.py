@@ -1,0 +1,46 @@
+"""Words of the OpenAPI document that belong to no single operation; the fields in one module per slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modembank_web.wording import (
+    accounts,
+    alerts,
+    audit,
+    conversations,
+    dialects,
+    dispatch,
+    events,
+    hardware,
+    health,
+    mailings,
+    messages,
+    optouts,
+    problems,
+    twilio,
+    webhooks,
+)
+from modembank_web.wording.introduction import DESCRIPTION, TAGS
+
+FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    **accounts.FIELDS,
+    **alerts.FIELDS,
+    **audit.FIELDS,
+    **conversations.FIELDS,
+    **dialects.FIELDS,
+    **dispatch.FIELDS,
+    **events.FIELDS,
+    **hardware.FIELDS,
+    **health.FIELDS,
+    **mailings.FIELDS,
+    **messages.FIELDS,
+    **optouts.FIELDS,
+    **problems.FIELDS,
+    **twilio.FIELDS,
+    **webhooks.FIELDS,
+}
+"""By schema and field: what is added to the schema that the types give; a query parameter also has its example here."""
+
+__all__ = ["DESCRIPTION", "FIELDS", "TAGS"]
