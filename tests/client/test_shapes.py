@@ -54,11 +54,14 @@ def answers() -> list[tuple[str, Any]]:
             for response in operation["responses"].values():
                 for content in response.get("content", {}).values():
                     schema = content["schema"].get("$ref", "").rpartition("/")[2]
+                    values = [each["value"] for each in content["examples"].values()]
                     item = SCHEMAS.get(schema, {}).get("properties", {}).get("items", {}).get("items", {})
                     if item.get("$ref"):
-                        found += [(item["$ref"].rpartition("/")[2], each) for each in content["example"]["items"]]
+                        found += [
+                            (item["$ref"].rpartition("/")[2], each) for given in values for each in given["items"]
+                        ]
                     else:
-                        found.append((schema, content.get("example")))
+                        found += [(schema, given) for given in values]
     return [(schema, example) for schema, example in found if schema in SHAPES]
 
 

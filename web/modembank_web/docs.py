@@ -11,6 +11,7 @@ from modembank_web.answer import HTML, Answer, encode
 from modembank_web.openapi import document
 from modembank_web.operation import Access, Call, Operation, Reply, Run
 from modembank_web.problems import KINDS, PROBLEMS_PAGE
+from modembank_web.wording import TAGS
 
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
@@ -41,8 +42,12 @@ class OpenApiDocument:
 
 
 async def page(_: Call) -> Answer:
-    """Answer the page that shows the document."""
-    return Answer((_FILES / "index.html").read_bytes(), 200, HTML, policy=PAGE_POLICY)
+    """Answer the page that shows the document; its own list of sections is for screens too narrow for the viewer's."""
+    sections = " · ".join(
+        f'<a href="#tag--{html.escape(name.replace(" ", "-"))}">{html.escape(name)}</a>' for name in TAGS
+    )
+    text = (_FILES / "index.html").read_text("utf-8").replace("<!-- sections -->", sections)
+    return Answer(text.encode(), 200, HTML, policy=PAGE_POLICY)
 
 
 async def style(_: Call) -> Answer:

@@ -172,7 +172,8 @@ def _reply(reply: Reply) -> dict[str, Any]:
         content["schema"] = {"$ref": _REF.format(name=reply.shape.__name__)}
     else:
         content["schema"] = {"type": "string"} if reply.media.startswith("text/") else {"type": "object"}
-    content["example"] = reply.example
+    # Not `example`: the vendored viewer takes the fields of one for several examples, and fails at the first null.
+    content["examples"] = {"answer": {"value": reply.example}}
     found: dict[str, Any] = {"description": reply.description}
     if reply.status != _NO_CONTENT:
         found["content"] = {reply.media: content}
