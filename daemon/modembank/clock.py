@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = -62_135_596_800_000
+_LAST_MS = 253_402_300_799_999
+"""The first and the last millisecond of the years 1 to 9999."""
 
 
 class Clock(Protocol):
@@ -37,6 +42,9 @@ def to_ms(seconds: float) -> int:
 
 
 def rfc3339(ms: int) -> str:
-    """Return unix milliseconds as RFC 3339 UTC with milliseconds, the form every face shows."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    """Return unix milliseconds as RFC 3339 UTC with milliseconds, the form every face shows.
+
+    A moment outside of the years 1 to 9999, which the form cannot say, is shown as the nearest that it can.
+    """
+    moment = _EPOCH + timedelta(milliseconds=min(max(ms, _FIRST_MS), _LAST_MS))
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

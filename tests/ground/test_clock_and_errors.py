@@ -1,6 +1,7 @@
 """Times as faces show them, and errors as faces get them."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,15 @@ from modembank.metrics import Metrics
 def test_times_are_rfc3339_with_milliseconds():
     assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_any_time_has_the_form_that_programs_read(ms):
+    shown = rfc3339(ms)
+    assert len(shown) == len("2026-11-20T14:05:00.000Z")
+    read = datetime.fromisoformat(shown)
+    since = (read - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    assert since == ms or shown in {"0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"}
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000_000))

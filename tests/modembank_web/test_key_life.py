@@ -142,3 +142,11 @@ async def test_two_senders_never_see_each_others_messages(box: Box) -> None:
         second = await his.post(MESSAGES, json={**ONE, "text": "another"}, headers=headers)
         assert (first.status_code, second.status_code) == (202, 202)
         assert first.json()["id"] != second.json()["id"]
+
+
+async def test_a_key_that_ends_after_all_years_is_made_and_shown(box: Box) -> None:
+    async with box.client(await box.key()) as client:
+        made = await client.post("/api/v1/api-keys", json={"expires_at": "9999-12-31T23:59:59-14:00"})
+        assert made.status_code == 201, made.text
+        listed = (await client.get("/api/v1/api-keys")).json()["items"]
+    assert "9999-12-31T23:59:59.999Z" in [key["expires_at"] for key in listed]

@@ -121,6 +121,8 @@ async def test_replay_and_rotation_say_what_they_want(box: Box) -> None:
         ):
             answer = await client.post(f"{made}/{path}", json=body)
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+        for since in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):  # in UTC they are in no year of ours
+            assert (await client.post(f"{made}/replay", json={"since": since})).status_code == 200
 
 
 async def test_there_is_an_end_to_how_many_there_are(box: Box) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -95,7 +95,7 @@ def _moment(since: datetime) -> int:
     """Return unix milliseconds; raises InvalidRequest for a time without its zone."""
     if since.tzinfo is None:
         raise InvalidRequest(FieldProblem("/since", "must say its time zone, such as 2026-11-20T14:05:00Z"))
-    return max(0, to_ms(since.astimezone(UTC).timestamp()))
+    return max(0, to_ms(since.timestamp()))
 
 
 OPERATIONS = (
