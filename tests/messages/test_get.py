@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from fakes.senders import ADMIN, ANNE, BERT, NUMBER, SIMS, WRITER
+from modembank.clock import rfc3339, to_ms
 from modembank.errors import Forbidden, NotFound
 from modembank.messages import MessageState
-from modembank.messages.model import ReportFacts, Settlement
+from modembank.messages.model import ReportFacts, RetryAt, Settlement
 from modembank.messages.showing import MAY_BE_SENT
 from modembank.modem.outcome import AttemptOutcome
 
@@ -41,6 +43,7 @@ async def test_a_fresh_message(post):
         "flash": True,
         "created_at": "2027-01-15T08:00:00.000Z",
         "send_at": None,
+        "next_try_at": None,
         "expires_at": "2027-01-17T08:00:00.000Z",
         "window": None,
         "sent_at": None,
@@ -240,3 +243,24 @@ async def test_readers_are_not_held_up_by_accepting(post):
     public = await post.one()
     results = await asyncio.gather(*(post.messages.get(ANNE, public) for _ in range(20)), post.submit(to=NUMBER))
     assert {view.id for view in results[:-1]} == {public}
+
+
+async def test_the_time_asked_for_and_the_time_of_the_next_try_are_two_things(post):
+    due = datetime.fromtimestamp(post.box.clock.now() + 3600, UTC)
+    public = await post.one(send_at=due)
+    view = await post.messages.get(ADMIN, public)
+    assert (view.status, view.send_at, view.next_try_at) == ("scheduled", rfc3339(to_ms(due.timestamp())), None)
+    post.box.clock.turn(3_600_000)
+    await post.box.outbox.wake_timed(post.box.clock.now_ms)
+    view = await post.messages.get(ADMIN, public)
+    assert (view.status, view.send_at, view.next_try_at) == ("queued", None, None)
+    await post.attempt(public, AttemptOutcome.REJECTED, cause="cms_42: congestion")
+    again = post.box.clock.now_ms + 60_000
+    await post.box.outbox.decide(post.row_id(public), RetryAt(again, "cms_42: congestion"))
+    await post.box.store.flush()
+    view = await post.messages.get(ADMIN, public)
+    assert (view.status, view.send_at, view.next_try_at) == ("sending", None, rfc3339(again))
+    post.box.clock.turn(60_000)
+    await post.box.outbox.wake_timed(post.box.clock.now_ms)
+    view = await post.messages.get(ADMIN, public)
+    assert (view.status, view.send_at, view.next_try_at) == ("sending", None, None)

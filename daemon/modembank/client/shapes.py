@@ -92,6 +92,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     flash: bool = False
     created_at: str = ""
     send_at: str | None = None
+    next_try_at: str | None = None
     expires_at: str | None = None
     window: str | None = None
     sent_at: str | None = None

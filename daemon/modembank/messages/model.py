@@ -35,8 +35,10 @@ class MessageState(enum.IntEnum):
         return self.name.lower()
 
 
+TIMED = 2
+"""The value of ``messages.ready`` for what waits for a time; 1 may be dispatched."""
 HELD = 3
-"""The value of ``messages.ready`` for what waits until an admin decides; 1 may be dispatched, 2 waits for a time."""
+"""The value of ``messages.ready`` for what waits until an admin decides."""
 PAUSED = 4
 """The value of ``messages.ready`` for what waits until its batch goes on."""
 SET_ASIDE = frozenset({HELD, PAUSED})

@@ -9,7 +9,7 @@ from typing import Literal
 from modembank.clock import rfc3339
 from modembank.ids import public_id
 from modembank.messages.evidence import evidence_view, verdict
-from modembank.messages.model import HELD, PAUSED, MessageFlags, MessageState, OnUnknown
+from modembank.messages.model import HELD, PAUSED, TIMED, MessageFlags, MessageState, OnUnknown
 from modembank.messages.outbox import AttemptRow, Fate, fates
 from modembank.messages.stored import ShownSim, StoredMessage, Story
 from modembank.messages.views import BATCH_ID, MESSAGE_ID, AttemptView, MessageView, ReportView
@@ -44,7 +44,8 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
         flash=bool(message.flags & MessageFlags.FLASH),
         redacted=bool(message.flags & MessageFlags.REDACTED),
         created_at=rfc3339(message.created_at),
-        send_at=_moment(message.not_before),
+        send_at=_moment(message.not_before if message.state is MessageState.SCHEDULED else None),
+        next_try_at=_moment(message.not_before if _is_put_off(message) else None),
         expires_at=rfc3339(message.expires_at),
         window=message.window,
         sent_at=_moment(message.sent_at),
@@ -71,6 +72,10 @@ def waiting_message(message: StoredMessage) -> WaitingMessage | None:
         window=message.window,
         cause=message.cause,
     )
+
+
+def _is_put_off(message: StoredMessage) -> bool:
+    return message.ready == TIMED and message.state is not MessageState.SCHEDULED
 
 
 def _attempt_view(attempt: AttemptRow, sims: Mapping[int, ShownSim]) -> AttemptView:

@@ -164,7 +164,9 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, tag_field="directio
     flash: bool
     created_at: str
     send_at: str | None
-    """Not before this time: asked for, or the next try."""
+    """When it was asked to go, until that time has come."""
+    next_try_at: str | None
+    """No try before this time: it waits after one, or for the hours in which its text may go."""
     expires_at: str
     window: str | None
     sent_at: str | None

@@ -70,6 +70,7 @@ MESSAGE: dict[str, Any] = {
     "flash": False,
     "created_at": "2026-11-20T14:05:00.000Z",
     "send_at": None,
+    "next_try_at": None,
     "expires_at": "2026-11-22T14:05:00.000Z",
     "window": None,
     "sent_at": "2026-11-20T14:05:03.412Z",
