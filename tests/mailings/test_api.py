@@ -117,7 +117,7 @@ async def test_the_same_key_gives_the_same_mailing(client: httpx.AsyncClient, bo
     await until(client, first.json()["id"], imported)
     assert await box.store.fetch_one("SELECT count(*) FROM messages") == (2,)
     bad = await post(client, template="Hi", headers={"Idempotency-Key": ""})
-    assert bad.json()["errors"][0]["pointer"] == "Idempotency-Key"
+    assert bad.json()["errors"][0]["pointer"] == "/Idempotency-Key"
 
 
 async def test_a_file_without_a_good_row_is_refused_as_a_whole(client: httpx.AsyncClient, box: Box) -> None:

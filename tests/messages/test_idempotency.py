@@ -153,7 +153,7 @@ async def test_forgetting_walks_an_index(post):
 def test_unusable_keys_are_refused(bad):
     with pytest.raises(InvalidRequest) as refused:
         IdempotencyKey.of(bad, b"")
-    assert refused.value.problems[0].pointer == "Idempotency-Key"
+    assert refused.value.problems[0].pointer == "/Idempotency-Key"
 
 
 def test_a_dry_answer_has_no_ids():

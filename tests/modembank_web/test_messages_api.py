@@ -117,7 +117,7 @@ async def test_an_unusable_idempotency_key_is_refused(box: Box, key: str) -> Non
     async with box.client(await box.key()) as client:
         answer = await client.post(PATH, json=ONE, headers=headers)
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "Idempotency-Key"
+    assert answer.json()["errors"][0]["pointer"] == "/Idempotency-Key"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.types import HTTPReceiveMessage
 
+from modembank.accounts import Scope
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.messages import SubmitRequest
 from modembank_web.api.v1.messages import MessagesQuery
@@ -54,6 +56,31 @@ def test_a_wrong_choice_is_answered_with_the_right_ones() -> None:
     found = dict(problems({**GOOD, "encoding": "latin1", "on_unknown": "drop"}))
     assert found["/encoding"] == "invalid enum value 'latin1'; allowed: auto, gsm7, ucs2"
     assert found["/on_unknown"] == "invalid enum value 'drop'; allowed: hold, resend"
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    """An object within another."""
+
+    depth: int = 0
+    colours: Sequence[Literal["red", "green"]] | None = None
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    """What has choices and names further inside."""
+
+    inner: Inner
+    scopes: Sequence[Scope] = ()
+
+
+def test_what_is_allowed_is_told_of_inner_fields_too() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        JsonBody(Outer).read(b'{"inner":{"width":1},"scopes":["messages:send","root"]}')
+    found = {problem.pointer: problem.detail for problem in caught.value.problems}
+    assert found["/inner"] == "object contains unknown field width; known are: depth, colours"
+    assert found["/scopes/1"] == f"invalid enum value 'root'; allowed: {', '.join(scope.value for scope in Scope)}"
+    with pytest.raises(InvalidRequest) as caught:
+        JsonBody(Outer).read(b'{"inner":{"colours":["red","blue"]}}')
+    assert caught.value.problems[0].detail == "invalid enum value 'blue'; allowed: red, green"
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,34 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_sent(box: Box) -
     await server.stop()
 
 
+async def test_who_comes_when_all_places_are_taken_is_told_so_as_of_everything_else(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 1)
+    server = await serve(box.web, ANY)
+    async with httpx.AsyncClient(base_url=url(server)) as first, httpx.AsyncClient(base_url=url(server)) as second:
+        assert (await first.get("/healthz")).status_code == 200
+        answer = await second.get("/healthz")
+        problem = msgspec.json.decode(answer.content, type=Problem)
+        assert (answer.status_code, problem.error_code) == (503, "SERVICE_UNAVAILABLE")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.headers["retry-after"], answer.headers["connection"]) == ("5", "close")
+        assert (await first.get("/healthz")).status_code == 200
+    await server.stop()
+
+
+async def test_head_is_answered_without_a_body_where_anybody_may_look(box: Box) -> None:
+    server = await serve(box.web, ANY)
+    async with httpx.AsyncClient(base_url=url(server)) as client:
+        for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
+            seen, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == seen.headers["content-length"]
+        refused = await client.head("/api/v1/messages")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, OPTIONS, POST")
+    await server.stop()
+
+
 async def test_a_client_that_leaves_in_the_middle_hurts_nobody(box: Box) -> None:
     key = await box.key()
     head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAPI-Key: {key}\r\nContent-Length: 100\r\n\r\n"

@@ -45,7 +45,9 @@ _HANG_UP = ((b"connection", b"close"),)
 _A_MINUTE = ((b"retry-after", b"60"),)
 
 KINDS: tuple[ProblemKind, ...] = (
-    ProblemKind("bad_request", 400, "BAD_REQUEST", "Bad request", "the request cannot be read as HTTP for this API"),
+    ProblemKind(
+        "bad_request", 400, "BAD_REQUEST", "Bad request", "the request is no HTTP, or could be read in two ways"
+    ),
     ProblemKind(
         "key_in_address", 400, "BAD_REQUEST", "Key in the address", "an API key was put into the query string", ()
     ),
@@ -78,14 +80,14 @@ KINDS: tuple[ProblemKind, ...] = (
         409,
         "PROVIDER_DISABLED",
         "Provider disabled",
-        "the only provider, pool or SIM named is disabled or not operational",
+        "the only provider, pool or SIM named is disabled or not operational, and the operation cannot wait for it",
     ),
     ProblemKind(
         "all_providers_disabled",
         409,
         "ALL_PROVIDERS_DISABLED",
         "All providers disabled",
-        "all providers, pools or SIMs named are disabled or not operational",
+        "all providers, pools or SIMs named are disabled or not operational, and the operation cannot wait for one",
     ),
     ProblemKind(
         "payload_too_large",
@@ -100,7 +102,7 @@ KINDS: tuple[ProblemKind, ...] = (
         415,
         "UNSUPPORTED_MEDIA_TYPE",
         "Unsupported media type",
-        "the body is not declared as a form that the operation reads",
+        "the header Content-Type is none that the operation reads, or the body is compressed",
     ),
     ProblemKind(
         "head_too_large",
@@ -165,6 +167,14 @@ KINDS: tuple[ProblemKind, ...] = (
         "Not available now",
         "the box is starting or stopping; try again",
         _LATER,
+    ),
+    ProblemKind(
+        "too_busy",
+        503,
+        "SERVICE_UNAVAILABLE",
+        "Too busy",
+        "more connections are open than the box serves at once; nothing of the request was read",
+        (*_LATER, *_HANG_UP),
     ),
     ProblemKind(
         "store_full",
@@ -270,7 +280,9 @@ def _headers(kind: ProblemKind, error: ModembankError) -> tuple[Header, ...]:
 def _http_words(kind: ProblemKind, error: HTTPException) -> str:
     if kind.status == 405:
         return f"allowed here: {(error.headers or {}).get('allow', 'other methods')}"
-    return {404: "there is nothing at this address", 413: "the body is too large"}.get(kind.status, error.detail)
+    return {404: "there is nothing at this address; /docs has all there is", 413: "the body is too large"}.get(
+        kind.status, error.detail
+    )
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, Any]:

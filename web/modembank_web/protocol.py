@@ -14,7 +14,16 @@ HEAD_LIMIT = 64 * 1024
 """Octets of a request's line and headers; more are read only as far as one read of the socket brings them."""
 HEAD_WAIT_S = 30.0
 """From a connection's or a request's beginning to the end of its head; who only holds a place open is sent away."""
+MOST_CONNECTIONS = 2_000
+"""Connections, and requests in hand, at once; what comes beyond it is refused at once."""
 _CLOSE = (b"connection", b"close")
+
+
+async def _too_busy(scope: Any, receive: Any, send: Any) -> None:
+    """Refuse one request, as an ASGI application."""
+    why = f"more than {MOST_CONNECTIONS} connections or requests at once; this one was not read"
+    failure = Failure(BY_KEY["too_busy"], why, {}, (), BY_KEY["too_busy"].headers)
+    await problem_answer(failure, scope["path"], new_tracking_id())(scope, receive, send)
 
 
 class Protocol(HttpToolsProtocol):
@@ -23,6 +32,7 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take what uvicorn gives."""
         super().__init__(*args, **kwargs)
+        self._application = self.app
         self._in_head = False
         self._head_octets = 0
         self._deadline: asyncio.TimerHandle | None = None
@@ -56,12 +66,16 @@ class Protocol(HttpToolsProtocol):
         """Note that it ended."""
         self._in_head = False
         self._no_deadline()
+        self.app = self._application if self._has_room() else _too_busy
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; uvicorn calls this, with words of its own."""
         del msg
         self._refuse("bad_request", "what came is not HTTP/1.1")
+
+    def _has_room(self) -> bool:
+        return len(self.connections) <= MOST_CONNECTIONS and len(self.tasks) < MOST_CONNECTIONS
 
     def _expect_head(self) -> None:
         self._deadline = self.loop.call_later(HEAD_WAIT_S, self._too_slow)

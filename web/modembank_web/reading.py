@@ -166,25 +166,54 @@ def field_problems(
             msgspec.convert(value, field.type, strict=strict)
         except msgspec.ValidationError as error:
             inner, words = _place_and_words(str(error))
-            problems.append(FieldProblem(f"/{name}{inner}", words + _allowed(field.type, words)))
+            problems.append(FieldProblem(f"/{name}{inner}", words + _allowed(field.type, inner, words)))
         if len(problems) >= 50:
             break
     return problems
 
 
-def _allowed(annotation: object, words: str) -> str:
-    """Return the values that a choice has, when another one was given."""
-    if not words.startswith("invalid enum value"):
-        return ""
-    shapes = (annotation, *get_args(annotation))  # of `Literal[...] | None` too
-    values = [str(value) for shape in shapes if get_origin(shape) is Literal for value in get_args(shape)]
-    values += [
-        str(member.value)
-        for shape in shapes
-        if isinstance(shape, type) and issubclass(shape, enum.Enum)
-        for member in shape
-    ]
-    return f"; allowed: {', '.join(values)}" if values else ""
+def _allowed(annotation: object, inner: str, words: str) -> str:
+    """Return the values that a choice has, or the names that an object has, when another one was given.
+
+    ``inner`` is the pointer to it within what the annotation is of.
+    """
+    if words.startswith("invalid enum value"):
+        values = [value for shape in _meant(annotation, inner) for value in _choices(shape)]
+        return f"; allowed: {', '.join(values)}" if values else ""
+    if words.startswith("object contains unknown field"):
+        names = [name for shape in _meant(annotation, inner) for name in _fields(shape)]
+        return f"; known are: {', '.join(names)}" if names else ""
+    return ""
+
+
+def _meant(annotation: object, inner: str) -> list[object]:
+    """Return the types that what a pointer leads to may have."""
+    shapes = _shapes(annotation)
+    for name in inner.split("/"):
+        deeper = [fields[name].type for shape in shapes if name in (fields := _fields(shape))]
+        shapes = [shape for found in deeper for shape in _shapes(found)] or shapes
+    return shapes
+
+
+def _shapes(annotation: object) -> list[object]:
+    """Return a type and all that it is made of: of ``Sequence[Literal[...]] | None`` the Literal too."""
+    if get_origin(annotation) is Literal:
+        return [annotation]
+    return [annotation, *(shape for part in get_args(annotation) for shape in _shapes(part))]
+
+
+def _fields(shape: object) -> Mapping[str, msgspec.structs.FieldInfo]:
+    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        return {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    return {}
+
+
+def _choices(shape: object) -> list[str]:
+    if get_origin(shape) is Literal:
+        return [str(value) for value in get_args(shape)]
+    if isinstance(shape, type) and issubclass(shape, enum.Enum):
+        return [str(member.value) for member in shape]
+    return []
 
 
 def read_query(query: bytes, shape: type[T]) -> T:

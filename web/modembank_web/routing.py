@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Receive,
 
 from modembank.accounts import Actor
 from modembank.accounts import Scope as KeyScope
-from modembank.errors import Forbidden
+from modembank.errors import Forbidden, ModembankError
 from modembank_web.answer import Answer
 from modembank_web.cookies import holder_of_session, session_token
 from modembank_web.credentials import presented_key, refuse_key_in_query
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modembank.app import App
 
 _CALL = "modembank_call"
+_ONLY_ONCE = frozenset({b"authorization", b"api-key", b"content-type", b"content-encoding", b"idempotency-key"})
 _SUFFIXED = re.compile(r"\{(\w+)\}([^/{}]+)")
 Endpoint = Callable[[HTTPScope, Receive], Awaitable[Answer]]
 Authenticate = Callable[[Call], Awaitable[Actor]]
@@ -57,6 +58,13 @@ class AccessLog:
         level("http_request", **_facts(scope, call, status), error_code=code, tracking_id=tracking_id)
 
 
+class BadRequest(ModembankError):
+    """The request can be understood in more than one way."""
+
+    key = "bad_request"
+    template = "{why}"
+
+
 def handlers_for(
     app: "App", operations: Iterable[Operation], log: AccessLog, everyone: Actor | None = None
 ) -> list[ControllerRouterHandler]:
@@ -72,7 +80,10 @@ def handlers_for(
         if operation.parameters:
             handlers.append(_with_parameters(operation, endpoint))
         else:
-            plain.setdefault(operation.path, {})[operation.method] = endpoint
+            methods = plain.setdefault(operation.path, {})
+            methods[operation.method] = endpoint
+            if operation.method == "GET" and operation.access is not Access.KEY:
+                methods["HEAD"] = endpoint  # what watches over a box often asks so; the server sends no body then
     return [*(_plain(path, methods) for path, methods in plain.items()), *handlers]
 
 
@@ -82,8 +93,12 @@ def _endpoint(app: "App", operation: Operation, log: AccessLog, everyone: Actor 
     admit = functools.partial(_admit, authenticate, needs)
 
     async def endpoint(scope: HTTPScope, receive: Receive) -> Answer:
-        call = Call(app, scope, receive, dict(scope["headers"]), everyone, operation.failures)
+        listed = list(scope["headers"])
+        call = Call(app, scope, receive, dict(listed), everyone, operation.failures)
         scope["state"][_CALL] = call
+        if len(call.headers) != len(listed):
+            _refuse_repeated(listed)
+        _refuse_other_spellings(scope)
         if access is not Access.OPEN and everyone is None and (access is Access.KEY or not is_local(call)):
             await admit(call)
             call.admit_again = admit
@@ -93,6 +108,25 @@ def _endpoint(app: "App", operation: Operation, log: AccessLog, everyone: Actor 
         return answer
 
     return endpoint
+
+
+def _refuse_repeated(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise BadRequest for two headers of which only one can be meant: which one counts would depend on who reads."""
+    seen = [name for name, _ in headers if name in _ONLY_ONCE]
+    for name in seen:
+        if seen.count(name) > 1:
+            raise BadRequest(why=f"the header {name.decode().title()} is given {seen.count(name)} times")
+
+
+def _refuse_other_spellings(scope: HTTPScope) -> None:
+    """Raise NotFoundException for an address that only looks like one of ours when its slashes are rewritten.
+
+    With an empty or encoded part, ``/messages/{id}/settle`` would become ``/messages/settle``; and who guards some
+    addresses before the box would not know all their spellings.
+    """
+    path = scope.get("raw_path") or b""
+    if b"//" in path or (b"%" in path and b"%2f" in path.lower()):
+        raise NotFoundException
 
 
 def _plain(path: str, methods: Mapping[str, Endpoint]) -> ASGIRouteHandler:

@@ -21,8 +21,6 @@ _log = structlog.get_logger()
 KEEP_ALIVE_S = 75
 DATE_S = 1.0
 """Between two renewals of the Date header."""
-MOST_CONNECTIONS = 2_000
-"""Requests in hand at once; beyond it uvicorn answers 503."""
 
 
 class CannotListen(ModembankError):
@@ -81,7 +79,6 @@ async def serve(app: Any, config: WebConfig, *, sockets: Sequence[socket.socket]
         http=Protocol,
         interface="asgi3",
         timeout_keep_alive=KEEP_ALIVE_S,
-        limit_concurrency=MOST_CONNECTIONS,
         ssl_certfile=config.tls_cert if tls else None,
         ssl_keyfile=config.tls_key if tls else None,
     )

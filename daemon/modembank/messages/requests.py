@@ -15,6 +15,8 @@ from modembank.errors import FieldProblem, InvalidRequest, ModembankError
 
 MAX_RECIPIENTS = 10_000
 MAX_KEY_LENGTH = 255
+IDEMPOTENCY_FIELD = "/Idempotency-Key"
+"""How the header is named among the fields of what is refused."""
 KEY_LIFETIME_MS = 48 * 3_600_000
 """How long an idempotency key is remembered: long enough for a client that retries over a weekend's outage."""
 
@@ -44,6 +46,7 @@ class IdempotencyMismatch(ModembankError):
     template = (
         "the idempotency key {idempotency_key} was used before with another body: use a new key for a new request"
     )
+    problems = (FieldProblem(IDEMPOTENCY_FIELD, "was used before with another body: a new request needs a new key"),)
 
 
 class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,7 +143,7 @@ class IdempotencyKey:
         """Make one from the header's value and the body as received; raises InvalidRequest for an unusable key."""
         if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable() or not key.isascii():
             what = f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters"
-            raise InvalidRequest(FieldProblem("Idempotency-Key", what))
+            raise InvalidRequest(FieldProblem(IDEMPOTENCY_FIELD, what))
         return cls(key, hashlib.sha256(body).digest())
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.errors import NotFound
-from modembank.messages import Accepted, IdempotencyKey, MessageState, SubmitReceipt, SubmitRequest
+from modembank.messages import Accepted, IdempotencyKey, IdempotencyMismatch, MessageState, SubmitReceipt, SubmitRequest
 from modembank_web.answer import Answer, json_answer
 from modembank_web.dialects.addressing import IDEMPOTENCY, fields_named, message_address
 from modembank_web.operation import Body, Call, Operation, Reply
@@ -79,9 +79,13 @@ async def mailing(call: Call) -> Answer:
     body = await call.body()
     asked = _MAILING.read(body)
     mark = _mark(call)
-    with fields_named({"to": "numbers"}):
-        request = SubmitRequest(to=asked.numbers, text=asked.text, partial=True)
-        receipt = await call.app.messages.submit(call.caller, request, IdempotencyKey.of(_key(mark), body))
+    request = SubmitRequest(to=asked.numbers, text=asked.text, partial=True)
+    try:
+        with fields_named({"to": "numbers"}):
+            receipt = await call.app.messages.submit(call.caller, request, IdempotencyKey.of(_key(mark), body))
+    except IdempotencyMismatch as error:  # it knows our key; who asked gave another one
+        given = call.headers.get(b"idempotency-key", b"").decode("latin-1")
+        raise IdempotencyMismatch(idempotency_key=given) from error
     first = next(accepted.id for accepted in receipt.messages if accepted.id)
     task = Task(f"{receipt.batch or first}-{mark}", PENDING, [_result(call, each) for each in receipt.messages])
     return _accepted(task, receipt)

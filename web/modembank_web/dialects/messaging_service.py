@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from modembank.accounts import Scope
-from modembank.errors import ModembankError
+from modembank.errors import FieldProblem, ModembankError
 from modembank.messages import IdempotencyKey, MessageFilter, MessageView, SubmitRequest
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1.listing import DEFAULT_LIMIT, Limit, next_address
@@ -30,6 +30,7 @@ class NoProvider(ModembankError):
     template = "no provider for {type} is configured on this box: it sends sms"
     retry_after_s = 3600
     """A person must configure one first."""
+    problems = (FieldProblem("/type", "has no provider on this box; allowed: sms"),)
 
 
 class ChannelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,7 +154,7 @@ OPERATIONS = (
         summary="Send a message on a channel",
         description=(
             "`sms` is accepted durably and sent through the modems. For `email` and `whatsapp` no provider is "
-            "configured on this box: the answer is 503."
+            "configured on this box: the answer is 503, nothing is kept of the message, and the log has a line of it."
         ),
         run=send_message,
         needs=(Scope.MESSAGES_SEND,),

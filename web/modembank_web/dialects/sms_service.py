@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -11,7 +12,8 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.clock import to_ms
-from modembank.messages import HandedIn, IdempotencyKey, InboxView, MessageView, SubmitRequest
+from modembank.errors import FieldProblem, InvalidRequest, ModembankError
+from modembank.messages import HandedIn, IdempotencyKey, IdempotencyMismatch, InboxView, MessageView, SubmitRequest
 from modembank_web.answer import Answer, Header, json_answer
 from modembank_web.api.v1.listing import next_address
 from modembank_web.dialects.addressing import fields_named
@@ -28,6 +30,8 @@ _Phone = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Uuid = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern="^[!-~]+$")]
 _UNIX_MS_FROM = 100_000_000_000
 """A number of seconds so great is in the year 5138: it is milliseconds."""
+_LATEST_MS = 4_102_444_800_000
+"""The beginning of 2100: a message is from no later time."""
 
 
 class SmsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -36,7 +40,7 @@ class SmsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     sender_phone: _Phone
     receiver_phone: _Phone
     message_text: str
-    timestamp: Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800_000)] | datetime
+    timestamp: Annotated[int, msgspec.Meta(ge=0, le=_LATEST_MS)] | datetime
     uuid: _Uuid
 
 
@@ -71,15 +75,24 @@ class SmsConversationQuery(msgspec.Struct, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
 
 
+class UuidReused(ModembankError):
+    """The uuid named another message before."""
+
+    key = "idempotency_mismatch"
+    template = "the uuid {uuid} came before with another body: a new message needs a new one"
+    problems = (FieldProblem("/uuid", "came before with another body: a new message needs a new one"),)
+
+
 _REQUEST = JsonBody(SmsRequest)
 
 
 async def send_sms(call: Call) -> Answer:
     """Accept a message for the receiver."""
     asked = await call.json(_REQUEST)
+    _moment_ms(asked.timestamp)
     sim = call.app.taking.own.sim_with(asked.sender_phone)
     request = SubmitRequest(to=asked.receiver_phone, text=asked.message_text, sim=None if sim is None else sim.iccid)
-    with fields_named(_NAMES):
+    with _in_its_words(asked):
         receipt = await call.app.messages.submit(call.caller, request, _key("send-sms", asked))
     return json_answer(SmsDone(SENT, receipt.messages[0].id), 200, (_REPLAY,) if receipt.replayed else ())
 
@@ -88,7 +101,7 @@ async def receive_sms(call: Call) -> Answer:
     """Take a message over that came for the box elsewhere."""
     asked = await call.json(_REQUEST)
     handed = HandedIn(asked.sender_phone, asked.receiver_phone, asked.message_text, _moment_ms(asked.timestamp))
-    with fields_named(_NAMES):
+    with _in_its_words(asked):
         taken = await call.app.taking.take(call.caller, handed, _key("receive-sms", asked))
     return json_answer(SmsDone(RECEIVED, taken.id), 200, (_REPLAY,) if taken.replayed else ())
 
@@ -108,16 +121,30 @@ def _said(number: str, item: InboxView | MessageView) -> SmsSaid:
     return SmsSaid(number, item.text, item.created_at, "sent")
 
 
+@contextmanager
+def _in_its_words(asked: SmsRequest) -> Iterator[None]:
+    """Name fields as this dialect does in what is refused, also the one that is our key."""
+    try:
+        with fields_named(_NAMES):
+            yield
+    except IdempotencyMismatch as error:
+        raise UuidReused(uuid=asked.uuid) from error
+
+
 def _key(kind: str, asked: SmsRequest) -> IdempotencyKey:
     """Return a key of its own for each kind: both ends of a message may be handed to one box."""
     return IdempotencyKey.of(f"{kind}:{asked.uuid}", msgspec.json.encode(asked))
 
 
 def _moment_ms(timestamp: int | datetime) -> int:
+    """Return unix milliseconds; raises InvalidRequest for a time that no message can be from."""
     if isinstance(timestamp, int):
         return timestamp if timestamp >= _UNIX_MS_FROM else timestamp * 1000
     aware = timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
-    return to_ms(aware.timestamp())
+    moment = to_ms(aware.timestamp())
+    if not 0 <= moment <= _LATEST_MS:
+        raise InvalidRequest(FieldProblem("/timestamp", "must lie between 1970 and 2100"))
+    return moment
 
 
 _EXAMPLE: dict[str, Any] = {

@@ -35,7 +35,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "senderPhone": {"description": "The number it comes from"},
         "receiverPhone": {"description": "The number it goes to"},
         "messageText": {"description": "The text"},
-        "timestamp": {"description": "When it was written: RFC 3339, or unix seconds or milliseconds"},
+        "timestamp": {"description": "When it was written: RFC 3339, or unix seconds or milliseconds; 1970 to 2100"},
         "uuid": {"description": "Names the message: it is done once"},
     },
     "SmsConversationQuery": PAGING,

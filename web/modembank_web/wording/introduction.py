@@ -8,8 +8,8 @@ DESCRIPTION = """\
 Send and receive SMS through the modems of this box.
 
 **Authentication.** An API key in `Authorization: Bearer <key>`, in `API-Key: <key>`, or as the password of HTTP Basic.
-Never in the address: such a request is refused with 400. A key carries scopes; an admin's key with `admin` may all.
-Pages log in instead (`POST /api/v1/session`) and carry a cookie.
+`Authorization` counts when both come. Never in the address: such a request is refused with 400. A key carries scopes;
+an admin's key with `admin` may all. Pages log in instead (`POST /api/v1/session`) and carry a cookie.
 
 **Durable.** A 202 is answered after the message is on the disk. Repeat a request whose answer was lost with the same
 `Idempotency-Key` and nothing is sent twice.
