@@ -143,7 +143,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     webhooks = Webhooks(store, events, clock, metrics)
     accounts = Accounts(store, clock)
-    talk = Talk(store, messages, inbox, sims, admission.recipient)
+    talk = Talk(store, messages, inbox, sims, admission)
     around = Surroundings(
         config=config,
         clock=clock,

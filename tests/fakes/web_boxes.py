@@ -186,7 +186,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     }
     parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     parts["webhooks"] = Webhooks(store, parts["events"], clock, metrics)
-    talk = Talk(store, parts["messages"], parts["inbox"], sims, admission.recipient)
+    talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)
     parts["twilio"] = Twilio(store, parts["events"], clock, parts["accounts"], talk)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],

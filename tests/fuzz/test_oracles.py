@@ -9,6 +9,7 @@ import pytest
 
 from fuzz import modem_targets
 from fuzz.targets import TARGETS
+from fuzz.web_targets import _judge_answers
 from modembank import at
 from modembank.at.engine import AtEngine
 from modembank.at.reply import Reply
@@ -180,3 +181,21 @@ def test_a_planted_defect_is_found(name: str, plant: Plant, monkeypatch: pytest.
 
 def test_no_target_is_without_a_planted_defect() -> None:
     assert {name for name, _ in PLANTED} == set(TARGETS)
+
+
+def _answered(body: bytes, media: bytes = b"application/json") -> bytes:
+    return b"HTTP/1.1 404 Not Found\r\ncontent-type: " + media + b"\r\n\r\n" + body
+
+
+def test_a_dialects_own_refusal_is_taken_where_that_dialect_was_spoken_and_nowhere_else() -> None:
+    error = b'{"code": 20404, "message": "no", "more_info": "/docs/problems#not_found", "status": 404}'
+    asked = b"GET /2010-04-01/Accounts/x/Messages.json HTTP/1.1\r\n\r\n"
+    _judge_answers(asked, _answered(error))
+    for sent, body in (
+        (b"GET /api/v1/messages HTTP/1.1\r\n\r\n", error),
+        (asked, error.replace(b"404", b"403")),
+        (asked, error.replace(b"/docs", b"https://elsewhere")),
+        (asked, b"{}"),
+    ):
+        with pytest.raises((AssertionError, KeyError)):
+            _judge_answers(sent, _answered(body))

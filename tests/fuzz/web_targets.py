@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from fakes.forms import BOUNDARY, MULTIPART, multipart
 from fakes.web_boxes import ICCID
@@ -15,6 +15,8 @@ from fuzz.dice import Dice, script
 from fuzz.web_session import WITHIN_S, Session, against
 
 PROBLEM = "application/problem+json"
+TWILIO = b"/2010-04-01/"
+"""What addresses of that dialect begin with, which has failures of its own."""
 _HEAD = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
 MOST_AN_ANSWER = 400_000
 FORM = "application/x-www-form-urlencoded"
@@ -25,7 +27,9 @@ KEY = b"{KEY}"
 
 
 def _judge_answers(sent: bytes, came: bytes) -> None:
-    """Every answer is whole and no fault; every refusal is a problem; and there are no more answers than requests."""
+    """Every answer is whole and no fault; every refusal is a problem, or the dialect's own where that was spoken to;
+    and there are no more answers than requests.
+    """
     if not came:
         return
     heads = list(_HEAD.finditer(came))
@@ -38,7 +42,10 @@ def _judge_answers(sent: bytes, came: bytes) -> None:
         body = came[head.end() : heads[place + 1].start() if place + 1 < len(heads) else len(came)]
         assert len(body) <= MOST_AN_ANSWER
         headers = _headers(head[2])
-        if status >= 400:
+        if status >= 400 and headers.get("content-type") == "application/json" and TWILIO in unquote_to_bytes(sent):
+            if body:
+                _judge_twilio_error(status, json.loads(body))
+        elif status >= 400:
             assert headers.get("content-type") == PROBLEM, came[head.start() :][:600]
             if body:
                 _judge_problem(status, json.loads(body))
@@ -55,6 +62,14 @@ def _judge_problem(status: int, problem: Mapping[str, Any]) -> None:
     assert problem["title"]
     assert problem["error_code"] != "INTERNAL_ERROR"
     assert "Traceback" not in json.dumps(problem)
+
+
+def _judge_twilio_error(status: int, error: Mapping[str, Any]) -> None:
+    assert error["status"] == status
+    assert error["code"] >= 20_000
+    assert error["message"]
+    assert error["more_info"].startswith("/")
+    assert "Traceback" not in json.dumps(error)
 
 
 async def _said(session: Session, octets: bytes, *, locally: bool) -> bytes:
@@ -110,6 +125,9 @@ def http_seeds() -> list[bytes]:
         send + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body) + body,
         send + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b",
         head + b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+        head.replace(b"/api/v1/messages", TWILIO + b"Accounts/AC0/Messages.json") + b"Content-Length: 0\r\n\r\n",
+        b"GET /2010-04-01/Accounts/AC0/Messages.json HTTP/1.1\r\nHost: box\r\nAuthorization: Basic e30=\r\n\r\n"
+        + inner,
         b"GET /api/v1/messages?limit=1&cursor=%00 HTTP/1.1\r\nHost: box\r\nAPI-Key: {KEY}\r\n\r\n",
         b"GET /api/v1/messages?api_key={KEY} HTTP/1.1\r\nHost: box\r\n\r\n",
         b"GET /api/v1/inbox/%2e%2e/%2e%2e HTTP/1.1\r\nHost: box\r\n\r\n",

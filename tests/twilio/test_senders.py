@@ -6,8 +6,19 @@ from dataclasses import dataclass
 import pytest
 
 from fakes.shops import row_of
+from modembank.config import SendingConfig
+from modembank.decency import RecipientsConfig
+from modembank.messages import Admission
+from modembank.messages.permitted import Permitted
 from modembank.twilio import Code, Refused
-from modembank.twilio.sending import route_of
+from modembank.twilio.sending import check_destination, route_of
+
+
+class NoSims:
+    """A box without SIMs."""
+
+    def all(self):
+        return ()
 
 
 @dataclass
@@ -96,3 +107,28 @@ async def test_s11_a_client_cannot_make_the_box_post_into_its_own_network(shop):
         await asyncio.sleep(0)
     assert (await shop.view()).last_status is None
     assert shop.desk.tried == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "to", "code"),
+    [
+        ({"blocked_prefixes": ("+4479",)}, "+447900900123", Code.BARRED_TO),
+        ({"allowed_prefixes": ("+49",)}, "+447900900123", Code.BARRED_TO),
+        ({}, "+449012345678", Code.PREMIUM_TO),
+    ],
+)
+def test_what_is_not_permitted_has_a_code_of_its_own(rules, to, code):
+    admission = Admission(NoSims(), SendingConfig(), permitted=Permitted(RecipientsConfig(**rules)))
+    with pytest.raises(Refused) as refused:
+        check_destination(admission, to)
+    assert refused.value.fields["code"] == code
+    assert refused.value.problems[0].pointer == "/To"
+    check_destination(admission, "12")  # no number at all is seen when it is accepted
+    check_destination(admission, "+493012345678")
+
+
+async def test_a_number_at_a_premium_rate_is_refused_as_such(shop):
+    with pytest.raises(Refused) as refused:
+        await shop.send(to="+449012345678")
+    assert refused.value.fields["code"] == Code.PREMIUM_TO
+    assert await shop.outbox() == []

@@ -113,6 +113,10 @@ class Admission:
         refusal = self._permitted.refusal(number)
         return None if refusal is None else f"{number} {refusal}"
 
+    def is_too_dear(self, number: str) -> bool:
+        """Return whether a number that is not permitted is so for its premium rate."""
+        return self._permitted.is_too_dear(number)
+
     def party(self, written: str) -> str:
         """Return whom somebody means: a number in the form that messages are stored with, or a name as it is."""
         try:

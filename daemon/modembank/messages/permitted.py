@@ -33,9 +33,11 @@ class Permitted:
                 return "begins with none of recipients.allowed_prefixes in the configuration"
             if prefix is not None and not self._rules[prefix]:
                 return f"begins with {prefix}, which is among recipients.blocked_prefixes in the configuration"
-        if self._config.allow_premium:
-            return None
-        return _PREMIUM if is_premium(number, self._region) else None
+        return _PREMIUM if self.is_too_dear(number) else None
+
+    def is_too_dear(self, number: str) -> bool:
+        """Return whether a number is at a premium rate and those are not allowed."""
+        return not self._config.allow_premium and is_premium(number, self._region)
 
 
 def is_premium(number: str, region: str = "") -> bool:

@@ -20,6 +20,10 @@ class Code(enum.IntEnum):
     UNAVAILABLE = 20503
     INVALID_TO = 21211
     INVALID_FROM = 21212
+    PREMIUM_TO = 21268
+    """A number at a premium rate."""
+    BARRED_TO = 21408
+    """A destination to which sending is not enabled."""
     NOT_OUR_FROM = 21606
     EMPTY_BODY = 21602
     OPTED_OUT = 21610

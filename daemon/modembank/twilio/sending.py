@@ -10,7 +10,8 @@ from typing import Protocol
 
 from modembank.accounts import Actor
 from modembank.errors import InvalidRequest
-from modembank.messages import IdempotencyKey, Messages, OptedOut, SubmitReceipt, SubmitRequest
+from modembank.messages import Admission, IdempotencyKey, Messages, OptedOut, SubmitReceipt, SubmitRequest
+from modembank.messages.numbers import BadNumber
 from modembank.outgoing import AddressRefused, check_url
 from modembank.twilio import rows
 from modembank.twilio.errors import Code, Refused
@@ -77,6 +78,17 @@ async def send(
         raise Refused(Code.OPTED_OUT, "To", error.problems[0].detail) from None
     except InvalidRequest as error:
         raise _renamed(error) from None
+
+
+def check_destination(admission: Admission, written: str) -> None:
+    """Raise Refused for a number that the box does not send to, whoever asks; what is none is seen elsewhere."""
+    try:
+        number = admission.recipient(written)
+    except BadNumber:
+        return
+    barred = admission.not_permitted(number)
+    if barred is not None:
+        raise Refused(Code.PREMIUM_TO if admission.is_too_dear(number) else Code.BARRED_TO, "To", barred)
 
 
 def _check(account: Account, wanted: NewMessage) -> None:

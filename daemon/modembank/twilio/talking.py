@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from modembank.accounts import Actor, Scope
 from modembank.errors import Conflict, NotFound
 from modembank.ids import public_id, row_id
-from modembank.messages import IdempotencyKey, Inbox, Messages
+from modembank.messages import Admission, IdempotencyKey, Inbox, Messages
 from modembank.messages.numbers import BadNumber
 from modembank.messages.views import INBOX_ID, MESSAGE_ID
 from modembank.sim import Sims
@@ -18,7 +17,7 @@ from modembank.twilio import listing
 from modembank.twilio.errors import CannotCancel, CannotTakeAway, Code, Refused
 from modembank.twilio.listing import Inbound, Outbound, Place, Wanted
 from modembank.twilio.model import Account
-from modembank.twilio.sending import NewMessage, route_of, send
+from modembank.twilio.sending import NewMessage, check_destination, route_of, send
 from modembank.twilio.sids import Kind, read_message_sid
 from modembank.twilio.views import TwilioMessage, view_of
 
@@ -48,21 +47,20 @@ class Listed:
 class Talk:
     """Sends, shows, calls back and takes away messages of accounts."""
 
-    def __init__(
-        self, store: Store, messages: Messages, inbox: Inbox, sims: Sims, recipient: Callable[[str], str]
-    ) -> None:
-        """``recipient`` (``Admission.recipient``) writes numbers as messages are stored with them."""
+    def __init__(self, store: Store, messages: Messages, inbox: Inbox, sims: Sims, admission: Admission) -> None:
+        """``admission`` is the one of ``messages``."""
         self._store = store
         self._messages = messages
         self._inbox = inbox
         self._sims = sims
-        self._recipient = recipient
+        self._admission = admission
 
     async def send(
         self, actor: Actor, account: Account, wanted: NewMessage, key: IdempotencyKey | None = None
     ) -> TwilioMessage:
         """Accept a message durably and return it. Raises Refused, Forbidden, QuotaExceeded, StoreFull, StoreError."""
         route = route_of(self._sims.all(), wanted.sender, self._number)
+        check_destination(self._admission, wanted.to)
         receipt = await send(self._messages, actor, account, wanted, route, key)
         accepted = row_id(MESSAGE_ID, receipt.messages[0].id)
         return view_of(account.sid, await self._one(account, Kind.OUTBOUND, accepted or 0, receipt.messages[0].id))
@@ -73,6 +71,7 @@ class Talk:
             route = {"sim": to.iccid}
         else:
             route = route_of(self._sims.all(), wanted.sender, self._number)
+        check_destination(self._admission, wanted.to)
         # The key alone says that it is the same: whoever is asked again may answer something else.
         await send(self._messages, actor, account, wanted, route, IdempotencyKey.of(key, key.encode()))
 
@@ -153,7 +152,7 @@ class Talk:
 
     def _number(self, written: str) -> str | None:
         try:
-            return self._recipient(written)
+            return self._admission.recipient(written)
         except BadNumber:
             return None
 
