@@ -71,6 +71,12 @@ class Metrics:
         self.webhook_deliveries = Counter(
             "modembank_webhook_deliveries", "Posts of events to webhooks, by result", ["result"], registry=self.registry
         )
+        self.twilio_posts = Counter(
+            "modembank_twilio_posts",
+            "Posts to clients of the Twilio dialect, by result",
+            ["result"],
+            registry=self.registry,
+        )
         self.issues = Gauge("modembank_issues", "What needs a person", ["kind", "severity"], registry=self.registry)
         self.loop_lag_s = Histogram(
             "modembank_loop_lag_seconds",

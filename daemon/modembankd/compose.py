@@ -16,6 +16,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.conversations import Conversations
+from modembank.couriers import Means
 from modembank.dispatch import Decency, Dispatcher, QuietHours
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
@@ -141,9 +142,10 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)
     backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
-    webhooks = Webhooks(store, events, clock, metrics)
+    means = Means(store, events, clock, metrics)
+    webhooks = Webhooks(means)
     accounts = Accounts(store, clock)
-    talk = Talk(store, messages, inbox, sims, admission)
+    twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
     around = Surroundings(
         config=config,
         clock=clock,
@@ -156,6 +158,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         sending=dispatcher,
         law=Law(messages, clock),
         webhooks=webhooks,
+        twilio=twilio,
     )
     return App(
         config=config,
@@ -166,7 +169,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         accounts=accounts,
         events=events,
         webhooks=webhooks,
-        twilio=Twilio(store, events, clock, accounts, talk),
+        twilio=twilio,
         audit=Audit(store, clock),
         messages=messages,
         held=held,

@@ -110,9 +110,10 @@ async def test_old_entries_go_and_the_newest_stays(store, log):
     assert await log.latest() == 21
 
 
-async def test_what_a_webhook_needs_stays_until_it_is_old(store, log, monkeypatch):
+@pytest.mark.parametrize("age_s", [0.0, following.KEEP_S + 60])
+async def test_what_somebody_has_not_had_stays_until_it_is_very_old(store, log, monkeypatch, age_s):
     monkeypatch.setattr(following, "MOST_KEPT", 5)
-    now = round(SystemClock().now() * 1000)
+    now = round((SystemClock().now() - age_s) * 1000)
     await write(store, *((now, "message.sent", 1, n) for n in range(1, 21)))
     log.keep_for(lambda conn: 8)
     await log.forget_old()
@@ -120,30 +121,36 @@ async def test_what_a_webhook_needs_stays_until_it_is_old(store, log, monkeypatc
     log.keep_for(lambda conn: None)
     await log.forget_old()
     assert (await store.fetch_one("SELECT min(id) FROM event_log")) == (9,)
+    monkeypatch.setattr(following, "KEEP_NEEDED_S", age_s - 30)
+    await log.forget_old()
+    assert (await store.fetch_one("SELECT min(id) FROM event_log")) == (20,) if age_s else (9,)
 
 
 @given(
     ages=st.lists(st.integers(0, 9), min_size=1, max_size=30),
     older=st.integers(0, 10),
+    never=st.integers(0, 10),
     down_to=st.integers(0, 30),
     needed=st.integers(0, 30),
     most=st.integers(1, 30),
 )
-def test_dropping_takes_a_prefix_and_only_what_may_go(ages, older, down_to, needed, most):
+def test_dropping_takes_a_prefix_and_only_what_may_go(ages, older, never, down_to, needed, most):
     import sqlite3
 
     conn = sqlite3.connect(":memory:")
     columns = "id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, user_id INTEGER, subject INTEGER, body TEXT"
     conn.execute(f"CREATE TABLE event_log ({columns})")
     append(conn, [Entry(age, "message.sent", 1, 1) for age in ages])
-    dropped = drop_oldest(conn, older_than=older, down_to=down_to, needed_after=needed, most=most)
+    bounds = {"older_than": older, "never_after": never, "down_to": down_to, "needed_after": needed}
+    dropped = drop_oldest(conn, **bounds, most=most)
     left = [row[0] for row in conn.execute("SELECT id FROM event_log ORDER BY id")]
     assert left == list(range(dropped + 1, len(ages) + 1))
     assert left
     assert dropped <= most
     assert latest(conn) == len(ages)
     for n in range(1, dropped + 1):
-        assert ages[n - 1] < older or (n <= len(ages) - down_to and n <= needed)
+        spared = n > needed or (ages[n - 1] >= older and n > len(ages) - down_to)
+        assert ages[n - 1] < never or not spared
     conn.close()
 
 

@@ -7,17 +7,20 @@ from typing import Any
 
 from fakes.modem_hosts import RememberingSink
 from fakes.senders import ADMIN, Explaining, Post
+from modembank.accounts import Accounts
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, ModemView
-from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry
+from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry, SendingConfig
+from modembank.couriers import Means
 from modembank.eventlog import EventLog
 from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
 from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
 from modembank.health.book import Book
-from modembank.messages import HeldMessages, Loop
+from modembank.messages import Admission, HeldMessages, Inbox, Loop
 from modembank.messages.telling import told_of_messages
 from modembank.modem import ModemState
 from modembank.sim import Sims
+from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
 
 SLOTS = (PortEntry("/dev/null/absent-1", "slot-1"), PortEntry("/dev/null/absent-2", "slot-2"))
@@ -92,7 +95,12 @@ class Ward:
         config = Config(box=BoxConfig(data_dir=str(self.folder)), bank=bank_config, health=self.settings)
         database, metrics = self.folder / "ward.db", self.post.box.metrics
         self.events_log = EventLog(self.store, self.bus, self.clock, self.sims, {"message": told_of_messages})
-        self.webhooks = Webhooks(self.store, self.events_log, self.clock, metrics)
+        means = Means(self.store, self.events_log, self.clock, metrics)
+        self.webhooks = Webhooks(means)
+        admission = Admission(self.sims, SendingConfig())
+        talk = Talk(self.store, self.post.messages, Inbox(self.store, admission, self.clock), self.sims, admission)
+        self.accounts = Accounts(self.store, self.clock)
+        self.twilio = Twilio(means, self.accounts, talk)
         self.around = Surroundings(
             config=config,
             clock=self.clock,
@@ -105,6 +113,7 @@ class Ward:
             sending=self.sending,
             law=Law(self.post.messages, self.clock),
             webhooks=self.webhooks,
+            twilio=self.twilio,
             sysfs=self.folder / "sys",
         )
         self.book = Book(self.store, self.bus, self.clock)

@@ -47,6 +47,8 @@ class Desk:
     answer: bytes = b""
     refuse: dict[str, bytes] = field(default_factory=dict)
     """Path to the status with which posts to it are refused."""
+    stumbles_over: set[str] = field(default_factory=set)
+    """Sids of messages of which it takes nothing."""
     got: list[dict] = field(default_factory=list)
     """Forms that were taken, in order."""
     tried: list[dict] = field(default_factory=list)
@@ -91,7 +93,8 @@ class Desk:
             signed = RequestValidator(self.token).validate(self.url(path), form, headers["x-twilio-signature"])
             assert signed, "the signature does not fit"
             self.tried.append(form)
-            status = self.refuse.get(path, self.status)
+            bad = form.get("MessageSid") in self.stumbles_over
+            status = b"500 No" if bad else self.refuse.get(path, self.status)
             writer.write(ok(self.answer, XML, status=status))
             await writer.drain()
             if status.startswith(b"2"):

@@ -21,6 +21,7 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import AlertsConfig, BankConfig, Config, PortEntry, SendingConfig
 from modembank.conversations import Conversations
+from modembank.couriers import Means
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
@@ -185,13 +186,15 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
     parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
-    parts["webhooks"] = Webhooks(store, parts["events"], clock, metrics)
+    means = Means(store, parts["events"], clock, metrics)
+    parts["webhooks"] = Webhooks(means)
     talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)
-    parts["twilio"] = Twilio(store, parts["events"], clock, parts["accounts"], talk)
+    parts["twilio"] = Twilio(means, parts["accounts"], talk)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], sims=sims, bank=parts["bank"], sending=Unexplained(),
-        law=Law(parts["messages"], clock), webhooks=parts["webhooks"], sysfs=folder / "sysfs",
+        law=Law(parts["messages"], clock), webhooks=parts["webhooks"], twilio=parts["twilio"],
+        sysfs=folder / "sysfs",
     )  # fmt: skip
     parts["health"] = Health(around, bus)
     parts["alerts"] = Alerts(parts["messages"], AlertsConfig(on_call=("+447900900123",)))

@@ -105,7 +105,7 @@ async def test_changes_are_recorded_without_the_token(shop):
     for call in (shop.twilio.get(shop.admin, shop.sid), shop.twilio.delete(shop.admin, shop.sid)):
         with pytest.raises(NotFound):
             await call
-    assert shop.twilio._supervisor.names() == (), "its courier has ended"
+    assert shop.twilio._crew.names() == (), "its courier has ended"
 
 
 async def test_lists_and_logs_show_no_token(shop):

@@ -75,16 +75,18 @@ async def test_a_restart_goes_on_where_it_was_and_keeps_the_order(shop):
     assert len(shop.desk.got) - told <= 2, "at most what was being told is told again"
 
 
-async def test_after_a_day_it_is_given_up(shop, monkeypatch):
-    monkeypatch.setattr(courier, "GIVE_UP_S", 0.0)
+async def test_after_days_it_is_given_up_and_counted(shop, monkeypatch):
+    monkeypatch.setattr(circuit, "RETRY_FOR_S", 0.0)
     shop.desk.status = b"500 No"
     sent = await shop.send()
     await shop.happen(row_of(sent.sid), kind="message.sent")
     await shop.happen(row_of(sent.sid), kind="message.delivered")
     await shop.desk.until(lambda: len(shop.desk.tried) == 2)
     assert [form["MessageStatus"] for form in shop.desk.tried] == ["sent", "delivered"]
-    view = await shop.view()
+    while (view := await shop.view()).given_up != 2:
+        await asyncio.sleep(0)
     assert view.waiting == 0
+    assert shop.box.metrics.twilio_posts.labels("given_up")._value.get() == 2
 
 
 async def test_what_is_deleted_meanwhile_is_not_told(shop):
@@ -197,3 +199,90 @@ async def test_an_empty_answer_asks_for_nothing(shop):
         await shop.come("hello")
         await shop.desk.until(lambda status=status: len(shop.desk.got) == (1 if status.startswith(b"200") else 2))
     assert await shop.outbox() == []
+
+
+async def test_an_endpoint_that_is_down_holds_up_no_other_however_much_waits_for_it(shop, monkeypatch):
+    monkeypatch.setattr(courier, "ROUND", 2)
+    monkeypatch.setattr(courier, "SCAN", 5)
+    dead = await Desk(token=shop.made.auth_token).up()
+    await dead.down()
+    sent = await shop.send(status_callback=dead.url("/dead"))
+    kinds = ("message.sent", "message.delivered") * 20
+    for kind in kinds:
+        await shop.happen(row_of(sent.sid), kind=kind)
+    sid = await shop.come("hello")
+    await shop.desk.until(lambda: [form["MessageSid"] for form in shop.desk.got] == [sid])
+    while len(await shop.waiting()) < len(kinds):
+        await asyncio.sleep(0)
+    assert (await shop.view()).failing_since is not None
+    await dead.up()
+    await dead.until(lambda: len(dead.got) == len(kinds))
+    assert [form["MessageStatus"] for form in dead.got] == ["sent", "delivered"] * 20
+    while await shop.waiting():
+        await asyncio.sleep(0)
+    assert (await shop.view()).failing_since is None
+    await dead.down()
+
+
+async def test_one_that_fails_is_tried_with_one_event_at_a_time_and_still_fails_after_a_restart(shop, monkeypatch):
+    shop.desk.status = b"500 No"
+    sent = [await shop.send() for _ in range(12)]
+    await shop.happen(*(row_of(one.sid) for one in sent))
+    while (await shop.view()).failing_since is None:
+        await asyncio.sleep(0)
+    since, tried = (await shop.view()).failing_since, len(shop.desk.tried)
+    assert tried <= circuit.REFUSED_IN_A_ROW - 1 + courier.IN_FLIGHT
+    await shop.twilio.stop()
+    monkeypatch.setattr(circuit, "FIRST_WAIT_S", 900.0)
+    monkeypatch.setattr(circuit, "MOST_WAIT_S", 900.0)
+    before = len(shop.desk.tried)
+    await shop.twilio.start()
+    await shop.desk.until(lambda: len(shop.desk.tried) == before + 1)
+    await shop.come("hello")  # another address, which does as badly
+    await shop.desk.until(lambda: shop.desk.tried[-1].get("Body") == "hello")
+    assert len(shop.desk.tried) == before + 2
+    assert (await shop.view()).failing_since == since
+    shop.desk.status = b"200 OK"
+    assert shop.twilio.retry_now(shop.sid)
+    await shop.desk.until(lambda: len(shop.desk.got) == 13)
+
+
+async def test_an_event_that_an_endpoint_stumbles_over_keeps_no_other_from_it(shop, monkeypatch):
+    monkeypatch.setattr(circuit, "REFUSED_IN_A_ROW", 1)
+    bad, good = await shop.send(body="bad"), await shop.send(body="good")
+    shop.desk.stumbles_over = {bad.sid}
+    await shop.happen(row_of(bad.sid), row_of(good.sid))
+    await shop.desk.until(lambda: shop.desk.statuses(good.sid) == ["delivered"])
+    while len(await shop.waiting()) != 1:
+        await asyncio.sleep(0)
+
+
+async def test_what_waits_for_days_at_an_endpoint_that_fails_is_given_up_together_and_counted(shop, monkeypatch):
+    shop.desk.status = b"503 Later"
+    sent = [await shop.send() for _ in range(10)]
+    await shop.happen(*(row_of(one.sid) for one in sent))
+    while len(await shop.waiting()) < 10:
+        await asyncio.sleep(0)
+    await shop.box.store.write(lambda conn: conn.execute("UPDATE twilio_retries SET first_at = 0"))
+    tried = len(shop.desk.tried)
+    while (view := await shop.view()).given_up != 10:
+        await asyncio.sleep(0)
+    assert len(shop.desk.tried) <= tried + 2
+    while (view := await shop.view()).failing_since is not None:
+        await asyncio.sleep(0)
+    assert view.waiting == 0
+    assert shop.box.metrics.twilio_posts.labels("given_up")._value.get() == 10
+    shop.desk.status = b"200 OK"
+    other = await shop.send()
+    await shop.happen(row_of(other.sid))
+    await shop.desk.until(lambda: shop.desk.statuses(other.sid) == ["delivered"])
+
+
+async def test_a_text_that_was_taken_away_is_not_in_what_waits(shop):
+    shop.desk.status = b"503 Later"
+    sid = await shop.come("a secret")
+    await shop.desk.until(lambda: shop.desk.tried)
+    await shop.twilio.talk.redact(await shop.actor(), await shop.account(), sid)
+    shop.desk.status = b"200 OK"
+    await shop.desk.until(lambda: shop.desk.got)
+    assert (shop.desk.got[0]["MessageSid"], shop.desk.got[0]["Body"]) == (sid, "")

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from modembank.accounts import LOCAL_ADMIN
+from modembank.couriers import Means
 from modembank.ids import public_id
 from modembank.outgoing import circuit
 from modembank.webhooks import WebhookPatch, Webhooks, courier
@@ -56,7 +57,7 @@ async def test_a_restart_goes_on_where_it_was(post):
     await post.box.webhooks.stop()
     await post.happen(4, 5)
     box = post.box
-    box.webhooks = Webhooks(box.store, box.events, box.clock, box.metrics)
+    box.webhooks = Webhooks(Means(box.store, box.events, box.clock, box.metrics))
     await box.webhooks.start()
     await post.hook.until(lambda: len(post.hook.got) == 5)
     assert sorted(post.hook.ids()) == [public_id("evt", row) for row in range(1, 6)]
@@ -81,7 +82,7 @@ async def test_what_is_refused_waits_while_others_pass(post):
 
 
 async def test_what_is_refused_for_days_is_given_up_and_counted(post, monkeypatch):
-    monkeypatch.setattr(courier, "RETRY_FOR_S", 0.1)
+    monkeypatch.setattr(circuit, "RETRY_FOR_S", 0.1)
     post.hook.refuse[public_id("msg", 2)] = b"400 Bad Request"
     webhook = await post.add("message.*")
     await post.happen(1, 2, 3)
@@ -102,6 +103,47 @@ async def test_a_server_that_fails_for_all_is_left_alone_and_loses_nothing(post)
     post.hook.status = b"204 No Content"
     await post.hook.until(lambda: len(post.hook.got) >= 29)
     assert sorted(post.hook.ids()) == [public_id("evt", row) for row in range(1, 30)]
+
+
+async def test_an_event_that_an_endpoint_stumbles_over_is_set_aside(post):
+    """After an outage, the next event is one that the endpoint can never take."""
+    post.hook.status = b"500 Internal Server Error"
+    webhook = await post.add("message.*")
+    await post.happen(*range(1, 10))
+    while (await post.view(webhook)).state != "failing":
+        await asyncio.sleep(0.02)
+    stuck = len(await post.retries()) + 1
+    post.hook.refuse[public_id("msg", stuck)] = b"500 Internal Server Error"
+    post.hook.status = b"200 OK"
+    assert post.box.webhooks.retry_now(webhook)
+    await post.hook.until(lambda: len(post.hook.got) == 8)
+    assert public_id("evt", stuck) not in post.hook.ids()
+
+
+async def test_one_event_refused_again_and_again_makes_no_failing_endpoint(post):
+    post.hook.refuse[public_id("msg", 1)] = b"422 Unprocessable Content"
+    webhook = await post.add("message.*")
+    await post.happen(1)
+    await post.hook.until(lambda: len(post.hook.tried) > circuit.REFUSED_IN_A_ROW)
+    assert (await post.view(webhook)).state == "working"
+
+
+async def test_what_is_not_taken_for_as_long_as_events_are_kept_is_given_up_and_counted(post, monkeypatch):
+    post.hook.status = b"503 Service Unavailable"
+    webhook = await post.add("message.*")
+    await post.happen(*range(1, 8))
+    await post.happen(99, user=post.admin.user_id)  # nothing of its own is missed with that
+    while (await post.view(webhook)).state != "failing":
+        await asyncio.sleep(0.02)
+    monkeypatch.setattr(courier, "KEEP_S", 0.0)
+    while (await post.view(webhook)).given_up != 7:
+        await asyncio.sleep(0.02)
+    monkeypatch.setattr(courier, "KEEP_S", 60.0)
+    assert post.box.metrics.webhook_deliveries.labels("given_up")._value.get() == 7
+    await post.happen(8)
+    post.hook.status = b"200 OK"
+    await post.hook.until(lambda: post.hook.got)
+    assert post.hook.ids() == [public_id("evt", 9)]
 
 
 async def test_retry_after_is_honoured(post):
@@ -191,8 +233,7 @@ async def test_s11_an_address_that_leads_inside_is_never_posted_to(post):
 
         return (ipaddress.ip_address("127.0.0.1"),)
 
-    post.box.webhooks._poster._resolve = inside
-    post.box.webhooks._couriers[1]._poster._resolve = inside
+    post.box.webhooks._means.poster._resolve = inside
     await post.box.store.write(lambda conn: conn.execute("UPDATE webhooks SET allow_private = 0"))
     await post.happen(1)
     while (view := await post.view(webhook)).last_error is None:

@@ -6,6 +6,7 @@ from modembank.accounts.model import LOCAL_ADMIN, ROLE_SCOPES, Actor, ApiKey, Ro
 from modembank.accounts.quotas import QuotaExceeded, Usage
 from modembank.accounts.service import Accounts
 from modembank.accounts.sessions import Sessions
+from modembank.accounts.users import named as user_named
 from modembank.accounts.views import (
     AccountView,
     ApiKeyView,
@@ -46,5 +47,6 @@ __all__ = [
     "key_view",
     "quota_view",
     "session_view",
+    "user_named",
     "user_view",
 ]

@@ -26,6 +26,8 @@ from modembank.store import Store, Urgency
 EVENT_ID = "evt"
 KEEP_S = 7 * 86_400.0
 """How long events are kept."""
+KEEP_NEEDED_S = 2 * KEEP_S
+"""How long those are kept that somebody has not had yet."""
 MOST_KEPT = 1_000_000
 """Entries, 80 octets each; more are kept for a webhook that has not had them yet."""
 MOST_FOLLOWERS = 64
@@ -220,6 +222,7 @@ class EventLog:
         return log.drop_oldest(
             conn,
             older_than=to_ms(self._clock.now() - KEEP_S),
+            never_after=to_ms(self._clock.now() - KEEP_NEEDED_S),
             down_to=MOST_KEPT,
             needed_after=min(needed, default=log.latest(conn)),
             most=_DROP,

@@ -51,18 +51,22 @@ def before(conn: sqlite3.Connection, at: int) -> int:
     return int(conn.execute("SELECT COALESCE(max(id), 0) FROM event_log WHERE at < ?", (at,)).fetchone()[0])
 
 
-def drop_oldest(conn: sqlite3.Connection, *, older_than: int, down_to: int, needed_after: int, most: int) -> int:
+def drop_oldest(
+    conn: sqlite3.Connection, *, older_than: int, never_after: int, down_to: int, needed_after: int, most: int
+) -> int:
     """Delete entries from the oldest on, at most ``most``; return how many.
 
-    What is older than ``older_than`` (unix ms) goes; of what is younger, what exceeds ``down_to`` entries, unless its
-    id is above ``needed_after``. The newest entry stays, so that an id never comes twice.
+    What is older than ``older_than`` (unix ms) goes, and of what is younger, what exceeds ``down_to`` entries; but what
+    somebody has not had yet (its id is above ``needed_after``) stays until it is older than ``never_after``. The newest
+    entry stays, so that an id never comes twice.
     """
     over = int(conn.execute("SELECT count(*) FROM event_log").fetchone()[0]) - down_to
     newest = latest(conn)
     last = 0
     rows = conn.execute("SELECT id, at FROM event_log WHERE id < ? ORDER BY id LIMIT ?", (newest, most))
     for place, (entry_id, at) in enumerate(rows, 1):
-        if at >= older_than and (place > over or entry_id > needed_after):
+        may_go = entry_id <= needed_after and (at < older_than or place <= over)
+        if not (may_go or at < never_after):
             break
         last = entry_id
     return conn.execute("DELETE FROM event_log WHERE id <= ?", (last,)).rowcount

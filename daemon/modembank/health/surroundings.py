@@ -17,6 +17,7 @@ from modembank.messages import HeldMessages, Loop, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.twilio import Twilio
 from modembank.webhooks import Webhooks
 
 MOST_CHANGES = 12
@@ -102,6 +103,7 @@ class Surroundings:
     sending: Sending
     law: Law
     webhooks: Webhooks
+    twilio: Twilio
     memory: Memory = field(default_factory=Memory)
     sysfs: Path = Path("/sys")
 

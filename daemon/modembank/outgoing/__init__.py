@@ -2,6 +2,10 @@
 
 from modembank.outgoing.errors import AddressRefused, EndpointFailed, Why
 from modembank.outgoing.posting import ANSWER_LIMIT, Poster, Reply, post
-from modembank.outgoing.target import Target, check_url
+from modembank.outgoing.target import Target, check_url, why_refused
+from modembank.outgoing.trying import Outcome, attempt
 
-__all__ = ["ANSWER_LIMIT", "AddressRefused", "EndpointFailed", "Poster", "Reply", "Target", "Why", "check_url", "post"]
+__all__ = [
+    "ANSWER_LIMIT", "AddressRefused", "EndpointFailed", "Outcome", "Poster", "Reply", "Target", "Why", "attempt",
+    "check_url", "post", "why_refused",
+]  # fmt: skip

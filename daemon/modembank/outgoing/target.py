@@ -69,6 +69,15 @@ def check_url(url: str, allow_private: bool) -> Target:
     return target
 
 
+def why_refused(url: str, *, allow_private: bool) -> str | None:
+    """Return why an address is never posted to, for its author, or None when it may be."""
+    try:
+        check_url(url, allow_private)
+    except AddressRefused as error:
+        return error.reason
+    return None
+
+
 def _split(url: str) -> SplitResult:
     if len(url) > URL_LIMIT:
         raise AddressRefused(reason=f"an address has at most {URL_LIMIT} characters")

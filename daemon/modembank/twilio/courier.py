@@ -2,7 +2,8 @@
 
 Its place in the log moves on over events that were taken, or that are kept to be tried again; it is written after the
 posts, so that after a crash the same may be told again and nothing is left out. What is told of one message is told in
-order. An endpoint that fails is left alone, longer each time, without holding up others.
+order. An endpoint that fails is left alone, longer each time, without holding up others: what is for it waits in the
+store, however much that is, for three days.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from modembank.clock import Clock, to_ms
+from modembank.couriers import Means, Retry, in_lanes
 from modembank.errors import ModembankError
-from modembank.eventlog import EVENT_ID, EventLog, Follower, Logged, read_after
+from modembank.eventlog import EVENT_ID, Follower, Logged, read_after
 from modembank.ids import public_id
-from modembank.outgoing import Poster
-from modembank.outgoing.circuit import Circuit, Verdict, judge, retry_after_s, retry_wait_s
-from modembank.store import Store, StoreError, Urgency
+from modembank.outgoing import Outcome, circuit
+from modembank.outgoing.circuit import Verdict
+from modembank.store import StoreError, Urgency
 from modembank.twilio import listing, rows
+from modembank.twilio.endpoints import Endpoints
 from modembank.twilio.listing import Inbound, Outbound
-from modembank.twilio.model import Account, Retry
-from modembank.twilio.posting import Outcome, callback_form, inbound_form, post
+from modembank.twilio.model import Account, Done, Waiting
+from modembank.twilio.posting import callback_form, inbound_form, post
 from modembank.twilio.sending import NewMessage
 from modembank.twilio.sids import Kind
 from modembank.twilio.talking import Talk
@@ -34,16 +36,13 @@ from modembank.twilio.words import STATE_OF_EVENT
 RECEIVED = "message.received"
 IN_FLIGHT = 4
 ROUND = 32
+"""Events tried again in a round, and as many new ones."""
 SCAN = 1_000
-"""Entries of the log that one look goes through."""
-MOST_WAITING = 2_000
-"""Events that wait to be tried again; with more, the log is read on only when there are fewer."""
-GIVE_UP_S = 86_400.0
+"""Entries of the log that one look goes through, and old events that one write gives up."""
 LOOK_S = 5.0
 """Without being woken."""
 GATHER_S = 0.05
 """After being woken: what happens together is told together."""
-MOST_URLS = 1_000
 _log = structlog.get_logger()
 
 
@@ -51,20 +50,20 @@ _log = structlog.get_logger()
 class _Post:
     """One event to be told to one address."""
 
-    event_id: int
     url: str
     message: Outbound | Inbound
     form: dict[str, str]
-    retry: Retry | None
+    retry: Retry
+    waited: bool
 
+    @property
+    def event(self) -> str:
+        """The event's public id."""
+        return public_id(EVENT_ID, self.retry.event_id)
 
-@dataclass(slots=True)
-class _Endpoint:
-    """How an address does."""
-
-    circuit: Circuit = field(default_factory=Circuit)
-    rests_until: int = 0
-    """Unix ms."""
+    def kept(self, retry: Retry | None = None) -> Waiting:
+        """Return it as it waits."""
+        return Waiting(self.message.id, self.url, retry or self.retry)
 
 
 @dataclass(slots=True)
@@ -74,46 +73,35 @@ class _Due:
     place: int
     """Of the log, up to which it was looked through."""
     posts: list[_Post] = field(default_factory=list)
-    vanished: list[int] = field(default_factory=list)
+    behind: list[_Post] = field(default_factory=list)
+    """New ones whose turn has not come: their endpoint rests, or an earlier event of their message waits."""
+    gone: list[int] = field(default_factory=list)
     """Events that waited, and of which there is nothing to tell any more."""
+    lost: int = 0
+    """Of those, how many are not in the log any more."""
     more: bool = False
-
-
-@dataclass(slots=True)
-class _Done:
-    """What one round changed."""
-
-    place: int
-    kept: list[Retry] = field(default_factory=list)
-    dropped: list[int] = field(default_factory=list)
-    last: tuple[int, int | None, str | None] | None = None
+    next_at: int | None = None
 
 
 class Courier:
     """Runs until its account is deleted."""
 
-    def __init__(self, sid: str, store: Store, events: EventLog, poster: Poster, clock: Clock, talk: Talk) -> None:
+    def __init__(self, sid: str, means: Means, talk: Talk) -> None:
         """Prepare; ``run`` goes on where the last run was."""
         self._sid = sid
-        self._store = store
-        self._events = events
-        self._poster = poster
-        self._clock = clock
+        self._means = means
+        self._store = means.store
         self._talk = talk
-        self._waiting: dict[int, Retry] = {}
-        self._subjects: dict[int, int] = {}
-        """Of events that wait: what each is about."""
-        self._endpoints: dict[str, _Endpoint] = {}
+        self._endpoints = Endpoints()
         self._place = 0
+        self._poked = False
         self._leaving = False
         self._follower: Follower | None = None
         self._log = _log.bind(account=sid)
 
     def poke(self) -> None:
-        """Look at the account again at once, and try its endpoints again: it was changed."""
-        self._endpoints.clear()
-        for event_id, retry in self._waiting.items():
-            self._waiting[event_id] = Retry(event_id, retry.first_at, retry.tries, 0)
+        """Look at the account again at once, and try its endpoints again: it was changed, or a person says so."""
+        self._poked = True
         if self._follower is not None:
             self._follower.wake()
 
@@ -128,21 +116,16 @@ class Courier:
         account = await self._account()
         if account is None:
             return
-        self._place = account.place
-        await self._store.read(self._remember)
-        with self._events.follow() as follower:
+        self._place, self._endpoints = account.place, Endpoints()
+        if account.failing_since is not None:
+            self._endpoints.fail(await self._store.read(lambda conn: rows.failed_at(conn, self._sid)))
+        with self._means.events.follow() as follower:
             self._follower = follower
             try:
                 while await self._step(follower):
                     pass
             finally:
                 self._follower = None
-
-    def _remember(self, conn: sqlite3.Connection) -> None:
-        """Take up what waits since the last run."""
-        self._waiting = {retry.event_id: retry for retry in rows.retries(conn, self._sid)}
-        entries = (next(iter(read_after(conn, event_id - 1, 1)), None) for event_id in self._waiting)
-        self._subjects = {logged.id: logged.entry.subject or 0 for logged in entries if logged is not None}
 
     async def _step(self, follower: Follower) -> bool:
         """Do one round, or rest while there is nothing to do; return whether to go on."""
@@ -154,16 +137,20 @@ class Courier:
             await follower.wait(LOOK_S)
             await asyncio.sleep(GATHER_S)
             return True
+        if self._poked:
+            self._poked = False
+            self._endpoints.wake()
+            await self._store.write(lambda conn: rows.wake(conn, self._sid), Urgency.SOON)
         due = await self._due(account)
-        done = _Done(place=due.place)
-        for event_id in due.vanished:
-            self._forget(event_id, done)
-        await self._post_all(account, due.posts, done)
-        if due.posts or done.dropped or due.place - self._place >= SCAN:
+        done = Done(due.place, kept=[one.kept() for one in due.behind], dropped=list(due.gone), given_up=due.lost)
+        await in_lanes(due.posts, lambda one: one.message.id, lambda one: self._tell(account, one, done), IN_FLIGHT)
+        turned = bool(self._endpoints.failing()) != (account.failing_since is not None)
+        if due.posts or done.kept or done.dropped or turned or due.place - self._place >= SCAN:
             await self._save(done)
         self._place = due.place
         if not due.posts and not due.more:
-            await follower.wait(self._rest_s())
+            rest_s = LOOK_S if due.next_at is None else min(LOOK_S, (due.next_at - self._means.now_ms) / 1000)
+            await follower.wait(max(0.0, rest_s))
             await asyncio.sleep(GATHER_S)
         return True
 
@@ -173,112 +160,68 @@ class Courier:
     # -- what there is to tell
 
     async def _due(self, account: Account) -> _Due:
-        """Return what to tell now, in order: what waited long enough, and what is new."""
-        again, room = self._due_again(self._now()), MOST_WAITING - len(self._waiting)
+        """Return what to tell now: what waited long enough, and what is new."""
+        now, place = self._means.now_ms, self._place
+        resting, woken = self._endpoints.resting(now), self._endpoints.next_at(now)
 
         def read(conn: sqlite3.Connection) -> _Due:
-            due = _Due(place=self._place)
+            due = _Due(place)
+            again = rows.due(conn, self._sid, now, resting, ROUND)
             for retry in again:
-                logged = next(iter(read_after(conn, retry.event_id - 1, 1)), None)
-                same = logged is not None and logged.id == retry.event_id
-                found = _post_of(conn, account, logged, retry) if same and logged is not None else None
+                entry = next(iter(read_after(conn, retry.event_id - 1, 1)), None)
+                there = entry is not None and entry.id == retry.event_id
+                found = _post_of(conn, account, entry, retry) if there and entry is not None else None
                 if found is None:
-                    due.vanished.append(retry.event_id)
+                    due.gone.append(retry.event_id)
+                    due.lost += not there
                 else:
                     due.posts.append(found)
-            entries = read_after(conn, due.place, SCAN) if room > 0 else []
-            most = len(due.posts) + min(ROUND, room)
-            for logged in entries:
-                found = _post_of(conn, account, logged, None)
-                if found is not None:
-                    if len(due.posts) >= most:
-                        break
-                    due.posts.append(found)
-                due.place = logged.id
-            due.more = bool(entries) and (len(entries) == SCAN or due.place < entries[-1].id)
+            _look_on(conn, account, due, resting, now)
+            due.more = due.more or len(again) == ROUND
+            soonest = [moment for moment in (rows.next_due(conn, self._sid, now), woken) if moment is not None]
+            due.next_at = min(soonest, default=None)
             return due
 
         return await self._store.read(read)
 
-    def _firsts(self) -> list[Retry]:
-        """Return of each message the oldest event that waits: the others wait behind it."""
-        firsts: dict[int, Retry] = {}
-        for event_id in sorted(self._waiting):
-            firsts.setdefault(self._subjects.get(event_id, -event_id), self._waiting[event_id])
-        return list(firsts.values())
-
-    def _due_again(self, now: int) -> list[Retry]:
-        return [retry for retry in self._firsts() if retry.next_at <= now][:ROUND]
-
     # -- telling
 
-    async def _post_all(self, account: Account, posts: Sequence[_Post], done: _Done) -> None:
-        """Tell what is told of one message in order, and of several at once."""
-        waiting = set(self._subjects.values())
-        chains: dict[int, list[_Post]] = {}
-        for one in posts:
-            if one.retry is None and one.message.id in waiting:
-                self._wait_behind(one, done)
-            else:
-                chains.setdefault(one.message.id, []).append(one)
-        at_once = asyncio.Semaphore(IN_FLIGHT)
-
-        async def tell(chain: list[_Post]) -> None:
-            async with at_once:
-                stopped = False
-                for one in chain:
-                    if stopped or self._leaving:
-                        self._wait_behind(one, done)
-                    else:
-                        stopped = not await self._tell(account, one, done)
-
-        await asyncio.gather(*(tell(chain) for chain in chains.values()))
-
-    def _wait_behind(self, one: _Post, done: _Done) -> None:
-        now = self._now()
-        self._keep(one, one.retry or Retry(one.event_id, now, 0, now), done)
-
-    async def _tell(self, account: Account, one: _Post, done: _Done) -> bool:
-        """Post one event unless its endpoint rests; return whether the next of its message may be told."""
-        now, endpoint = self._now(), self._endpoint(one.url)
-        retry = one.retry or Retry(one.event_id, now, 0, now)
-        if endpoint.rests_until > now:
-            self._keep(one, Retry(retry.event_id, retry.first_at, retry.tries, endpoint.rests_until), done)
-            return False
-        outcome = await post(self._poster, account, one.url, one.form)
-        verdict = Verdict.LATER if outcome.status is None else judge(outcome.status)
-        error = outcome.error
+    async def _tell(self, account: Account, one: _Post, done: Done) -> None:
+        """Post one event, unless its turn has not come: then it waits."""
+        endpoint = self._endpoints.at(one.url)
+        if self._leaving or one.message.id in done.stuck or not endpoint.admits(self._means.now_ms):
+            done.stuck.add(one.message.id)
+            if not one.waited:
+                done.kept.append(one.kept())
+            return
+        outcome = await post(self._means.poster, account, one.url, one.form)
+        verdict, error = outcome.verdict, outcome.error
         if verdict is Verdict.TAKEN and isinstance(one.message, Inbound):
             error, verdict = await self._reply(account, one, one.message, outcome)
-        done.last = (self._now(), outcome.status, error)
+        now = self._means.now_ms
+        done.last = (now, outcome.status, error)
         if error is not None:
-            self._log.info("twilio_post", told=public_id(EVENT_ID, one.event_id), status=outcome.status, error=error)
+            self._log.info("twilio_post", told=one.event, status=outcome.status, error=error)
+        endpoint.note(outcome, first=one.retry.tries == 0, now=self._means.clock.now())
         if verdict is Verdict.TAKEN or verdict is Verdict.GONE:
-            endpoint.circuit.took()
-            self._forget(one.event_id, done)
-            return True
-        return self._try_later(one, retry, self._wait_s(endpoint, verdict, outcome), done)
+            self._count(verdict.value)
+            done.dropped.append(one.retry.event_id)
+            return
+        self._try_later(one, verdict, done)
 
-    def _wait_s(self, endpoint: _Endpoint, verdict: Verdict, outcome: Outcome) -> float:
-        """Return when to try again; an endpoint that takes nothing now rests as a whole."""
-        if verdict is Verdict.REFUSED:
-            return 0.0
-        endpoint.circuit.failed()
-        headers = {} if outcome.answer is None else outcome.answer.headers
-        wait_s = endpoint.circuit.wait_s(retry_after_s(headers, self._clock.now()))
-        endpoint.rests_until = self._now() + round(wait_s * 1000)
-        return wait_s
-
-    def _try_later(self, one: _Post, retry: Retry, wait_s: float, done: _Done) -> bool:
-        """Keep an event that was not taken, for a day; return whether it was given up."""
-        now, tries = self._now(), retry.tries + 1
-        if now - retry.first_at >= GIVE_UP_S * 1000:
-            self._log.warning("twilio_event_given_up", told=public_id(EVENT_ID, one.event_id), tries=tries)
-            self._forget(one.event_id, done)
-            return True
-        next_at = now + round((wait_s or retry_wait_s(tries)) * 1000)
-        self._keep(one, Retry(one.event_id, retry.first_at, tries, next_at), done)
-        return False
+    def _try_later(self, one: _Post, verdict: Verdict, done: Done) -> None:
+        """Keep an event that was not taken, or give it up when that has been so for days."""
+        now = self._means.now_ms
+        retry = one.retry.again(now)
+        if retry.is_over(now):
+            self._log.warning("twilio_event_given_up", told=one.event, tries=retry.tries)
+            self._count("given_up")
+            done.dropped.append(retry.event_id)
+            done.given_up += 1
+            return
+        self._count(verdict.value)
+        done.stuck.add(one.message.id)
+        done.kept.append(one.kept(retry))
 
     async def _reply(
         self, account: Account, one: _Post, message: Inbound, outcome: Outcome
@@ -305,7 +248,7 @@ class Courier:
                 status_callback=reply.status_callback,
                 reply=True,
             )
-            key = f"twilio-reply-{public_id(EVENT_ID, one.event_id)}-{place}"
+            key = f"twilio-reply-{one.event}-{place}"
             try:
                 await self._talk.answer(account.actor(), account, message, wanted, key)
             except StoreError as error:
@@ -314,42 +257,49 @@ class Courier:
                 refused = refused or f"reply {place + 1} was refused: {error}"
         return refused, Verdict.TAKEN
 
-    # -- what waits
+    def _count(self, result: str, events: int = 1) -> None:
+        self._means.metrics.twilio_posts.labels(result).inc(events)
 
-    def _keep(self, one: _Post, retry: Retry, done: _Done) -> None:
-        self._waiting[one.event_id] = retry
-        self._subjects[one.event_id] = one.message.id
-        done.kept.append(retry)
+    # -- what came of it
 
-    def _forget(self, event_id: int, done: _Done) -> None:
-        self._subjects.pop(event_id, None)
-        if self._waiting.pop(event_id, None) is not None:
-            done.dropped.append(event_id)
+    async def _save(self, done: Done) -> None:
+        """Write what a round came to: all of it or nothing."""
+        now, failing = self._means.now_ms, self._endpoints.failing()
+        over = now - round(circuit.RETRY_FOR_S * 1000)
 
-    async def _save(self, done: _Done) -> None:
-        """Write what a round changed: all of it or nothing."""
+        def write(conn: sqlite3.Connection) -> tuple[int, set[str]]:
+            rows.put_waiting(conn, self._sid, done.kept)
+            rows.drop_waiting(conn, self._sid, done.dropped)
+            old = rows.drop_old(conn, self._sid, failing, over, SCAN) if failing else 0
+            rows.note(conn, self._sid, done, old, now)
+            idle = {url for url in failing if not rows.is_waited_for(conn, self._sid, url)}
+            rows.note_failing(conn, self._sid, now if failing - idle else None)
+            return old, idle
 
-        def write(conn: sqlite3.Connection) -> None:
-            rows.put_retries(conn, self._sid, done.kept)
-            rows.drop_retries(conn, self._sid, done.dropped)
-            rows.note(conn, self._sid, done.place, done.last)
-
-        await self._store.write(write, Urgency.SOON)
-
-    def _endpoint(self, url: str) -> _Endpoint:
-        if len(self._endpoints) >= MOST_URLS and url not in self._endpoints:
-            self._endpoints.clear()  # messages name addresses: nobody may fill the memory with them
-        return self._endpoints.setdefault(url, _Endpoint())
-
-    def _rest_s(self) -> float:
-        next_at = min((retry.next_at for retry in self._firsts()), default=None)
-        return LOOK_S if next_at is None else min(LOOK_S, max(0.0, (next_at - self._now()) / 1000))
-
-    def _now(self) -> int:
-        return to_ms(self._clock.now())
+        old, idle = await self._store.write(write, Urgency.SOON)
+        self._endpoints.forget(idle)  # nothing is to be told there any more
+        if old:
+            self._count("given_up", old)
+            self._log.warning("twilio_events_given_up", events=old)
 
 
-def _post_of(conn: sqlite3.Connection, account: Account, logged: Logged, retry: Retry | None) -> _Post | None:
+def _look_on(conn: sqlite3.Connection, account: Account, due: _Due, resting: Sequence[str], now: int) -> None:
+    """Add what is new in the log, a round of it at most."""
+    entries, most = read_after(conn, due.place, SCAN), len(due.posts) + ROUND
+    for logged in entries:
+        found = _post_of(conn, account, logged, Retry(logged.id, now), waited=False)
+        if found is not None:
+            behind = found.url in resting or rows.waits(conn, account.sid, found.message.id)
+            if not behind and len(due.posts) >= most:
+                break
+            (due.behind if behind else due.posts).append(found)
+        due.place = logged.id
+    due.more = bool(entries) and (len(entries) == SCAN or due.place < entries[-1].id)
+
+
+def _post_of(
+    conn: sqlite3.Connection, account: Account, logged: Logged, retry: Retry, *, waited: bool = True
+) -> _Post | None:
     """Return what an entry of the log is worth to an account, or None."""
     entry = logged.entry
     if entry.user_id != account.user_id or entry.subject is None:
@@ -357,7 +307,7 @@ def _post_of(conn: sqlite3.Connection, account: Account, logged: Logged, retry: 
     if entry.kind == RECEIVED and account.sms_url is not None:
         came = listing.one(conn, account.user_id, Kind.INBOUND, entry.subject)
         if isinstance(came, Inbound):
-            return _Post(logged.id, account.sms_url, came, inbound_form(account, came), retry)
+            return _Post(account.sms_url, came, inbound_form(account, came), retry, waited)
         return None
     state = STATE_OF_EVENT.get(entry.kind)
     if state is None:
@@ -366,4 +316,4 @@ def _post_of(conn: sqlite3.Connection, account: Account, logged: Logged, retry: 
     if not isinstance(went, Outbound):
         return None
     url = went.status_callback or account.status_callback
-    return None if url is None else _Post(logged.id, url, went, callback_form(account, went, state), retry)
+    return None if url is None else _Post(url, went, callback_form(account, went, state), retry, waited)

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from modembank.accounts import Actor, Role, Scope
 from modembank.accounts.model import ROLE_SCOPES
 from modembank.clock import rfc3339
+from modembank.couriers import Retry
 
 MOST = 200
 """Accounts of a box."""
@@ -34,6 +35,11 @@ class Account:
     allow_private: bool
     place: int
     """The event up to which it has been told, or which waits to be tried again."""
+    failing_since: int | None
+    """While one of its endpoints takes nothing."""
+    given_up: int
+    given_up_at: int | None
+    """When an event was given up last."""
     waiting: int
     """Events that were not taken and wait to be tried again."""
     last_at: int | None
@@ -47,13 +53,28 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """An event that was not taken, as it waits; times are unix milliseconds."""
+class Waiting:
+    """An event that was not taken, as it waits."""
 
-    event_id: int
-    first_at: int
-    tries: int
-    next_at: int
+    subject: int
+    """Row of the message."""
+    url: str
+    retry: Retry
+
+
+@dataclass(slots=True)
+class Done:
+    """What a round of a courier came to."""
+
+    place: int
+    """Of the log, up to which it was told or is kept."""
+    kept: list[Waiting] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    given_up: int = 0
+    last: tuple[int, int | None, str | None] | None = None
+    """How the last post ended: unix ms, status, error."""
+    stuck: set[int] = field(default_factory=set)
+    """Messages of which nothing more may be told in this round."""
 
 
 class NewTwilioAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +105,8 @@ class TwilioAccountView(msgspec.Struct, frozen=True, kw_only=True):
     allow_private: bool
     waiting: int
     """Posts that were not taken and wait to be tried again."""
+    failing_since: str | None
+    given_up: int
     last_at: str | None
     last_status: int | None
     last_error: str | None
@@ -114,6 +137,8 @@ def _fields(account: Account) -> dict[str, Any]:
         "status_callback": account.status_callback,
         "allow_private": account.allow_private,
         "waiting": account.waiting,
+        "failing_since": None if account.failing_since is None else rfc3339(account.failing_since),
+        "given_up": account.given_up,
         "last_at": None if account.last_at is None else rfc3339(account.last_at),
         "last_status": account.last_status,
         "last_error": account.last_error,

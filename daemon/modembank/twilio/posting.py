@@ -6,12 +6,10 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from modembank.messages import MessageState
-from modembank.outgoing import AddressRefused, EndpointFailed, Poster
-from modembank.outgoing import Reply as Answered
+from modembank.outgoing import Outcome, Poster, attempt
 from modembank.twilio.listing import Inbound, Outbound
 from modembank.twilio.model import Account
 from modembank.twilio.sids import Kind, message_sid
@@ -20,21 +18,6 @@ from modembank.twilio.words import RECEIVED, STATUS, error_of
 
 TIMEOUT_S = 15.0
 """For one exchange, from the look-up of the name to the end of the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one post ended."""
-
-    answer: Answered | None
-    """None: no answer came."""
-    error: str | None
-    """None: it was taken."""
-
-    @property
-    def status(self) -> int | None:
-        """The answer's."""
-        return None if self.answer is None else self.answer.status
 
 
 def signature(token: str, url: str, form: Mapping[str, str]) -> str:
@@ -86,13 +69,5 @@ async def post(poster: Poster, account: Account, url: str, form: Mapping[str, st
         "content-type": "application/x-www-form-urlencoded; charset=utf-8",
         "x-twilio-signature": signature(account.auth_token, url, form),
     }
-    try:
-        answer = await poster.post(
-            url, urlencode(form).encode(), headers, allow_private=account.allow_private, timeout_s=TIMEOUT_S
-        )
-    except (AddressRefused, EndpointFailed) as error:
-        return Outcome(None, error.reason)
-    if 200 <= answer.status < 300:
-        return Outcome(answer, None)
-    what = "a redirect, which is not followed" if 300 <= answer.status < 400 else "no success"
-    return Outcome(answer, f"it answered {answer.status}: {what}")
+    body = urlencode(form).encode()
+    return await attempt(poster, url, body, headers, allow_private=account.allow_private, timeout_s=TIMEOUT_S)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from modembank.accounts import Role
-from modembank.twilio.model import Account, Retry
+from modembank.couriers import Retry
+from modembank.twilio.model import Account, Done, Waiting
 
 _SELECT = (
     "SELECT t.sid, t.user_id, u.name, u.role, u.active, t.auth_token, t.sms_url, t.status_callback, t.allow_private,"
-    " t.place, (SELECT count(*) FROM twilio_retries r WHERE r.sid = t.sid), t.last_at, t.last_status, t.last_error,"
+    " t.place, t.failing_since, t.given_up, t.given_up_at,"
+    " (SELECT count(*) FROM twilio_retries r WHERE r.sid = t.sid), t.last_at, t.last_status, t.last_error,"
     " t.created_at FROM twilio_accounts t JOIN users u ON u.id = t.user_id"
 )
 _CHANGEABLE = frozenset({"auth_token", "sms_url", "status_callback", "allow_private"})
@@ -46,12 +48,6 @@ def insert(conn: sqlite3.Connection, sid: str, user_id: int, now: int, columns: 
     )
 
 
-def user_id_of(conn: sqlite3.Connection, name: str) -> int | None:
-    """Return the row id of the user of that name."""
-    row = conn.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
-    return None if row is None else int(row[0])
-
-
 def get(conn: sqlite3.Connection, sid: str) -> Account | None:
     """Return one."""
     row = conn.execute(f"{_SELECT} WHERE t.sid = ?", (sid,)).fetchone()
@@ -83,44 +79,109 @@ def delete(conn: sqlite3.Connection, sid: str) -> None:
     conn.execute("DELETE FROM twilio_accounts WHERE sid = ?", (sid,))
 
 
-def note(conn: sqlite3.Connection, sid: str, place: int, last: tuple[int, int | None, str | None] | None) -> None:
-    """Write how far an account has been told, and how the last post ended (unix ms, status, error)."""
-    conn.execute("UPDATE twilio_accounts SET place = ? WHERE sid = ?", (place, sid))
-    if last is not None:
+def note(conn: sqlite3.Connection, sid: str, done: Done, old: int, now: int) -> None:
+    """Write what a round came to; ``old`` more events were given up with it."""
+    conn.execute("UPDATE twilio_accounts SET place = ? WHERE sid = ?", (done.place, sid))
+    if done.last is not None:
         conn.execute(
-            "UPDATE twilio_accounts SET last_at = ?, last_status = ?, last_error = ? WHERE sid = ?", (*last, sid)
+            "UPDATE twilio_accounts SET last_at = ?, last_status = ?, last_error = ? WHERE sid = ?", (*done.last, sid)
+        )
+    if done.given_up + old:
+        conn.execute(
+            "UPDATE twilio_accounts SET given_up = given_up + ?, given_up_at = ? WHERE sid = ?",
+            (done.given_up + old, now, sid),
         )
 
 
-def put_retries(conn: sqlite3.Connection, sid: str, retries: Iterable[Retry]) -> None:
-    """Keep events that were not taken; for an account that was deleted meanwhile, nothing."""
-    conn.executemany(
-        "INSERT INTO twilio_retries (sid, event_id, first_at, tries, next_at)"
-        " SELECT sid, ?, ?, ?, ? FROM twilio_accounts WHERE sid = ?"
-        " ON CONFLICT (sid, event_id) DO UPDATE SET tries = excluded.tries, next_at = excluded.next_at",
-        [(retry.event_id, retry.first_at, retry.tries, retry.next_at, sid) for retry in retries],
+def note_failing(conn: sqlite3.Connection, sid: str, since: int | None) -> None:
+    """Write that an endpoint of an account fails, since when at the earliest (unix ms), or that none does (None)."""
+    conn.execute(
+        "UPDATE twilio_accounts SET failing_since = iif(?1 IS NULL, NULL, COALESCE(failing_since, ?1)) WHERE sid = ?2",
+        (since, sid),
     )
 
 
-def drop_retries(conn: sqlite3.Connection, sid: str, event_ids: Iterable[int]) -> None:
+def put_waiting(conn: sqlite3.Connection, sid: str, waiting: Iterable[Waiting]) -> None:
+    """Keep events that were not taken; for an account that was deleted meanwhile, nothing."""
+    conn.executemany(
+        "INSERT INTO twilio_retries (sid, event_id, subject, url, first_at, tries, next_at)"
+        " SELECT sid, ?, ?, ?, ?, ?, ? FROM twilio_accounts WHERE sid = ?"
+        " ON CONFLICT (sid, event_id) DO UPDATE SET url = excluded.url, tries = excluded.tries,"
+        " next_at = excluded.next_at",
+        [
+            (one.retry.event_id, one.subject, one.url, one.retry.first_at, one.retry.tries, one.retry.next_at, sid)
+            for one in waiting
+        ],
+    )
+
+
+def drop_waiting(conn: sqlite3.Connection, sid: str, event_ids: Iterable[int]) -> None:
     """Forget events that were taken, given up, or are gone."""
     conn.executemany(
         "DELETE FROM twilio_retries WHERE sid = ? AND event_id = ?", [(sid, event_id) for event_id in event_ids]
     )
 
 
-def retries(conn: sqlite3.Connection, sid: str) -> list[Retry]:
-    """Return what waits to be tried again, oldest event first."""
-    rows = conn.execute(
-        "SELECT event_id, first_at, tries, next_at FROM twilio_retries WHERE sid = ? ORDER BY event_id", (sid,)
+def drop_old(conn: sqlite3.Connection, sid: str, urls: Collection[str], first_before: int, most: int) -> int:
+    """Forget the oldest events, at most ``most``, that have waited for these endpoints since before a time (unix ms).
+
+    Return how many.
+    """
+    marks = ", ".join("?" * len(urls))
+    oldest = (
+        f"SELECT event_id, first_at FROM twilio_retries WHERE sid = ? AND url IN ({marks}) ORDER BY event_id LIMIT ?"  # noqa: S608 - marks
     )
-    return [Retry(*row) for row in rows]
+    found = conn.execute(oldest, (sid, *urls, most)).fetchall()
+    old = [event_id for event_id, first_at in found if first_at <= first_before]
+    drop_waiting(conn, sid, old)
+    return len(old)
+
+
+def due(conn: sqlite3.Connection, sid: str, now: int, resting: Collection[str], most: int) -> list[Retry]:
+    """Return what is to be tried again: of each message its oldest event alone, and nothing at endpoints that rest."""
+    marks = ", ".join("?" * len(resting))
+    sql = (
+        "SELECT event_id, first_at, tries, next_at FROM twilio_retries r WHERE sid = ? AND next_at <= ?"  # noqa: S608 - marks
+        f" AND url NOT IN ({marks}) AND NOT EXISTS (SELECT 1 FROM twilio_retries e WHERE e.sid = r.sid"
+        " AND e.subject = r.subject AND e.event_id < r.event_id) ORDER BY next_at, event_id LIMIT ?"
+    )
+    return [Retry(*row) for row in conn.execute(sql, (sid, now, *resting, most))]
+
+
+def next_due(conn: sqlite3.Connection, sid: str, now: int) -> int | None:
+    """Return the first moment after ``now`` (unix ms) at which something is to be tried again."""
+    row = conn.execute("SELECT min(next_at) FROM twilio_retries WHERE sid = ? AND next_at > ?", (sid, now)).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def wake(conn: sqlite3.Connection, sid: str) -> None:
+    """Let all that waits be tried at once."""
+    conn.execute("UPDATE twilio_retries SET next_at = 0 WHERE sid = ? AND next_at > 0", (sid,))
+
+
+def waits(conn: sqlite3.Connection, sid: str, subject: int) -> bool:
+    """Whether anything waits that is to be told of a message."""
+    sql = "SELECT 1 FROM twilio_retries WHERE sid = ? AND subject = ? LIMIT 1"
+    return conn.execute(sql, (sid, subject)).fetchone() is not None
+
+
+def is_waited_for(conn: sqlite3.Connection, sid: str, url: str) -> bool:
+    """Whether anything waits that is to be told at an address."""
+    sql = "SELECT 1 FROM twilio_retries WHERE sid = ? AND url = ? LIMIT 1"
+    return conn.execute(sql, (sid, url)).fetchone() is not None
+
+
+def failed_at(conn: sqlite3.Connection, sid: str) -> list[str]:
+    """Return the addresses at which something that waits was tried in vain."""
+    sql = "SELECT DISTINCT url FROM twilio_retries WHERE sid = ? AND tries > 0"
+    return [row[0] for row in conn.execute(sql, (sid,))]
 
 
 def needed_after(conn: sqlite3.Connection) -> int | None:
     """Return after which event some account still has something to hear; None: there is none."""
     row = conn.execute(
-        "SELECT min(place) FROM (SELECT place FROM twilio_accounts UNION ALL SELECT event_id - 1 FROM twilio_retries)"
+        "SELECT min(place) FROM (SELECT place FROM twilio_accounts"
+        " UNION ALL SELECT min(event_id) - 1 FROM twilio_retries)"
     ).fetchone()
     return None if row[0] is None else int(row[0])
 

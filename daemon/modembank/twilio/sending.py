@@ -12,7 +12,7 @@ from modembank.accounts import Actor
 from modembank.errors import InvalidRequest
 from modembank.messages import Admission, IdempotencyKey, Messages, OptedOut, SubmitReceipt, SubmitRequest
 from modembank.messages.numbers import BadNumber
-from modembank.outgoing import AddressRefused, check_url
+from modembank.outgoing import why_refused
 from modembank.twilio import rows
 from modembank.twilio.errors import Code, Refused
 from modembank.twilio.model import Account
@@ -104,10 +104,9 @@ def _check(account: Account, wanted: NewMessage) -> None:
 
 def check_address(url: str, name: str, *, allow_private: bool) -> None:
     """Raise Refused for an address that is never posted to."""
-    try:
-        check_url(url, allow_private)
-    except AddressRefused as error:
-        raise Refused(Code.INVALID_PARAMETER, name, error.reason) from None
+    why = why_refused(url, allow_private=allow_private)
+    if why is not None:
+        raise Refused(Code.INVALID_PARAMETER, name, why)
 
 
 def route_of(sims: Sequence[KnownSim], sender: str | None, number: Callable[[str], str | None]) -> dict[str, str]:

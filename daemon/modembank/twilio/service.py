@@ -9,13 +9,10 @@ import structlog
 from msgspec import UNSET
 
 from modembank import audit
-from modembank.accounts import Accounts, Actor, Scope, Unauthorized
-from modembank.clock import Clock, to_ms
+from modembank.accounts import Accounts, Actor, Scope, Unauthorized, user_named
+from modembank.couriers import Crew, Means
 from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from modembank.eventlog import EventLog
-from modembank.outgoing import AddressRefused, Poster, check_url
-from modembank.store import Store
-from modembank.supervision import Supervisor
+from modembank.outgoing import why_refused
 from modembank.twilio import rows
 from modembank.twilio.courier import Courier
 from modembank.twilio.model import (
@@ -39,46 +36,37 @@ _log = structlog.get_logger()
 class Twilio:
     """The dialect. ``talk`` is what clients ask for; all else here is for admins and the process."""
 
-    def __init__(
-        self, store: Store, events: EventLog, clock: Clock, accounts: Accounts, talk: Talk, poster: Poster | None = None
-    ) -> None:
+    def __init__(self, means: Means, accounts: Accounts, talk: Talk) -> None:
         """Tell nobody before ``start``."""
         self.talk = talk
-        self._store = store
-        self._events = events
-        self._clock = clock
+        self._means = means
+        self._store = means.store
         self._accounts = accounts
-        self._poster = poster or Poster()
-        self._couriers: dict[str, Courier] = {}
-        self._supervisor = Supervisor()
-        self._started = False
-        events.keep_for(rows.needed_after)
+        self._crew = Crew()
+        means.events.keep_for(rows.needed_after)
 
     # -- the couriers
 
     async def start(self) -> None:
         """Begin to tell."""
-        self._started = True
+        self._crew.open()
         for account in await self._store.read(rows.listed):
             self._launch(account.sid)
 
-    async def stop(self, within_s: float = 1.0) -> None:
+    async def stop(self) -> None:
         """Tell no more; what is being posted may be finished, and is told again after the next start if it is not."""
-        self._started = False
-        for courier in self._couriers.values():
-            courier.leave()
-        await self._supervisor.wait_for(self._supervisor.names(), within_s)
-        await self._supervisor.stop_all(1.0)
-        self._couriers.clear()
+        await self._crew.close()
+
+    def retry_now(self, sid: str) -> bool:
+        """Let the courier of an account try at once; return whether there is one."""
+        return self._crew.poke(_task_of(sid))
+
+    async def all(self) -> list[Account]:
+        """Return every account, for the box itself."""
+        return await self._store.read(rows.listed)
 
     def _launch(self, sid: str) -> None:
-        if not self._started:
-            return
-        if _task_of(sid) in self._supervisor.names():
-            self._couriers[sid].poke()
-            return
-        self._couriers[sid] = Courier(sid, self._store, self._events, self._poster, self._clock, self.talk)
-        self._supervisor.start(_task_of(sid), self._couriers[sid].run)
+        self._crew.send(_task_of(sid), lambda: Courier(sid, self._means, self.talk))
 
     # -- who comes in
 
@@ -131,9 +119,7 @@ class Twilio:
         columns = {**urls, "auth_token": new_token(), "allow_private": int(wanted.allow_private)}
 
         def insert(conn: sqlite3.Connection) -> Account:
-            user_id = rows.user_id_of(conn, wanted.user)
-            if user_id is None:
-                raise NotFound(what="user", which=ascii(wanted.user[:60]))
+            user_id = user_named(conn, wanted.user).id
             earlier = rows.of_user(conn, user_id)
             if earlier is not None:
                 raise Conflict(why=f"the user {wanted.user} has the account {earlier.sid} already")
@@ -181,18 +167,14 @@ class Twilio:
 
         await self._store.write(write)
         _log.info("twilio_account_removed", account=sid, user=found.user, actor=actor.name)
-        courier = self._couriers.pop(sid, None)
-        if courier is not None:
-            courier.leave()
-            await self._supervisor.wait_for([_task_of(sid)], 1.0)
-            await self._supervisor.stop(_task_of(sid))
+        await self._crew.halt(_task_of(sid))
 
     async def _one(self, actor: Actor, sid: str) -> Account:
         actor.require(Scope.ADMIN)
         return _there(await self._store.read(lambda conn: rows.get(conn, sid)), sid)
 
     def _now(self) -> int:
-        return to_ms(self._clock.now())
+        return self._means.now_ms
 
 
 def _there(found: Account | None, sid: str) -> Account:
@@ -202,13 +184,8 @@ def _there(found: Account | None, sid: str) -> Account:
 
 
 def _check_addresses(urls: dict[str, str | None], *, allow_private: bool) -> None:
-    problems = []
-    for name, url in urls.items():
-        try:
-            if url is not None:
-                check_url(url, allow_private)
-        except AddressRefused as error:
-            problems.append(FieldProblem(f"/{name}", error.reason))
+    found = {name: why_refused(url, allow_private=allow_private) for name, url in urls.items() if url is not None}
+    problems = [FieldProblem(f"/{name}", why) for name, why in found.items() if why is not None]
     if problems:
         raise InvalidRequest(*problems)
 

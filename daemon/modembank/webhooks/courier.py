@@ -14,21 +14,24 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from modembank.clock import Clock, to_ms
-from modembank.eventlog import BY_NAME, EventLog, Follower, Told, Viewer, chosen, read_after
+from modembank.couriers import Means, Retry, in_lanes
+from modembank.eventlog import BY_NAME, KEEP_S, Follower, Told, Viewer, chosen, read_after
 from modembank.ids import public_id
-from modembank.metrics import Metrics
-from modembank.outgoing import Poster
-from modembank.outgoing.circuit import RETRY_FOR_S, Circuit, Verdict, judge, retry_after_s, retry_wait_s
-from modembank.store import Store, Urgency
+from modembank.outgoing import Outcome
+from modembank.outgoing.circuit import Circuit, Verdict
+from modembank.store import Urgency
 from modembank.webhooks import rows
 from modembank.webhooks.delivering import deliver
-from modembank.webhooks.model import MOST_RETRIES, WEBHOOK_ID, Outcome, Retry, Webhook
+from modembank.webhooks.model import MOST_RETRIES, WEBHOOK_ID, Webhook
 from modembank.webhooks.progress import Progress
 
 IN_FLIGHT = 4
 """Posts to one endpoint at once; those of one message follow one another."""
 ROUND = 16
+PROBES_OF_ONE = 4
+"""Probes that one event may be; then it is set aside, for it may be what the endpoint stumbles over."""
+SCAN = 1_000
+"""Entries of the log that are given up in one step."""
 LOOK_S = 5.0
 """Without being woken."""
 REST_S = 30.0
@@ -58,18 +61,15 @@ class _Round:
 class Courier:
     """Runs until its webhook is deleted, or was stopped."""
 
-    def __init__(
-        self, webhook_id: int, store: Store, events: EventLog, poster: Poster, clock: Clock, metrics: Metrics
-    ) -> None:
+    def __init__(self, webhook_id: int, means: Means) -> None:
         """Prepare; ``run`` goes on where the last run was."""
         self._id = webhook_id
-        self._store = store
-        self._events = events
-        self._poster = poster
-        self._clock = clock
-        self._metrics = metrics
+        self._means = means
+        self._store = means.store
         self._circuit = Circuit()
-        self._progress = Progress(store, webhook_id)
+        self._probed = (0, 0)
+        """Which event was the probe last, and how often."""
+        self._progress = Progress(means.store, webhook_id)
         self._poked = asyncio.Event()
         self._leaving = False
         self._follower: Follower | None = None
@@ -94,7 +94,7 @@ class Courier:
         self._progress.begin(webhook)
         self._circuit.failures = webhook.failures
         self._circuit.open = webhook.failing_since is not None  # then the first post is a probe, at once
-        with self._events.follow() as follower:
+        with self._means.events.follow() as follower:
             self._follower = follower
             try:
                 while await self._step(follower):
@@ -126,6 +126,7 @@ class Courier:
             await self._stop_for_good()
             return False
         if self._circuit.open and not self._leaving:
+            await self._give_up_old(webhook)
             await self._leave_alone(done.asked_s)
         return True
 
@@ -136,13 +137,13 @@ class Courier:
 
     async def _due(self, webhook: Webhook) -> tuple[list[_Post], bool, float]:
         """Return posts in order, whether more may be there, and in how many seconds the next retry is due."""
-        progress, viewer, now = self._progress, _viewer(webhook), self._now()
+        progress, viewer, now = self._progress, _viewer(webhook), self._means.now_ms
 
         def read(conn: sqlite3.Connection) -> tuple[list[_Post], list[int], int, bool, float]:
             waiting = rows.retries(conn, self._id) if webhook.retries else []
             due = [retry for retry in waiting if retry.next_at <= now][:ROUND]
             again, vanished = self._tell_again(conn, due, viewer)
-            page = self._events.told(conn, progress.place, viewer, ROUND + len(progress.ahead))
+            page = self._means.events.told(conn, progress.place, viewer, ROUND + len(progress.ahead))
             new = [_Post(told) for told in page.events if told.row not in progress.ahead][:ROUND]
             next_s = min((max(retry.next_at - now, 0) / 1000 for retry in waiting if retry not in due), default=LOOK_S)
             upto = page.upto if not page.events else progress.place
@@ -166,7 +167,7 @@ class Courier:
             if entry is None or entry.id != retry.event_id or not viewer.hears(entry.entry.kind, entry.entry.user_id):
                 vanished.append(retry.event_id)
             else:
-                found.append(_Post(self._events.tell(conn, [entry])[0], retry))
+                found.append(_Post(self._means.events.tell(conn, [entry])[0], retry))
         return found, vanished
 
     # -- posting
@@ -174,25 +175,17 @@ class Courier:
     async def _post_all(self, webhook: Webhook, posts: Sequence[_Post]) -> _Round:
         """Post, a few at once, those of one subject in order; start no more when the endpoint takes nothing."""
         done = _Round()
-        lanes: dict[tuple[str, int | None], list[_Post]] = {}
-        for post in posts:
-            lanes.setdefault((BY_NAME[post.told.kind].noun, post.told.subject), []).append(post)
-        slots = asyncio.Semaphore(IN_FLIGHT)
 
-        async def walk(lane: Sequence[_Post]) -> None:
-            for post in lane:
-                async with slots:
-                    if not (done.halted or self._leaving):
-                        await self._post(webhook, post, done)
+        async def tell(post: _Post) -> None:
+            if not (done.halted or self._leaving):
+                await self._post(webhook, post, done)
 
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes.values():
-                group.create_task(walk(lane), name=f"webhook[{self._id}].post")
+        await in_lanes(posts, lambda post: (BY_NAME[post.told.kind].noun, post.told.subject), tell, IN_FLIGHT)
         return done
 
     async def _post(self, webhook: Webhook, post: _Post, done: _Round) -> None:
-        outcome = await deliver(self._poster, webhook, post.told.public(), self._clock.now())
-        verdict = self._judge(outcome)
+        outcome = await deliver(self._means.poster, webhook, post.told.public(), self._means.clock.now())
+        verdict = self._judge(webhook, post, outcome)
         done.outcomes[post.told.row] = outcome, verdict
         if verdict is Verdict.TAKEN:
             if self._circuit.took():
@@ -201,31 +194,37 @@ class Courier:
             full = post.retry is None and webhook.retries + len(done.outcomes) > MOST_RETRIES
             if full:
                 self._circuit.failed()
-            done.halted = self._circuit.refused() or done.halted
+            if post.retry is None or self._circuit.open:  # one alone, tried again and again, tells nothing of others
+                self._circuit.refused()
+            done.halted = self._circuit.open or done.halted
         else:
             self._circuit.failed()
             done.halted = True
             done.gone = done.gone or verdict is Verdict.GONE
-            asked_s = retry_after_s(outcome.headers, self._clock.now())
+            asked_s = outcome.asked_s(self._means.clock.now())
             done.asked_s = max((s for s in (asked_s, done.asked_s) if s is not None), default=None)
 
-    def _judge(self, outcome: Outcome) -> Verdict:
-        """Return what an outcome means. A fault of an endpoint that fails anyway tells nothing of the event."""
-        verdict = Verdict.LATER if outcome.status is None else judge(outcome.status)
-        failing = self._circuit.open and (outcome.status or 500) >= 500
-        return Verdict.LATER if failing else verdict
+    def _judge(self, webhook: Webhook, post: _Post, outcome: Outcome) -> Verdict:
+        """Return what an outcome means. A fault of an endpoint that fails anyway tells nothing of one event."""
+        verdict = outcome.verdict
+        if verdict is not Verdict.REFUSED or not self._circuit.open or (outcome.status or 0) < 500:
+            return verdict
+        last, times = self._probed
+        self._probed = (post.told.row, times + 1 if last == post.told.row else 1)
+        stumbles = self._probed[1] >= PROBES_OF_ONE and webhook.retries < MOST_RETRIES
+        return Verdict.REFUSED if stumbles else Verdict.LATER
 
     # -- what came of it
 
     async def _settle(self, posts: Sequence[_Post], done: _Round) -> None:
         """Move the place over what is settled, and keep what was refused."""
-        now, progress = self._now(), self._progress
+        now, progress = self._means.now_ms, self._progress
         for post in posts:
             if post.told.row not in done.outcomes:
                 continue
             outcome, verdict = done.outcomes[post.told.row]
             result = "given_up" if await self._given_up(post, outcome, verdict) else verdict.value
-            self._metrics.webhook_deliveries.labels(result).inc()
+            self._means.metrics.webhook_deliveries.labels(result).inc()
             progress.note(outcome, now, given_up=result == "given_up")
             if post.retry is None and verdict in {Verdict.TAKEN, Verdict.REFUSED}:
                 progress.ahead.add(post.told.row)
@@ -242,19 +241,43 @@ class Courier:
 
     async def _given_up(self, post: _Post, outcome: Outcome, verdict: Verdict) -> bool:
         """Write that an event is to be tried again, or not any more; return whether it was given up."""
-        event_id, retry, now = post.told.row, post.retry, self._now()
+        event_id, retry, now = post.told.row, post.retry, self._means.now_ms
         if verdict is Verdict.TAKEN and retry is not None:
             await self._forget(event_id)
         if verdict is not Verdict.REFUSED:
             return False
-        first_at, tries = (now, 1) if retry is None else (retry.first_at, retry.tries + 1)
-        if now - first_at >= RETRY_FOR_S * 1000:
+        kept = (retry or Retry(event_id, now)).again(now)
+        if kept.is_over(now):
             await self._forget(event_id)
-            self._log.warning("webhook_event_given_up", told=post.told.id, tries=tries, error=outcome.error)
+            self._log.warning("webhook_event_given_up", told=post.told.id, tries=kept.tries, error=outcome.error)
             return True
-        kept = Retry(event_id, first_at, tries, now + round(retry_wait_s(tries) * 1000), outcome.error or "")
-        await self._store.write(lambda conn: rows.put_retry(conn, self._id, kept), Urgency.SOON)
+        error = outcome.error or ""
+        await self._store.write(lambda conn: rows.put_retry(conn, self._id, kept, error), Urgency.SOON)
         return False
+
+    async def _give_up_old(self, webhook: Webhook) -> None:
+        """Pass over what an endpoint that fails has not taken for as long as events are kept, and count it."""
+        viewer, progress, now = _viewer(webhook), self._progress, self._means.now_ms
+        oldest, lost, ended = now - round(KEEP_S * 1000), 0, False
+
+        def read(conn: sqlite3.Connection) -> tuple[int, int, bool]:
+            upto, missed = progress.place, 0
+            for event_id, entry in read_after(conn, upto, SCAN):
+                if entry.at >= oldest:
+                    return upto, missed, True
+                missed += viewer.hears(entry.kind, entry.user_id) and event_id not in progress.ahead
+                upto = event_id
+            return upto, missed, upto == progress.place
+
+        while not ended:
+            progress.place, missed, ended = await self._store.read(read)
+            lost += missed
+        lost += await self._store.write(lambda conn: rows.drop_old_retries(conn, self._id, oldest), Urgency.LAZY)
+        if lost:
+            progress.give_up(lost, now)
+            progress.save_soon()
+            self._means.metrics.webhook_deliveries.labels("given_up").inc(lost)
+            self._log.warning("webhook_events_given_up", events=lost)
 
     async def _forget(self, event_id: int) -> None:
         await self._store.write(lambda conn: rows.drop_retry(conn, self._id, event_id), Urgency.LAZY)
@@ -263,10 +286,10 @@ class Courier:
         """Rest, as the endpoint wishes or longer each time, until a person says to try again."""
         wait_s, progress = self._circuit.wait_s(asked_s), self._progress
         if progress.failing_since is None:
-            progress.failing_since = self._now()
+            progress.failing_since = self._means.now_ms
             self._log.warning("webhook_failing", next_try_s=round(wait_s))
         progress.failures = self._circuit.failures
-        progress.next_try_at = self._now() + round(wait_s * 1000)
+        progress.next_try_at = self._means.now_ms + round(wait_s * 1000)
         progress.save_soon()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
@@ -277,9 +300,6 @@ class Courier:
         await self._progress.save()
         await self._store.write(lambda conn: rows.change(conn, self._id, stopped))
         self._log.warning("webhook_stopped", why=stopped["stopped_why"])
-
-    def _now(self) -> int:
-        return to_ms(self._clock.now())
 
 
 def _viewer(webhook: Webhook) -> Viewer:

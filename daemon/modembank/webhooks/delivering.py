@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from modembank.outgoing import AddressRefused, EndpointFailed, Poster
-from modembank.webhooks.model import Outcome, Webhook
+from modembank.outgoing import Outcome, Poster, attempt
+from modembank.webhooks.model import Webhook
 from modembank.webhooks.signing import signature
 
 TIMEOUT_S = 10.0
@@ -27,12 +26,4 @@ async def deliver(poster: Poster, webhook: Webhook, event: Mapping[str, Any], no
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(webhook.signing(round(now * 1000)), event_id, timestamp, body),
     }
-    started = time.monotonic()
-    try:
-        reply = await poster.post(webhook.url, body, headers, allow_private=webhook.allow_private, timeout_s=TIMEOUT_S)
-    except (AddressRefused, EndpointFailed) as error:
-        return Outcome(None, error.reason, round((time.monotonic() - started) * 1000))
-    if 200 <= reply.status < 300:
-        return Outcome(reply.status, None, reply.ms, reply.headers)
-    what = "a redirect, which is not followed" if 300 <= reply.status < 400 else "no success"
-    return Outcome(reply.status, f"it answered {reply.status}: {what}", reply.ms, reply.headers)
+    return await attempt(poster, webhook.url, body, headers, allow_private=webhook.allow_private, timeout_s=TIMEOUT_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -47,6 +46,8 @@ class Webhook:
     next_try_at: int | None
     delivered: int
     given_up: int
+    given_up_at: int | None
+    """When an event was given up last."""
     last_status: int | None
     last_error: str | None
     last_at: int | None
@@ -64,26 +65,3 @@ class Webhook:
     def signing(self, now: int) -> tuple[str, ...]:
         """Return the secrets that are signed with now, newest first."""
         return tuple(one.secret for one in self.secrets if one.until is None or one.until > now)
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """An event that was refused, as it waits."""
-
-    event_id: int
-    first_at: int
-    tries: int
-    next_at: int
-    last_error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one post ended."""
-
-    status: int | None
-    """None: no answer came."""
-    error: str | None
-    """None: it was taken."""
-    ms: int
-    headers: Mapping[str, str] = field(default_factory=dict)

@@ -6,9 +6,10 @@ import asyncio
 import sqlite3
 from dataclasses import dataclass, field
 
+from modembank.outgoing import Outcome
 from modembank.store import Store, StoreError, Urgency
 from modembank.webhooks import rows
-from modembank.webhooks.model import Outcome, Webhook
+from modembank.webhooks.model import Webhook
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Progress:
     _last: tuple[int, int | None, str | None] | None = None
     _delivered: int = 0
     _given_up: int = 0
+    _given_up_at: int = 0
     _stored: int = 0
     _dirty: bool = False
     _task: asyncio.Task[None] | None = None
@@ -40,7 +42,12 @@ class Progress:
         """Note how a post ended."""
         self._last = at, outcome.status, outcome.error
         self._delivered += outcome.error is None
-        self._given_up += given_up
+        self.give_up(int(given_up), at)
+
+    def give_up(self, events: int, at: int) -> None:
+        """Note that events were given up."""
+        self._given_up += events
+        self._given_up_at = at if events else self._given_up_at
 
     def save_soon(self) -> None:
         """Write lazily what has changed."""
@@ -64,7 +71,7 @@ class Progress:
 
     async def _write(self, urgency: Urgency) -> None:
         before, place = self._stored, self.place
-        delivered, given_up = self._delivered, self._given_up
+        delivered, given_up, given_up_at = self._delivered, self._given_up, self._given_up_at
         columns: dict[str, object] = {
             "failing_since": self.failing_since,
             "failures": self.failures,
@@ -75,7 +82,7 @@ class Progress:
 
         def write(conn: sqlite3.Connection) -> bool:
             rows.change(conn, self.webhook_id, columns)
-            rows.add_counts(conn, self.webhook_id, delivered, given_up)
+            rows.add_counts(conn, self.webhook_id, delivered, given_up, given_up_at)
             return rows.move(conn, self.webhook_id, before, place)
 
         moved = await self.store.write(write, urgency)

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from modembank.accounts.model import Actor, Role, Scope
 from modembank.errors import FieldProblem, Forbidden, InvalidRequest
 from modembank.eventlog import BY_NAME, chosen, viewer_of
-from modembank.outgoing import AddressRefused, check_url
+from modembank.outgoing import why_refused
 from modembank.webhooks.signing import is_secret
 
 MOST_KEEP_S = 7 * 86_400
@@ -42,10 +42,9 @@ class WebhookPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def check_address(url: str, *, allow_private: bool) -> None:
     """Raise InvalidRequest for an address that is never posted to."""
-    try:
-        check_url(url, allow_private)
-    except AddressRefused as error:
-        raise InvalidRequest(FieldProblem("/url", error.reason)) from None
+    why = why_refused(url, allow_private=allow_private)
+    if why is not None:
+        raise InvalidRequest(FieldProblem("/url", why))
 
 
 def check_events(actor: Actor, patterns: Sequence[str], *, all_users: bool) -> None:

@@ -8,16 +8,17 @@ from typing import Any
 
 import msgspec
 
-from modembank.webhooks.model import Retry, Secret, Webhook
+from modembank.couriers import Retry
+from modembank.webhooks.model import Secret, Webhook
 
 _SELECT = (
     "SELECT w.id, w.user_id, u.name, w.url, w.events, w.secrets, w.label, w.all_users, w.allow_private, w.active,"
-    " w.stopped_why, w.place, w.failing_since, w.failures, w.next_try_at, w.delivered, w.given_up, w.last_status,"
-    " w.last_error, w.last_at, w.created_at, u.active, u.role = 'admin',"
+    " w.stopped_why, w.place, w.failing_since, w.failures, w.next_try_at, w.delivered, w.given_up, w.given_up_at,"
+    " w.last_status, w.last_error, w.last_at, w.created_at, u.active, u.role = 'admin',"
     " (SELECT count(*) FROM webhook_retries r WHERE r.webhook_id = w.id)"
     " FROM webhooks w JOIN users u ON u.id = w.user_id"
 )
-_BOOLS = (7, 8, 9, 21, 22)
+_BOOLS = (7, 8, 9, 22, 23)
 _CHANGEABLE = frozenset(
     {"url", "events", "secrets", "label", "all_users", "allow_private", "active", "stopped_why", "place"}
     | {"failing_since", "failures", "next_try_at", "last_status", "last_error", "last_at"}
@@ -31,12 +32,6 @@ def insert(conn: sqlite3.Connection, user_id: int, now: int, place: int, columns
     sql = f"INSERT INTO webhooks ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - names of columns
     added = conn.execute(sql, tuple(row.values()))
     return int(added.lastrowid or 0)
-
-
-def user_id_of(conn: sqlite3.Connection, name: str) -> int | None:
-    """Return the row id of the user of that name."""
-    row = conn.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
-    return None if row is None else int(row[0])
 
 
 def count(conn: sqlite3.Connection, user_id: int | None = None) -> int:
@@ -79,22 +74,23 @@ def move(conn: sqlite3.Connection, webhook_id: int, before: int, place: int) -> 
     return bool(changed.rowcount)
 
 
-def add_counts(conn: sqlite3.Connection, webhook_id: int, delivered: int, given_up: int) -> None:
+def add_counts(conn: sqlite3.Connection, webhook_id: int, delivered: int, given_up: int, now: int) -> None:
     """Count what became of events."""
     conn.execute(
-        "UPDATE webhooks SET delivered = delivered + ?, given_up = given_up + ? WHERE id = ?",
-        (delivered, given_up, webhook_id),
+        "UPDATE webhooks SET delivered = delivered + ?1, given_up = given_up + ?2,"
+        " given_up_at = iif(?2 > 0, ?3, given_up_at) WHERE id = ?4",
+        (delivered, given_up, now, webhook_id),
     )
 
 
-def put_retry(conn: sqlite3.Connection, webhook_id: int, retry: Retry) -> None:
+def put_retry(conn: sqlite3.Connection, webhook_id: int, retry: Retry, error: str) -> None:
     """Keep an event that was refused; for a webhook that was deleted meanwhile, nothing."""
     conn.execute(
         "INSERT INTO webhook_retries (webhook_id, event_id, first_at, tries, next_at, last_error)"
         " SELECT id, ?, ?, ?, ?, ? FROM webhooks WHERE id = ?"
         " ON CONFLICT (webhook_id, event_id) DO UPDATE SET tries = excluded.tries, next_at = excluded.next_at,"
         " last_error = excluded.last_error",
-        (retry.event_id, retry.first_at, retry.tries, retry.next_at, retry.last_error, webhook_id),
+        (retry.event_id, retry.first_at, retry.tries, retry.next_at, error, webhook_id),
     )
 
 
@@ -103,10 +99,16 @@ def drop_retry(conn: sqlite3.Connection, webhook_id: int, event_id: int) -> None
     conn.execute("DELETE FROM webhook_retries WHERE webhook_id = ? AND event_id = ?", (webhook_id, event_id))
 
 
+def drop_old_retries(conn: sqlite3.Connection, webhook_id: int, first_before: int) -> int:
+    """Forget what has waited since before a time (unix ms); return how many events."""
+    sql = "DELETE FROM webhook_retries WHERE webhook_id = ? AND first_at < ?"
+    return conn.execute(sql, (webhook_id, first_before)).rowcount
+
+
 def retries(conn: sqlite3.Connection, webhook_id: int) -> list[Retry]:
     """Return what waits to be tried again, the next one first."""
     rows = conn.execute(
-        "SELECT event_id, first_at, tries, next_at, last_error FROM webhook_retries WHERE webhook_id = ?"
+        "SELECT event_id, first_at, tries, next_at FROM webhook_retries WHERE webhook_id = ?"
         " ORDER BY next_at, event_id",
         (webhook_id,),
     )

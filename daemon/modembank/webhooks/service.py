@@ -11,15 +11,13 @@ import structlog
 from msgspec import UNSET
 
 from modembank import audit
+from modembank.accounts import user_named
 from modembank.accounts.model import Actor, Scope
-from modembank.clock import Clock, rfc3339, to_ms
+from modembank.clock import rfc3339, to_ms
+from modembank.couriers import Crew, Means
 from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from modembank.eventlog import EVENT_ID, EventLog
+from modembank.eventlog import EVENT_ID
 from modembank.ids import public_id, row_id
-from modembank.metrics import Metrics
-from modembank.outgoing import Poster
-from modembank.store import Store
-from modembank.supervision import Supervisor
 from modembank.webhooks import rows
 from modembank.webhooks.courier import Courier
 from modembank.webhooks.delivering import deliver
@@ -45,65 +43,39 @@ _log = structlog.get_logger()
 class Webhooks:
     """Webhooks on behalf of an actor: a sender has its own, an admin all."""
 
-    def __init__(
-        self, store: Store, events: EventLog, clock: Clock, metrics: Metrics, poster: Poster | None = None
-    ) -> None:
+    def __init__(self, means: Means) -> None:
         """Tell nobody before ``start``."""
-        self._store = store
-        self._events = events
-        self._clock = clock
-        self._metrics = metrics
-        self._poster = poster or Poster()
-        self._couriers: dict[int, Courier] = {}
-        self._supervisor = Supervisor()
-        self._started = False
-        events.keep_for(rows.needed_after)
+        self._means = means
+        self._store = means.store
+        self._crew = Crew()
+        means.events.keep_for(rows.needed_after)
 
     # -- the couriers
 
     async def start(self) -> None:
         """Begin to tell."""
-        self._started = True
+        self._crew.open()
         for webhook in await self._store.read(lambda conn: rows.listed(conn, None)):
             self._launch(webhook)
 
-    async def stop(self, within_s: float = 1.0) -> None:
+    async def stop(self) -> None:
         """Tell no more; what is being posted may be finished, and is told again after the next start if it is not."""
-        self._started = False
-        for courier in self._couriers.values():
-            courier.leave()
-        await self._supervisor.wait_for(self._supervisor.names(), within_s)
-        await self._supervisor.stop_all(1.0)
-        self._couriers.clear()
+        await self._crew.close()
 
     def retry_now(self, webhook: str) -> bool:
         """Let the courier of a webhook (public id) try at once; return whether there is one."""
-        courier = self._couriers.get(row_id(WEBHOOK_ID, webhook) or 0)
-        if courier is not None:
-            courier.poke()
-        return courier is not None
+        return self._crew.poke(_task_of(row_id(WEBHOOK_ID, webhook) or 0))
 
     async def all(self) -> list[Webhook]:
         """Return every webhook, for the box itself."""
         return await self._store.read(lambda conn: rows.listed(conn, None))
 
     def _launch(self, webhook: Webhook) -> None:
-        if not self._started or not webhook.active:
-            return
-        name = _task_of(webhook.id)
-        if name not in self._supervisor.names():
-            courier = Courier(webhook.id, self._store, self._events, self._poster, self._clock, self._metrics)
-            self._couriers[webhook.id] = courier
-            self._supervisor.start(name, courier.run)
-        else:
-            self._couriers[webhook.id].poke()
+        if webhook.active:
+            self._crew.send(_task_of(webhook.id), lambda: Courier(webhook.id, self._means))
 
     async def _halt(self, webhook_id: int) -> None:
-        courier = self._couriers.pop(webhook_id, None)
-        if courier is not None:
-            courier.leave()
-            await self._supervisor.wait_for([_task_of(webhook_id)], 1.0)
-            await self._supervisor.stop(_task_of(webhook_id))
+        await self._crew.halt(_task_of(webhook_id))
 
     # -- what faces see
 
@@ -131,9 +103,7 @@ class Webhooks:
         }
 
         def insert(conn: sqlite3.Connection) -> Webhook:
-            user_id = actor.user_id if wanted.user is None else rows.user_id_of(conn, wanted.user)
-            if user_id is None:
-                raise NotFound(what="user", which=f"{(wanted.user or '')[:60]!a}")
+            user_id = actor.user_id if wanted.user is None else user_named(conn, wanted.user).id
             if rows.count(conn, user_id) >= MOST_OF_ONE or rows.count(conn) >= MOST:
                 raise Conflict(why=f"a user has at most {MOST_OF_ONE} webhooks, and the box {MOST}")
             place = int(conn.execute("SELECT COALESCE(max(id), 0) FROM event_log").fetchone()[0])
@@ -196,7 +166,7 @@ class Webhooks:
     async def test(self, actor: Actor, webhook: str) -> TestView:
         """Post ``webhook.test`` now and return what came of it; nothing is tried again. Raises Forbidden, NotFound."""
         found = await self._one(actor, webhook)
-        now = self._clock.now()
+        now = self._means.clock.now()
         event = f"{EVENT_ID}_test_{secrets.token_hex(8)}"
         told = {
             "id": event,
@@ -204,8 +174,8 @@ class Webhooks:
             "timestamp": rfc3339(to_ms(now)),
             "data": {"webhook": public_id(WEBHOOK_ID, found.id), "label": found.label},
         }
-        outcome = await deliver(self._poster, found, told, now)
-        self._metrics.webhook_deliveries.labels("test").inc()
+        outcome = await deliver(self._means.poster, found, told, now)
+        self._means.metrics.webhook_deliveries.labels("test").inc()
         if outcome.error is None:
             self.retry_now(public_id(WEBHOOK_ID, found.id))
         return TestView(outcome.error is None, outcome.status, outcome.ms, outcome.error, event)
@@ -240,7 +210,7 @@ class Webhooks:
         if (since is None) == (after is None):
             raise InvalidRequest(FieldProblem("", "must have either since or after"))
         if since is not None:
-            return await self._events.before(since)
+            return await self._means.events.before(since)
         place = row_id(EVENT_ID, after or "")
         if place is None:
             raise InvalidRequest(FieldProblem("/after", "is no id of an event, such as evt_0000000000042"))
@@ -263,7 +233,7 @@ class Webhooks:
         _log.info(action.replace(".", "_"), webhook=subject, actor=actor.name)
 
     def _now(self) -> int:
-        return to_ms(self._clock.now())
+        return self._means.now_ms
 
 
 def _patched(actor: Actor, before: Webhook, patch: WebhookPatch) -> dict[str, Any]:

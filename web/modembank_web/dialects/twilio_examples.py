@@ -59,6 +59,8 @@ ACCOUNT_VIEW: dict[str, Any] = {
     "status_callback": None,
     "allow_private": False,
     "waiting": 0,
+    "failing_since": None,
+    "given_up": 0,
     "last_at": "2026-11-20T14:05:09.000Z",
     "last_status": 200,
     "last_error": None,

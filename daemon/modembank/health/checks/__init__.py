@@ -5,6 +5,7 @@ from modembank.health.checks import (
     clock_not_set,
     conservation,
     disk_nearly_full,
+    events_given_up,
     held_messages,
     issue_check_failed,
     limits_nearly_spent,
@@ -22,6 +23,7 @@ from modembank.health.checks import (
     sim_without_credit,
     store_failed,
     stuck_messages,
+    twilio_failing,
     unknown_messages,
     usb_budget,
     webhook_failing,
@@ -52,6 +54,8 @@ CHECKS: tuple[Check, ...] = (
     clock_not_set.CHECK,
     backup_failing.CHECK,
     webhook_failing.CHECK,
+    twilio_failing.CHECK,
+    events_given_up.CHECK,
     issue_check_failed.CHECK,
 )
 

@@ -35,8 +35,8 @@ def _finding(webhook: Webhook) -> Finding:
         return Finding(name, Severity.WARNING, summary, evidence)
     since = rfc3339(webhook.failing_since or 0)
     summary = (
-        f"The webhook {name} to {host} has been failing since {since[:19]}Z: {webhook.last_error}. Nothing is lost: it"
-        " goes on where it was for as long as events are kept, which is seven days."
+        f"The webhook {name} to {host} has been failing since {since[:19]}Z: {webhook.last_error}. It goes on"
+        " where it was; what it has not taken for seven days is given up, and counted."
     )
     return Finding(name, Severity.WARNING, summary, evidence | {"since": since, "status": webhook.last_status})
 

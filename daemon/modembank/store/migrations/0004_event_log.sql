@@ -26,6 +26,7 @@ CREATE TABLE webhooks (
   next_try_at   INTEGER,
   delivered     INTEGER NOT NULL DEFAULT 0,  -- events, ever
   given_up      INTEGER NOT NULL DEFAULT 0,
+  given_up_at   INTEGER,                     -- when an event was given up last
   last_status   INTEGER,
   last_error    TEXT,
   last_at       INTEGER,

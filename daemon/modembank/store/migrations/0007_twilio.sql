@@ -7,6 +7,9 @@ CREATE TABLE twilio_accounts (
   status_callback TEXT,                      -- where a message does not name its own
   allow_private   INTEGER NOT NULL DEFAULT 0,
   place           INTEGER NOT NULL,          -- the event up to which it has been told, or which waits to be tried again
+  failing_since   INTEGER,                   -- while one of its endpoints takes nothing
+  given_up        INTEGER NOT NULL DEFAULT 0, -- events, ever
+  given_up_at     INTEGER,                   -- when an event was given up last
   last_at         INTEGER,
   last_status     INTEGER,
   last_error      TEXT,
@@ -21,12 +24,16 @@ CREATE TABLE twilio_messages (
   reply           INTEGER NOT NULL DEFAULT 0 -- it answers an inbound message
 );
 
--- Events that an endpoint did not take, until it does or a day has passed.
+-- Events that an endpoint has not taken, until it does or three days have passed.
 CREATE TABLE twilio_retries (
   sid      TEXT NOT NULL REFERENCES twilio_accounts (sid) ON DELETE CASCADE,
   event_id INTEGER NOT NULL,
+  subject  INTEGER NOT NULL,                 -- the message: what is told of it is told in order
+  url      TEXT NOT NULL,                    -- where it is told, as far as is known
   first_at INTEGER NOT NULL,
   tries    INTEGER NOT NULL,
   next_at  INTEGER NOT NULL,
   PRIMARY KEY (sid, event_id)
 ) WITHOUT ROWID;
+CREATE INDEX twilio_retries_due ON twilio_retries (sid, next_at, event_id, subject, url);
+CREATE INDEX twilio_retries_subject ON twilio_retries (sid, subject);
