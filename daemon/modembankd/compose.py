@@ -145,6 +145,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     means = Means(store, events, clock, metrics)
     webhooks = Webhooks(means)
     accounts = Accounts(store, clock)
+    accounts.on_withdrawal(events.wake)  # whoever follows is asked again for what lets it
     twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
     around = Surroundings(
         config=config,

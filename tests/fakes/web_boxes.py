@@ -186,6 +186,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
     parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
+    parts["accounts"].on_withdrawal(parts["events"].wake)
     means = Means(store, parts["events"], clock, metrics)
     parts["webhooks"] = Webhooks(means)
     talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)

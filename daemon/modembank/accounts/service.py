@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -58,8 +58,17 @@ class Accounts:
         """Counts what was taken away: a look-up that began before must not be believed after."""
         self._passwords = Passwords()
         self._logins = Logins(store, clock, self._passwords)
-        self.sessions = Sessions(store, clock, self._logins)
+        self._listeners: list[Callable[[], None]] = []
+        self.sessions = Sessions(store, clock, self._logins, self._withdrawn)
         self.quotas = Quotas(store, clock)
+
+    def on_withdrawal(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever a key, a session or a user was taken away: whoever is served must ask again."""
+        self._listeners.append(listener)
+
+    def _withdrawn(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     async def authenticate(self, key: str, source: str = "") -> Actor:
         """Return the actor behind an API key; raises Unauthorized when there is none, or no longer.
@@ -214,6 +223,7 @@ class Accounts:
         key = await self._store.write(revoke)
         self._withdrawals += 1
         self._known.pop(public_id, None)
+        self._withdrawn()
         if key is None:
             raise NotFound(what="API key", which=f"{public_id[:40]!a}")
         _log.info("api_key_revoked", key=public_id, user=key.user, actor=actor.name)

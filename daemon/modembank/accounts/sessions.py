@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -56,11 +57,12 @@ class _Known:
 class Sessions:
     """Begins, knows, lists and ends sessions."""
 
-    def __init__(self, store: Store, clock: Clock, logins: Logins) -> None:
-        """Know none yet."""
+    def __init__(self, store: Store, clock: Clock, logins: Logins, withdrawn: Callable[[], None]) -> None:
+        """Know none yet; ``withdrawn`` is called when one may have ended."""
         self._store = store
         self._clock = clock
         self._logins = logins
+        self._withdrawn = withdrawn
         self._known: dict[bytes, _Known] = {}
         self._withdrawals = 0
         """Counts what was taken away: a look-up that began before must not be believed after."""
@@ -144,6 +146,7 @@ class Sessions:
         """Believe nothing any more: the next request of every session asks the store."""
         self._withdrawals += 1
         self._known.clear()
+        self._withdrawn()
 
     async def _look_up(self, digest: bytes, moment: float) -> _Known:
         earlier, withdrawals = self._known.pop(digest, None), self._withdrawals

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import msgspec
 
 from modembank.accounts import Scope
 from modembank.errors import FieldProblem, InvalidRequest, ModembankError
-from modembank.eventlog import EVENT_ID, EventLog, Told, viewer_of
+from modembank.eventlog import EVENT_ID, EventLog, Told, Viewer, viewer_of
 from modembank.ids import public_id, row_id
 from modembank.store import StoreClosed
 from modembank_web.answer import Answer
@@ -41,9 +41,10 @@ async def follow_events(call: Call) -> Answer:
     """Stream events after the last one that the client had, then new ones as they happen."""
     query = call.query(EventsQuery)
     patterns = ["*"] if query.types is None else [word.strip() for word in query.types.split(",")]
-    viewer_of(call.caller, patterns, "/types")
-    after = await _start(call.app.events, _given(call, query))
-    stream = _stream(call, patterns, after, query.for_s)
+    viewer = viewer_of(call.caller, patterns, "/types")
+    events = call.app.events
+    after = await _start(events, _given(call, query))
+    stream = _stream(call, viewer, after, query.for_s)
     await anext(stream)  # enters the block in which it is counted: a refusal is a problem with a status of its own
     return Stream(stream)
 
@@ -65,7 +66,7 @@ async def _start(events: EventLog, given: str) -> int:
     return last if last <= latest else 0
 
 
-async def _stream(call: Call, patterns: Sequence[str], after: int, stay_s: float | None) -> AsyncGenerator[bytes, None]:
+async def _stream(call: Call, viewer: Viewer, after: int, stay_s: float | None) -> AsyncGenerator[bytes, None]:
     """Yield an empty chunk once it is sure that there is room, then what is to be sent."""
     events = call.app.events
     loop = asyncio.get_running_loop()
@@ -77,19 +78,16 @@ async def _stream(call: Call, patterns: Sequence[str], after: int, stay_s: float
         yield f"retry: {RETRY_MS}\nid: {public_id(EVENT_ID, after)}\n: events follow\n\n".encode()
         while not follower.ended:
             follower.looks()
-            viewer = viewer_of(call.caller, patterns, "/types")
             try:
                 page = await events.page(after, viewer)
             except StoreClosed:
                 return
+            after = page.upto
+            if not await _still_admitted(call):  # asked each time that it was woken, as it is when a key is revoked
+                return
             if page.events or loop.time() - spoke >= HEARTBEAT_S:
-                if not await _still_hears(call, patterns):
-                    return
-                if viewer != viewer_of(call.caller, patterns, "/types"):
-                    continue  # it may hear less than when this was read, or more
                 spoke = loop.time()
                 yield b"".join(_written(told) for told in page.events) or b": still here\n\n"
-            after = page.upto
             if page.more:
                 continue
             left_s = LOOK_S if until is None else min(LOOK_S, until - loop.time())
@@ -98,18 +96,21 @@ async def _stream(call: Call, patterns: Sequence[str], after: int, stay_s: float
             await follower.wait(left_s)
 
 
-async def _still_hears(call: Call, patterns: Sequence[str]) -> bool:
-    """Whether the key may still be used for this: it may have been revoked, or its user's role changed."""
+async def _still_admitted(call: Call) -> bool:
+    """Whether the key may still be used, and for the same: it may have been revoked while its holder listened, and
+    what is heard goes by what its user was allowed at first.
+    """
     if call.admit_again is None:
         return True
+    before = call.caller
     try:
         await call.admit_again(call)
-        viewer_of(call.caller, patterns, "/types")
     except ModembankError as error:
         if sort_failure(error).kind.status in {401, 403}:
             return False
         raise
-    return True
+    now = call.caller
+    return (now.user_id, now.role, now.scopes) == (before.user_id, before.role, before.scopes)
 
 
 def _written(told: Told) -> bytes:
