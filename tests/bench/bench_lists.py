@@ -37,6 +37,7 @@ from modembank.messages.views import BATCH_ID
 from modembank.metrics import Metrics
 from modembank.store import schema
 from modembank.store.readers import Reader
+from modembank.twilio.listing import Place, Wanted, pick, read_token
 
 GOAL_MS = 5.0
 BEGAN = 1_700_000_000_000
@@ -213,6 +214,14 @@ def lists(store: OneReader, rows: int) -> Iterator[tuple[str, Read]]:
         ("inbox, from, of a sender", "+447900000007", COMMON_USER),
     ):
         yield name, partial(_page_of_inbox, inbox, person(user), sender)
+    for name, which, user in (
+        ("Twilio dialect, a user with a third of all", Wanted(), COMMON_USER),
+        ("Twilio dialect, a user with one in ten thousand", Wanted(), RARE_USER),
+        ("Twilio dialect, to", Wanted(to="+447900000007"), COMMON_USER),
+        ("Twilio dialect, from a SIM without messages", Wanted(sender="+447900000001"), COMMON_USER),
+        ("Twilio dialect, sent on the first day", Wanted(since=BEGAN, before=BEGAN + 86_400_000), COMMON_USER),
+    ):
+        yield name, partial(_page_of_twilio, store, user, which)
 
 
 async def _page_of_messages(messages: Messages, actor: Actor, which: MessageFilter, cursor: str | None) -> Page[Any]:
@@ -221,6 +230,12 @@ async def _page_of_messages(messages: Messages, actor: Actor, which: MessageFilt
 
 async def _page_of_inbox(inbox: Inbox, actor: Actor, sender: str | None, cursor: str | None) -> Page[Any]:
     return await inbox.list(actor, sender=sender, cursor=cursor, limit=PAGE)
+
+
+async def _page_of_twilio(store: OneReader, user: int, which: Wanted, cursor: str | None) -> Page[Any]:
+    place = Place() if cursor is None else read_token(cursor) or Place()
+    picked = await store.read(lambda conn: pick(conn, user, which, place, PAGE))
+    return Page(picked.messages, None if picked.following is None else picked.following.token)
 
 
 async def pages_of(store: OneReader, read: Read) -> tuple[list[float], int, bool]:

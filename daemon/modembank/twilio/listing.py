@@ -18,8 +18,8 @@ from modembank.messages.model import InboxHiding
 from modembank.twilio.sids import Kind
 
 MOST_A_PAGE = 1_000
-WALK_LIMIT = 20_000
-"""Rows looked at for one page."""
+WALK_LIMIT = 500
+"""Rows looked at for one page, or as many as it may show when that is more: a few milliseconds."""
 TOP = (1 << 63) - 1
 _TOKEN = re.compile(r"P(?P<way>[AB])(?P<row>[0-7][0-9a-f]{15})")
 _OUTBOUND = (
@@ -149,7 +149,7 @@ def pick(conn: sqlite3.Connection, user_id: int, wanted: Wanted, place: Place, l
     found: list[Outbound | Inbound] = []
     more, last = False, place.row
     walk = _walk(conn, user_id, wanted, place)
-    for message in islice(walk, WALK_LIMIT):
+    for message in islice(walk, max(WALK_LIMIT, limit + 1)):
         if wanted.fits(message):
             if len(found) == limit:
                 more = True
