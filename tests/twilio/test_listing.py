@@ -35,7 +35,15 @@ async def filled(shop):
     for n in range(9):
         to = SENDER if n % 2 else OTHER
         sids.append((await shop.send(to, str(n))).sid if n % 3 else await shop.come(str(n), to))
+    await shop.box.store.write(lambda conn: _date(conn, [row_of(sid) for sid in sids]))
     return sids[::-1]
+
+
+def _date(conn, rows):
+    """Let one come each second, from the beginning of 1970 on."""
+    for second, row in enumerate(rows, 1):
+        conn.execute("UPDATE messages SET created_at = ? WHERE id = ?", (second * 1000, row))
+        conn.execute("UPDATE inbox SET received_at = ? WHERE id = ?", (second * 1000, row))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 9, 10, 1000])
@@ -61,7 +69,9 @@ async def test_filters(shop):
         ({"date_sent": "1970-01-01"}, inbound),
         ({"date_sent_after": "1970-01-02"}, []),
         ({"date_sent_before": "1970-01-01"}, []),
-        ({"date_sent_before": "1970-01-01T00:00:01Z"}, inbound),
+        ({"date_sent_before": "1970-01-01T00:00:01Z"}, inbound[-1:]),
+        ({"date_sent_before": "1970-01-01T00:00:04Z"}, inbound[-2:]),
+        ({"date_sent_before": "1970-01-01T00:00:08Z"}, inbound),
         ({"to": "+447900900999"}, []),
     ):
         for limit in (1, 2, 50):
@@ -73,6 +83,17 @@ async def test_a_walk_is_bounded_and_goes_on(shop, monkeypatch):
     sids = await filled(shop)
     pages = [page for page in await walk_bounded(shop, date_sent="1970-01-01") if page]
     assert [sid for page in pages for sid in page] == [sid for sid in sids if int(sid[16:18]) == 2]
+
+
+async def test_a_list_that_ends_before_a_date_begins_there(shop, monkeypatch):
+    monkeypatch.setattr(listing, "WALK_LIMIT", 2)
+    sids = await filled(shop)
+    page = await shop.listed(1, date_sent_before="1970-01-01T00:00:01Z")
+    assert [one.sid for one in page.messages] == sids[-1:]
+    only_inbound = "DELETE FROM messages WHERE id > (SELECT min(id) FROM inbox)"
+    await shop.box.store.write(lambda conn: conn.execute(only_inbound))
+    page = await shop.listed(1, date_sent_before="1970-01-01T00:00:07Z")
+    assert [one.sid for one in page.messages] == [sid for sid in sids if int(sid[16:18]) == 2][:1]
 
 
 async def walk_bounded(shop, **which):

@@ -254,3 +254,23 @@ async def test_a_test_says_what_the_endpoint_answers(post, status):
     told = await post.box.webhooks.test(post.shop, webhook)
     assert (told.ok, told.status) == (False, None)
     assert "nothing listens" in told.error
+
+
+async def test_a_text_that_was_taken_away_is_not_in_what_waits(post):
+    """What is told is read when it is told: nothing of a message waits but that something happened to it."""
+    box = post.box
+    columns = "id, sim_id, sender, kind, text, parts, received_at, user_id"
+    row, sim, user = box.store.ids.take(), box.sims.all()[0].id, post.shop.user_id
+    insert = f"INSERT INTO inbox ({columns}) VALUES (?, ?, '+447900900123', 'text', 'a secret', 1, 1000, ?)"
+    await box.store.write(lambda conn: conn.execute(insert, (row, sim, user)))
+    webhook = await post.add("message.*")
+    post.hook.status = b"503 Service Unavailable"
+    await post.happen(row, kind="message.received")
+    await post.hook.until(lambda: post.hook.tried)
+    assert "a secret" in str(post.hook.tried[0])
+    await box.inbox.redact(post.shop, public_id("inb", row))
+    post.hook.status = b"200 OK"
+    box.webhooks.retry_now(webhook)
+    await post.hook.until(lambda: post.hook.got)
+    assert post.hook.got[0]["data"]["id"] == public_id("inb", row)
+    assert "a secret" not in str(post.hook.got)

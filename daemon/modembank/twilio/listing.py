@@ -14,11 +14,12 @@ from itertools import islice
 from typing import TypeAlias
 
 from modembank.messages import MessageFlags, MessageState
+from modembank.messages.chronology import first_accepted_at
 from modembank.messages.model import InboxHiding
 from modembank.twilio.sids import Kind
 
 MOST_A_PAGE = 1_000
-WALK_LIMIT = 500
+WALK_LIMIT = 1_000
 """Rows looked at for one page, or as many as it may show when that is more: a few milliseconds."""
 TOP = (1 << 63) - 1
 _TOKEN = re.compile(r"P(?P<way>[AB])(?P<row>[0-7][0-9a-f]{15})")
@@ -147,8 +148,9 @@ def one(conn: sqlite3.Connection, user_id: int, kind: Kind, row_id: int) -> Outb
 def pick(conn: sqlite3.Connection, user_id: int, wanted: Wanted, place: Place, limit: int) -> Picked:
     """Return a page. One of rare messages can be short and still have a next."""
     found: list[Outbound | Inbound] = []
-    more, last = False, place.row
-    walk = _walk(conn, user_id, wanted, place)
+    begin = _begin(conn, wanted.before) if place == Place() and wanted.before is not None else place
+    more, last = False, begin.row
+    walk = _walk(conn, user_id, wanted, begin)
     for message in islice(walk, max(WALK_LIMIT, limit + 1)):
         if wanted.fits(message):
             if len(found) == limit:
@@ -166,6 +168,13 @@ def pick(conn: sqlite3.Connection, user_id: int, wanted: Wanted, place: Place, l
         )
     before = Place(found[0].id if found else place.row - 1, True) if place.row != TOP else None
     return Picked(tuple(found), Place(last) if more else None, before)
+
+
+def _begin(conn: sqlite3.Connection, before: int) -> Place:
+    """Return where a list begins that ends before a date (unix ms): what is above came later."""
+    low = first_accepted_at(conn, before)
+    row = conn.execute("SELECT min(id) FROM messages WHERE id >= ?", (low,)).fetchone()
+    return Place() if row[0] is None else Place(int(row[0]))
 
 
 def _walk(conn: sqlite3.Connection, user_id: int, wanted: Wanted, place: Place) -> _Walk:
