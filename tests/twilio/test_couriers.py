@@ -247,6 +247,16 @@ async def test_one_that_fails_is_tried_with_one_event_at_a_time_and_still_fails_
     await shop.desk.until(lambda: len(shop.desk.got) == 13)
 
 
+async def test_what_was_a_probe_comes_as_soon_as_the_endpoint_works_again(shop, monkeypatch):
+    monkeypatch.setattr(circuit, "FIRST_RETRY_S", 3_600.0)
+    shop.desk.status = b"503 Later"
+    sent = [await shop.send() for _ in range(6)]
+    await shop.happen(*(row_of(one.sid) for one in sent))
+    await shop.desk.until(lambda: len(shop.desk.tried) > 8)
+    shop.desk.status = b"200 OK"
+    await shop.desk.until(lambda: all(shop.desk.statuses(one.sid) for one in sent))
+
+
 async def test_an_event_that_an_endpoint_stumbles_over_keeps_no_other_from_it(shop, monkeypatch):
     monkeypatch.setattr(circuit, "REFUSED_IN_A_ROW", 1)
     bad, good = await shop.send(body="bad"), await shop.send(body="good")

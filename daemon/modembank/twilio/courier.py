@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -207,12 +207,17 @@ class Courier:
             self._count(verdict.value)
             done.dropped.append(one.retry.event_id)
             return
-        self._try_later(one, verdict, done)
+        self._try_later(one, verdict, done, fails=endpoint.circuit.open)
 
-    def _try_later(self, one: _Post, verdict: Verdict, done: Done) -> None:
-        """Keep an event that was not taken, or give it up when that has been so for days."""
+    def _try_later(self, one: _Post, verdict: Verdict, done: Done, *, fails: bool) -> None:
+        """Keep an event that was not taken, or give it up when that has been so for days.
+
+        Where the endpoint ``fails``, it is due as soon as that has rested, behind those that were not tried yet.
+        """
         now = self._means.now_ms
         retry = one.retry.again(now)
+        if fails:
+            retry = replace(retry, next_at=now)
         if retry.is_over(now):
             self._log.warning("twilio_event_given_up", told=one.event, tries=retry.tries)
             self._count("given_up")

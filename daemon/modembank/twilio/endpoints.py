@@ -61,7 +61,7 @@ class Endpoints:
     def fail(self, urls: Iterable[str]) -> None:
         """Take it that these fail, as they did when the box was stopped: the next post is a probe."""
         for url in urls:
-            self.at(url).circuit.failed()
+            self.at(url).circuit.open = True
 
     def wake(self) -> None:
         """Let none rest."""

@@ -19,7 +19,7 @@ from modembank.messages.model import InboxHiding
 from modembank.twilio.sids import Kind
 
 MOST_A_PAGE = 1_000
-WALK_LIMIT = 1_000
+WALK_LIMIT = 500
 """Rows looked at for one page, or as many as it may show when that is more: a few milliseconds."""
 TOP = (1 << 63) - 1
 _TOKEN = re.compile(r"P(?P<way>[AB])(?P<row>[0-7][0-9a-f]{15})")
