@@ -28,7 +28,7 @@ LATER: dict[str, tuple[str, str]] = {
         "Write everything the box must not forget into FILE, checked; a running daemon goes on undisturbed.",
     ),
     "doctor": (
-        "talk_cli.doctor",
+        "doctor_cli.doctor",
         "Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is.",
     ),
     "events": ("messages_cli.events", "Show what happens, as it happens, until Ctrl-C."),

@@ -8,22 +8,20 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import click
 
 from modembank.config import load_config
-from modembankd.local import call_daemon, follow_daemon
+from modembankd.asking import ask, listed, refuse, with_query
+from modembankd.local import follow_daemon
 from modembankd.options import config_option
 from modembankd.showing import on_one_line, shown_message, table
-from modembankd.talk_cli import Refused, problem_sentence
 
 _MESSAGES = "/api/v1/messages"
 _SETTLED = frozenset({"delivered", "undelivered", "expired", "failed", "cancelled", "unknown"})
 _WELL = frozenset({"delivered", "sent"})
 _FIRST_LOOK_S, _RAREST_LOOK_S = 0.2, 2.0
-_PAGE = 100
-"""Items asked for at once."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers, for programs.")
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many, the newest first."
@@ -98,7 +96,7 @@ def messages() -> None:
 @config_option
 def messages_list(config_path: Path, *, limit: int, as_json: bool, **wanted: str | None) -> None:
     """Show outbound messages, the newest first."""
-    found = _listed(config_path, _MESSAGES, wanted, limit)
+    found = listed(config_path, _MESSAGES, wanted, limit)
     if as_json:
         _print_json(found)
         return
@@ -137,7 +135,7 @@ def messages_cancel(identifiers: tuple[str, ...], config_path: Path) -> None:
 @config_option
 def inbox(sender: str | None, limit: int, config_path: Path, *, as_json: bool) -> None:
     """Show what came in, the newest first."""
-    found = _listed(config_path, "/api/v1/inbox", {"from": sender}, limit)
+    found = listed(config_path, "/api/v1/inbox", {"from": sender}, limit)
     if as_json:
         _print_json(found)
         return
@@ -175,40 +173,12 @@ def preview(text: str, config_path: Path, *, as_json: bool) -> None:
 @config_option
 def events(config_path: Path, *, as_json: bool, **wanted: object) -> None:
     """Show what happens, as it happens, until Ctrl-C."""
-    path = _with_query("/api/v1/events", wanted)
-    for line in follow_daemon(Path(load_config(config_path).box.data_dir), path, _refuse):
+    path = with_query("/api/v1/events", wanted)
+    for line in follow_daemon(Path(load_config(config_path).box.data_dir), path, refuse):
         name, _, value = line.partition(": ")
         if name == "data":
             event = json.loads(value)
             click.echo(value if as_json else _event_line(event))
-
-
-def ask(config_path: Path, method: str, path: str, body: object = None) -> Any:
-    """Return what the running daemon answers; raises Refused with its reason, and NoDaemon."""
-    reply = call_daemon(Path(load_config(config_path).box.data_dir), method, path, body)
-    if reply.status >= 300:
-        _refuse(reply.body)
-    return reply.body
-
-
-def _refuse(body: dict[str, object]) -> None:
-    raise Refused(detail=problem_sentence(body))
-
-
-def _listed(config_path: Path, path: str, wanted: Mapping[str, object], limit: int) -> list[Any]:
-    """Return so many items of a list, over as many pages as that takes."""
-    found: list[Any] = []
-    address: str | None = _with_query(path, {**wanted, "limit": min(limit, _PAGE)})
-    while address and len(found) < limit:
-        page = ask(config_path, "GET", address)
-        found += page["items"]
-        address = page["next"]
-    return found[:limit]
-
-
-def _with_query(path: str, wanted: Mapping[str, object]) -> str:
-    given = {name: value for name, value in wanted.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
 
 
 def _settled(config_path: Path, ids: Sequence[str], timeout_s: float) -> list[Any]:

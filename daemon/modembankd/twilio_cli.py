@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from modembankd.messages_cli import ask
+from modembankd.asking import ask
 from modembankd.options import config_option
 
 _PATH = "/api/v1/twilio-accounts"

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from modembankd.messages_cli import ask
+from modembankd.asking import Refused, ask
 from modembankd.options import config_option
-from modembankd.talk_cli import Refused
 
 _PATH = "/api/v1/webhooks"
 

@@ -7,15 +7,7 @@ from pathlib import Path
 import click
 
 from modembank.config import load_config
-from modembank.errors import ModembankError
 from modembankd.options import config_option
-
-
-class Refused(ModembankError):
-    """The daemon said no."""
-
-    key = "refused"
-    template = "{detail}"
 
 
 @click.command()
@@ -36,11 +28,3 @@ def doctor(config_path: Path) -> None:
     )
     if bad:
         raise SystemExit(1)
-
-
-def problem_sentence(body: dict[str, object]) -> str:
-    """Return a problem document as one sentence with its fields."""
-    errors = body.get("errors")
-    if isinstance(errors, list) and errors:
-        return "; ".join(f"{error['pointer']}: {error['detail']}" for error in errors)
-    return str(body.get("detail") or body.get("title") or body)
