@@ -75,6 +75,10 @@ async def test_a_file_becomes_messages(client: httpx.AsyncClient) -> None:
     rows = (await client.get(f"/api/v1/mailings/{new['id']}/rows")).json()["items"]
     assert [(row["line"], row["kind"]) for row in rows] == [(4, "refused"), (5, "duplicate"), (6, "refused")]
     assert "spreadsheet" in rows[0]["reason"]
+    refused = await client.get(f"/api/v1/mailings/{new['id']}/refused")
+    assert [(one["line"], one["number"]) for one in csv.DictReader(io.StringIO(refused.text))] == [
+        ("4", "4.479E+11"), ("5", "'+44 7900 900123"), ("6", "")
+    ]  # fmt: skip
     results = await client.get(f"/api/v1/mailings/{new['id']}/results")
     assert "'+447900900123,queued,a1" in results.text
     assert "attachment" in results.headers["content-disposition"]
@@ -243,8 +247,9 @@ async def test_a_sender_sees_and_changes_only_its_own(client: httpx.AsyncClient,
         theirs = (await post(other, template="Hi", hold="true")).json()["id"]
         assert [one["id"] for one in (await other.get("/api/v1/mailings")).json()["items"]] == [theirs]
         for method, path in [
-            ("GET", ""), ("GET", "/rows"), ("GET", "/results"), ("POST", "/pause"), ("POST", "/start"),
-            ("POST", "/cancel"), ("POST", "/retry-failed"),
+            ("GET", ""), ("GET", "/rows"), ("GET", "/results"), ("GET", "/refused"), ("GET", "/history"),
+            ("POST", "/pause"), ("POST", "/start"), ("POST", "/resume"), ("POST", "/continue"), ("POST", "/cancel"),
+            ("POST", "/retry-failed"),
         ]:  # fmt: skip
             assert (await other.request(method, f"/api/v1/mailings/{mine}{path}")).status_code == 404
             assert (await weak.request(method, f"/api/v1/mailings/{mine}{path}")).status_code == 403

@@ -68,3 +68,24 @@ async def test_what_failed_is_sent_again_once(box: Box, monkeypatch: pytest.Monk
     counts, recount = await box.store.read(lambda conn: (batches.counts(conn, mailing), batches.recount(conn, mailing)))
     assert counts == recount
     assert (await box.messages.recount()).breaches() == ()
+
+
+async def test_a_cancelling_between_two_steps_ends_the_sending_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "STEP", 2)
+    upload = box.mailings.upload(LOCAL_ADMIN, "x.csv")
+    await upload.write(PEOPLE)
+    view, _ = await box.mailings.create(LOCAL_ADMIN, await upload.received(), MailingRequest(template="Hi {name}"))
+    await until(box, view.id, "sending")
+    for (message,) in await box.store.fetch_all("SELECT id FROM messages"):
+        await box.store.write(lambda conn, m=message: decisions.decide(conn, m, Fail("x: y"), 1))
+    await until(box, view.id, "finished")
+    mailing = row_id("mlg", view.id)
+    assert mailing is not None
+    first = await box.store.write(lambda conn: retrying.retry_step(conn, box.store, mailing, 0, 1))
+    assert first.added is not None
+    assert first.after is not None
+    await box.mailings.cancel(LOCAL_ADMIN, view.id)
+    await until(box, view.id, "cancelled")
+    again = await box.store.write(lambda conn: retrying.retry_step(conn, box.store, mailing, first.after, 1))
+    assert again == retrying.Retried(None)
+    assert await box.store.fetch_one("SELECT count(*) FROM messages") == (10,)

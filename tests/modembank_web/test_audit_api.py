@@ -133,6 +133,11 @@ class Stage:
         made = await self.client.post("/api/v1/mailings", files=file, data=form)
         return {"id": made.json()["id"]}
 
+    async def canary_mailing(self) -> dict[str, str]:
+        form = {"template": "x", "canary_count": "1", "name": str(self.rising())}
+        file = {"file": ("x.csv", b"to\n+447900900123\n+447900900124\n")}
+        return {"id": (await self.client.post("/api/v1/mailings", files=file, data=form)).json()["id"]}
+
     async def held_mailing(self) -> dict[str, str]:
         return await self.mailing("true")
 
@@ -182,6 +187,7 @@ PREPARE: dict[str, Prepare] = {
     ),
     **dict.fromkeys(("patchTwilioAccount", "deleteTwilioAccount"), Stage.twilio_account),
     "startMailing": Stage.held_mailing,
+    "continueMailing": Stage.canary_mailing,
     "resumeMailing": Stage.paused_mailing,
     **dict.fromkeys(("pauseMailing", "cancelMailing"), Stage.mailing),
     "retryFailedOfMailing": Stage.finished_mailing,

@@ -26,7 +26,8 @@ from modembank.mailings.model import Found, ImportPhase, Layout, Order, Row, Wis
 from modembank.mailings.reading import Pass, UnreadableFile, reading
 from modembank.mailings.rows import Mailing
 from modembank.messages import Admission
-from modembank.messages.batches import Added, Item, add
+from modembank.messages.admission import MAX_AHEAD_MS
+from modembank.messages.batches import Added, Item, add, pause
 from modembank.messages.numbers import BadNumber
 from modembank.metrics import Metrics
 from modembank.store import Store, Urgency
@@ -174,16 +175,35 @@ class Importing:
         good, refused = _parted(conn, mailing, chunk, now)
         items = [Item(row.number, row.text, Encoding(row.encoding), row.segments, row.reference) for row in good]
         rows.keep_rows(conn, mailing, refused)
-        added = None
-        if items:
-            first = self._store.ids.take(len(items))
-            added = add(conn, mailing.id, mailing.terms, items, expires_at=mailing.expires_at, first=first, now=now)
+        added = self._added(conn, mailing, items, now) if items else None
         mailing.rows += len(chunk)
         mailing.accepted += len(items)
         mailing.segments += sum(item.segments for item in items)
         rows.save(conn, mailing, now)
         reach(Failpoint.MAILING_CHUNK)
         return Loaded(going=True, added=added)
+
+    def _added(self, conn: sqlite3.Connection, mailing: Mailing, items: Sequence[Item], now: int) -> Added:
+        """Make messages; of a mailing with a canary only those that belong to it may go, and the rest stays valid."""
+        first = self._store.ids.take(len(items))
+        canary = mailing.canary
+        if canary is None or canary.continued_at is not None:
+            return add(conn, mailing.id, mailing.terms, items, expires_at=mailing.expires_at, first=first, now=now)
+        own = min(canary.room(mailing.accepted), len(items))
+        free = mailing.wish is Wish.CANARY
+        flown = add(
+            conn, mailing.id, mailing.terms, items[:own], expires_at=mailing.expires_at, first=first, now=now,
+            waits=not free,
+        )  # fmt: skip
+        later = mailing.created_at + MAX_AHEAD_MS
+        kept = add(
+            conn, mailing.id, mailing.terms, items[own:], expires_at=later, first=first + own, now=now, waits=True
+        )
+        if own:
+            mailing.canary = msgspec.structs.replace(canary, last=first + own - 1)
+            if free:
+                pause(conn, mailing.id, free_to=first + own - 1)
+        return Added(first, len(items), kept.state, flown.entries)
 
     def announce(self, user_id: int, added: Added) -> None:
         """Tell of messages that are durable."""
@@ -245,7 +265,9 @@ def _checked(conn: sqlite3.Connection, mailing: Mailing, found: Found, now: int)
         _fail(conn, mailing, f"no row can be sent: {shown}"[:4000], now)
         return
     mailing.phase = ImportPhase.LOADING
-    if mailing.wish is Wish.GO and mailing.due(now):
+    if mailing.canary is not None:
+        mailing.canary = mailing.canary.sized(found.accepted)
+    if mailing.goes and mailing.due(now):
         mailing.started_at = now
         rows.tell(conn, mailing, "started", now)
 

@@ -29,6 +29,8 @@ class MailingState(enum.IntEnum):
     SCHEDULED = 30
     """Its time has not come."""
     SENDING = 40
+    CANARY = 45
+    """Its first messages go or have gone; the rest waits until it is let go on."""
     PAUSED = 50
     FINISHED = 60
     """Nothing of it is left to be sent."""
@@ -62,6 +64,8 @@ class Wish(enum.IntEnum):
     """Wait for the start."""
     PAUSE = 3
     CANCEL = 4
+    CANARY = 5
+    """The first ones go, the rest waits."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

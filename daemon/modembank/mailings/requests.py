@@ -9,10 +9,15 @@ from typing import Annotated, Literal
 import msgspec
 
 from modembank.errors import FieldProblem, InvalidRequest
+from modembank.mailings.canaries import MOST, Canary
 from modembank.mailings.model import Ask
 from modembank.messages import SubmitRequest
 
 MAX_NAME = 200
+MAX_SHARE = 50
+"""Percent."""
+MAX_CANARY_MINUTES = 10_080
+"""A week."""
 
 
 class MailingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +38,14 @@ class MailingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     hold: bool = False
     """Import it, and wait for the start."""
     dry_run: bool = False
+    canary_share: float | None = None
+    """Percent of the messages that go first; the rest waits."""
+    canary_count: int | None = None
+    """Or how many."""
+    canary_minutes: int | None = None
+    """The rest goes on by itself so long after the canary has left; None: by hand."""
+    canary_max_failed: float | None = None
+    """Percent of the canary that may have failed for that."""
     sim: str | None = None
     pool: str | None = None
     providers: str | None = None
@@ -78,6 +91,32 @@ def as_message(request: MailingRequest) -> SubmitRequest:
         max_segments=request.max_segments,
         on_unknown=request.on_unknown,
     )
+
+
+def as_canary(request: MailingRequest) -> Canary | None:
+    """Return the canary that is asked for; raises InvalidRequest."""
+    share, count = request.canary_share, request.canary_count
+    if share is None and count is None:
+        for name in ("canary_minutes", "canary_max_failed"):
+            if getattr(request, name) is not None:
+                raise InvalidRequest(FieldProblem(f"/{name}", "needs canary_share or canary_count beside it"))
+        return None
+    minutes, most = request.canary_minutes, request.canary_max_failed
+    wrong = (
+        ("count", share is not None and count is not None, "cannot be given together with canary_share"),
+        ("share", share is not None and not 0 < share <= MAX_SHARE, f"must be more than 0 and at most {MAX_SHARE}"),
+        ("count", count is not None and not 1 <= count <= MOST, f"must be 1 to {MOST}"),
+        (
+            "minutes", minutes is not None and not 1 <= minutes <= MAX_CANARY_MINUTES,
+            f"must be 1 to {MAX_CANARY_MINUTES}",
+        ),
+        ("max_failed", most is not None and not 0 <= most <= 100, "must be 0 to 100 percent"),
+        ("max_failed", most is not None and minutes is None, "needs canary_minutes beside it, or a person decides"),
+    )  # fmt: skip
+    problems = [FieldProblem(f"/canary_{name}", why) for name, bad, why in wrong if bad]
+    if problems:
+        raise InvalidRequest(*problems)
+    return Canary(share=share, count=count, minutes=minutes, max_failed=5.0 if most is None else most)
 
 
 def as_ask(request: MailingRequest, max_segments: int, region: str) -> Ask:

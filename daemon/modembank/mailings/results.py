@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from modembank.clock import rfc3339
 from modembank.ids import public_id
+from modembank.mailings.rows import refused_rows
 from modembank.messages import MessageFlags, MessageState
 from modembank.messages.views import MESSAGE_ID
 from modembank.store import Store
@@ -17,6 +18,7 @@ Format = Literal["spreadsheet", "machine"]
 PAGE = 1_000
 """Messages read at once."""
 HEADER = ("id", "to", "status", "reference", "segments", "sent_at", "settled_at", "cause")
+REFUSALS_HEADER = ("line", "number", "kind", "reason")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "'")
 _SELECT = (
     "SELECT id, recipient, state, reference, segments, sent_at, settled_at, cause FROM messages"  # noqa: S608 - constants
@@ -43,6 +45,16 @@ async def results(store: Store, mailing_id: int, style: Format) -> AsyncGenerato
     while found := await store.fetch_all(_SELECT, (mailing_id, after, PAGE)):
         after = found[-1][0]
         yield _lines([tuple(guard(cell) for cell in _cells(row)) for row in found])
+
+
+async def refusals(store: Store, mailing_id: int, style: Format) -> AsyncGenerator[bytes, None]:
+    """Yield the rows that gave no message as lines of CSV, in the order of the file, page by page."""
+    guard: Callable[[str], str] = guarded if style == "spreadsheet" else str
+    yield _lines([REFUSALS_HEADER])
+    after = 0
+    while found := await store.read(lambda conn, at=after: refused_rows(conn, mailing_id, at, PAGE)):  # type: ignore[misc]
+        after = found[-1][0]
+        yield _lines([(str(line), guard(number), kind, guard(why)) for line, number, kind, why in found])
 
 
 def _cells(row: tuple[Any, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from modembank import optouts
 from modembank.accounts.quotas import QuotaExceeded, Spending
 from modembank.errors import Conflict
 from modembank.mailings import rows
-from modembank.mailings.model import MailingState
+from modembank.mailings.model import MailingState, Wish
 from modembank.mailings.rows import Mailing
 from modembank.messages import MessageState
 from modembank.messages.batches import Added, Item, add
@@ -42,10 +42,10 @@ class Retried:
 def retry_step(conn: sqlite3.Connection, store: Store, mailing_id: int, after: int, now: int) -> Retried:
     """Send the next failed messages again, but for numbers that opted out and what does not fit the user's quota.
 
-    Raises Conflict unless the mailing is finished, or being sent again.
+    Ends when the mailing is cancelled meanwhile. Raises Conflict unless it is finished, or being sent again.
     """
     mailing = rows.read(conn, mailing_id)
-    if mailing is None:
+    if mailing is None or (after and mailing.wish is Wish.CANCEL):
         return Retried(None)
     if after == 0 and mailing.state(now) is not MailingState.FINISHED:
         raise Conflict(why=f"it is {mailing.state(now).word}: what failed is sent again once it is finished")

@@ -11,6 +11,7 @@ import msgspec
 
 from modembank import eventlog
 from modembank.ids import public_id
+from modembank.mailings.canaries import Canary
 from modembank.mailings.model import KEPT_ROWS, ImportPhase, Layout, MailingState, Row, Wish
 from modembank.messages.batches import Terms
 from modembank.messages.requests import KEY_LIFETIME_MS
@@ -18,7 +19,7 @@ from modembank.messages.requests import KEY_LIFETIME_MS
 MAILING_ID = "mlg"
 _COLUMNS = (
     "id, user_id, name, phase, wish, walk, cause, layout, terms, valid_for_s, expires_at, file, octets, total, rows,"
-    " accepted, refused, duplicates, segments, created_at, imported_at, started_at, finished_at"
+    " accepted, refused, duplicates, segments, created_at, imported_at, started_at, finished_at, canary"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM mailings"  # noqa: S608 - constants
 
@@ -50,6 +51,7 @@ class Mailing:
     imported_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
+    canary: Canary | None = None
 
     @property
     def public_id(self) -> str:
@@ -60,6 +62,16 @@ class Mailing:
     def importing(self) -> bool:
         """Whether rows of its file are still to be read."""
         return self.phase in (ImportPhase.CHECKING, ImportPhase.LOADING)
+
+    @property
+    def goes(self) -> bool:
+        """Whether any of its messages may be sent."""
+        return self.wish in (Wish.GO, Wish.CANARY)
+
+    @property
+    def onward(self) -> Wish:
+        """What is to become of it when it is started, or resumed: its canary goes first."""
+        return Wish.GO if self.canary is None or self.canary.continued_at is not None else Wish.CANARY
 
     def due(self, now: int) -> bool:
         """Whether its time has come."""
@@ -79,7 +91,9 @@ class Mailing:
             return MailingState.IMPORTING
         if self.wish is Wish.HOLD:
             return MailingState.READY
-        return MailingState.SENDING if self.due(now) else MailingState.SCHEDULED
+        if not self.due(now):
+            return MailingState.SCHEDULED
+        return MailingState.CANARY if self.wish is Wish.CANARY else MailingState.SENDING
 
 
 def insert(conn: sqlite3.Connection, mailing: Mailing, key: str | None, digest: bytes, now: int) -> None:
@@ -178,8 +192,9 @@ def tell(conn: sqlite3.Connection, mailing: Mailing, what: str, now: int) -> Non
         "refused": mailing.refused,
         "duplicates": mailing.duplicates,
     }
-    if mailing.cause is not None:
-        body["cause"] = mailing.cause
+    stopped = None if mailing.canary is None else mailing.canary.stopped
+    if mailing.cause is not None or stopped is not None:
+        body["cause"] = mailing.cause or f"canary: {stopped}"
     text = msgspec.json.encode(body).decode()
     eventlog.append(conn, [eventlog.Entry(now, f"mailing.{what}", mailing.user_id, mailing.id, text)])
 
@@ -189,6 +204,7 @@ def _values(mailing: Mailing) -> tuple[object, ...]:
     given = {name: getattr(mailing, name) for name in names}
     given["layout"] = msgspec.json.encode(mailing.layout).decode()
     given["terms"] = msgspec.json.encode(mailing.terms).decode()
+    given["canary"] = None if mailing.canary is None else msgspec.json.encode(mailing.canary).decode()
     return tuple(given.values())
 
 
@@ -197,4 +213,5 @@ def _mailing(row: tuple[Any, ...]) -> Mailing:
     values[3], values[4] = ImportPhase(values[3]), Wish(values[4])
     values[7] = msgspec.json.decode(values[7], type=Layout)
     values[8] = msgspec.json.decode(values[8], type=Terms)
+    values[-1] = None if values[-1] is None else msgspec.json.decode(values[-1], type=Canary)
     return Mailing(*values)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
 
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.events import MessageStateChanged
-from modembank.mailings import rows
+from modembank.mailings import canaries, history, rows
 from modembank.mailings.forecast import Forecast, Pace, allowances, needed_s
+from modembank.mailings.history import Sampler
 from modembank.mailings.importing import Importing
 from modembank.mailings.model import ImportPhase, Wish
 from modembank.mailings.rows import Mailing
-from modembank.mailings.walking import Walking
-from modembank.messages import MessageState
+from modembank.mailings.walking import Walking, go_on
+from modembank.messages import MessageState, batches
 from modembank.messages.batches import counts
 from modembank.sim import Sims
 from modembank.store import Store, Urgency
@@ -41,6 +45,7 @@ class Running:
         self._children = Supervisor()
         self._import, self._walk, self._watch = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._paces: dict[int, Pace] = {}
+        self._sampler = Sampler()
         self._unsubscribe: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -120,11 +125,18 @@ class Running:
         now = to_ms(self._clock.now())
         found = await self._store.read(_open_with_counts)
         self._paces = {one.id: self._paces.get(one.id, Pace()) for one, _ in found}
+        self._sampler.forget(self._paces)
         for mailing, by_state in found:
             left = sum(n for state, n in by_state.items() if state >= MessageState.SENT)
             self._paces[mailing.id].note(now, left)
+            if self._sampler.due(mailing.id, mailing.created_at, by_state, now):
+                noted = partial(history.note, mailing=mailing.id, counts=by_state, now=now)
+                await self._store.write(noted, Urgency.LAZY)
             if _begins(mailing, now) or _is_over(mailing, by_state):
                 await self._store.write(lambda conn, which=mailing.id: _settle(conn, which, now), Urgency.SOON)  # type: ignore[misc]
+            elif _wants_judging(mailing, left, now):
+                await self._store.write(partial(_judge, mailing_id=mailing.id, now=now), Urgency.SOON)
+                self._walk.set()
 
 
 def _open_with_counts(conn: sqlite3.Connection) -> list[tuple[Mailing, dict[MessageState, int]]]:
@@ -132,7 +144,7 @@ def _open_with_counts(conn: sqlite3.Connection) -> list[tuple[Mailing, dict[Mess
 
 
 def _begins(mailing: Mailing, now: int) -> bool:
-    going = mailing.wish is Wish.GO and mailing.phase in (ImportPhase.LOADING, ImportPhase.DONE)
+    going = mailing.goes and mailing.phase in (ImportPhase.LOADING, ImportPhase.DONE)
     return going and mailing.started_at is None and mailing.due(now)
 
 
@@ -144,6 +156,35 @@ def _is_over(mailing: Mailing, by_state: Mapping[MessageState, int]) -> bool:
     return not any(n for state, n in by_state.items() if state < MessageState.SENT)
 
 
+def _wants_judging(mailing: Mailing, left: int, now: int) -> bool:
+    """Tell whether the canary may have left, or its time may have come; cheap, and never wrong about a no."""
+    canary = mailing.canary
+    if canary is None or mailing.wish is not Wish.CANARY or mailing.walk is not None or canary.last is None:
+        return False
+    if mailing.importing and mailing.accepted < canary.size:
+        return False
+    if canary.left_at is None:
+        return left >= min(canary.size, mailing.accepted)
+    due = canary.continues_at()
+    return due is not None and due <= now
+
+
+def _judge(conn: sqlite3.Connection, mailing_id: int, now: int) -> None:
+    mailing = rows.read(conn, mailing_id)
+    if mailing is None or mailing.canary is None or mailing.wish is not Wish.CANARY:
+        return
+    before = mailing.canary
+    mailing.canary = canaries.judged(before, canaries.counts(conn, mailing.id, before), now)
+    if mailing.canary.continued_at is not None:
+        go_on(conn, mailing, now)
+    elif mailing.canary.stopped is not None:
+        rows.tell(conn, mailing, "canary_stopped", now)
+    elif before.left_at is None and mailing.canary.left_at is not None:
+        rows.tell(conn, mailing, "canary_left", now)
+    if mailing.canary != before:
+        rows.save(conn, mailing, now)
+
+
 def _settle(conn: sqlite3.Connection, mailing_id: int, now: int) -> None:
     mailing = rows.read(conn, mailing_id)
     if mailing is None:
@@ -152,6 +193,12 @@ def _settle(conn: sqlite3.Connection, mailing_id: int, now: int) -> None:
         mailing.started_at = now
         rows.tell(conn, mailing, "started", now)
     if _is_over(mailing, counts(conn, mailing_id)):
+        if mailing.wish is not Wish.GO:  # nothing is left to wait: what is sent again later goes at once
+            mailing.wish = Wish.GO
+            batches.forget_pause(conn, mailing_id)
+        if mailing.canary is not None and mailing.canary.continued_at is None:
+            mailing.canary = msgspec.structs.replace(mailing.canary, continued_at=now)
         mailing.finished_at = now
+        history.note(conn, mailing_id, counts(conn, mailing_id), now)
         rows.tell(conn, mailing, "finished", now)
     rows.save(conn, mailing, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -17,29 +17,32 @@ from modembank.accounts.quotas import Spending, usage
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import SendingConfig
-from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from modembank.errors import FieldProblem, InvalidRequest, NotFound
 from modembank.ids import row_id
-from modembank.mailings import rows, uploads
+from modembank.mailings import canaries, changing, history, rows, uploads
 from modembank.mailings.importing import Importing
 from modembank.mailings.model import ImportPhase, Looked, Order, Wish
 from modembank.mailings.reading import UnreadableFile, look
-from modembank.mailings.requests import MailingRequest, Received, as_ask, as_message
-from modembank.mailings.results import Format, results
+from modembank.mailings.requests import MailingRequest, Received, as_ask, as_canary, as_message
+from modembank.mailings.results import Format, refusals, results
 from modembank.mailings.retrying import Retried, retry_step
 from modembank.mailings.rows import MAILING_ID, Mailing
 from modembank.mailings.running import Running
 from modembank.mailings.uploads import Upload
 from modembank.mailings.views import (
+    Counted,
     MailingPreview,
     MailingView,
+    MomentView,
     Preflight,
     RefusedRow,
     mailing_view,
+    moment_view,
     preflight,
     preview_view,
 )
 from modembank.mailings.walking import wish
-from modembank.messages import Admission, IdempotencyKey, IdempotencyMismatch, MessageState, Page
+from modembank.messages import Admission, IdempotencyKey, IdempotencyMismatch, Page
 from modembank.messages.admission import MAX_AHEAD_MS
 from modembank.messages.batches import Terms, counts
 from modembank.messages.cursors import cursor_after, position_of
@@ -52,7 +55,6 @@ FOLDER = "mailings"
 SAMPLE = 5
 _LIST = b"mailings"
 _log = structlog.get_logger()
-Change = Callable[[sqlite3.Connection, Mailing, int], None]
 
 
 class Mailings:
@@ -154,13 +156,12 @@ class Mailings:
         user_id = None if actor.is_admin else actor.user_id
         before = None if cursor is None else position_of(cursor, _LIST)
 
-        def read(conn: sqlite3.Connection) -> list[Mailing]:
-            return rows.page(conn, user_id, before, limit + 1)
-
-        found = await self._store.read(read)
+        found = await self._store.read(
+            lambda conn: [_counted(conn, one) for one in rows.page(conn, user_id, before, limit + 1)]
+        )
         shown = found[:limit]
-        views = [await self._view(one.id) for one in shown]
-        return Page(tuple(views), cursor_after(shown[-1].id, _LIST) if len(found) > limit else None)
+        views = tuple(self._shown(one) for one in shown)
+        return Page(views, cursor_after(shown[-1].mailing.id, _LIST) if len(found) > limit else None)
 
     async def refused(
         self, actor: Actor, mailing: str, *, cursor: str | None = None, limit: int = 50
@@ -174,6 +175,11 @@ class Mailings:
         shown = tuple(RefusedRow(line, number, kind, why) for line, number, kind, why in found[:limit])  # type: ignore[arg-type]
         return Page(shown, cursor_after(shown[-1].line, about) if len(found) > limit else None)
 
+    async def refusals(self, actor: Actor, mailing: str, style: Format = "spreadsheet") -> AsyncGenerator[bytes, None]:
+        """Return the same as lines of CSV, to be read to the end; raises Forbidden, NotFound."""
+        actor.require(Scope.MAILINGS)
+        return refusals(self._store, (await self._one(actor, mailing)).id, style)
+
     async def results(self, actor: Actor, mailing: str, style: Format = "spreadsheet") -> AsyncGenerator[bytes, None]:
         """Return what became of each message, as lines of CSV to be read to the end; raises Forbidden, NotFound."""
         actor.require(Scope.MAILINGS)
@@ -183,57 +189,39 @@ class Mailings:
 
     async def start_sending(self, actor: Actor, mailing: str) -> MailingView:
         """Let a mailing go that was held; its validity counts from now. Raises Forbidden, NotFound, Conflict."""
-
-        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
-            if one.wish is not Wish.HOLD or one.phase is ImportPhase.FAILED:
-                raise Conflict(why=f"it is {one.state(now).word}: only one that is held can be started")
-            due = one.terms.not_before
-            one.expires_at = max(now, due or 0) + one.valid_for_s * 1000
-            wish(conn, one, Wish.GO)
-
-        return await self._change(actor, mailing, "start", change)
+        return await self._change(actor, mailing, "start", changing.start)
 
     async def pause(self, actor: Actor, mailing: str) -> MailingView:
         """Have what was not attempted wait. Raises Forbidden, NotFound, Conflict."""
-
-        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
-            if one.finished_at is not None or one.wish not in (Wish.GO, Wish.PAUSE):
-                raise Conflict(why=f"it is {one.state(now).word}: only one that goes on can be paused")
-            if one.wish is Wish.GO:
-                wish(conn, one, Wish.PAUSE)
-                rows.tell(conn, one, "paused", now)
-
-        return await self._change(actor, mailing, "pause", change)
+        return await self._change(actor, mailing, "pause", changing.pause)
 
     async def resume(self, actor: Actor, mailing: str) -> MailingView:
         """Let it go on. Raises Forbidden, NotFound, Conflict."""
+        return await self._change(actor, mailing, "resume", changing.resume)
 
-        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
-            if one.finished_at is not None or one.wish not in (Wish.GO, Wish.PAUSE):
-                raise Conflict(why=f"it is {one.state(now).word}: only one that is paused can be resumed")
-            if one.wish is Wish.PAUSE:
-                wish(conn, one, Wish.GO)
-                rows.tell(conn, one, "resumed", now)
-
-        return await self._change(actor, mailing, "resume", change)
+    async def proceed(self, actor: Actor, mailing: str) -> MailingView:
+        """Let the rest go behind its canary; its validity counts from now. Raises Forbidden, NotFound, Conflict."""
+        return await self._change(actor, mailing, "continue", changing.proceed)
 
     async def cancel(self, actor: Actor, mailing: str) -> MailingView:
         """Cancel all that was not attempted, and what of the file is not imported.
 
         Raises Forbidden, NotFound, Conflict.
         """
+        return await self._change(actor, mailing, "cancel", changing.cancel(actor.name))
 
-        def change(conn: sqlite3.Connection, one: Mailing, now: int) -> None:
-            if one.wish is Wish.CANCEL:
-                return
-            if one.finished_at is not None:
-                raise Conflict(why=f"it is {one.state(now).word} already")
-            one.cause = f"cancelled: by {actor.name}"
-            if one.importing:
-                one.phase, one.imported_at = ImportPhase.DONE, now
-            wish(conn, one, Wish.CANCEL)
+    async def history(self, actor: Actor, mailing: str) -> tuple[MomentView, ...]:
+        """Return how many of its messages were in which state at some moments, the oldest first, now the last.
 
-        return await self._change(actor, mailing, "cancel", change)
+        Raises Forbidden, NotFound.
+        """
+        actor.require(Scope.MAILINGS)
+        one = await self._one(actor, mailing)
+
+        def read(conn: sqlite3.Connection) -> list[tuple[int, history.Counts]]:
+            return [*history.moments(conn, one.id), (self._now(), counts(conn, one.id))]
+
+        return tuple(moment_view(at, by_state) for at, by_state in await self._store.read(read))
 
     async def retry_failed(self, actor: Actor, mailing: str) -> MailingView:
         """Send again what failed, expired or did not arrive, each once, as new messages of a finished mailing.
@@ -258,7 +246,7 @@ class Mailings:
         self._running.wake()
         return await self._view(one.id)
 
-    async def _change(self, actor: Actor, mailing: str, verb: str, change: Change) -> MailingView:
+    async def _change(self, actor: Actor, mailing: str, verb: str, change: changing.Change) -> MailingView:
         actor.require(Scope.MAILINGS)
         mailing_id = (await self._one(actor, mailing)).id
         now = self._now()
@@ -288,6 +276,7 @@ class Mailings:
     async def _new(self, actor: Actor, file: Received, request: MailingRequest) -> Mailing:
         now = self._now()
         admitted = self._admission.terms(as_message(request), now)
+        canary = as_canary(request)
         looked = await self._look(file, request)
         terms = Terms(
             user_id=actor.user_id,
@@ -303,7 +292,7 @@ class Mailings:
             user_id=actor.user_id,
             name=request.name or file.name,
             phase=ImportPhase.CHECKING,
-            wish=Wish.HOLD if request.hold else Wish.GO,
+            wish=Wish.HOLD if request.hold else Wish.GO if canary is None else Wish.CANARY,
             walk=None,
             cause=None,
             layout=looked.layout,
@@ -313,6 +302,7 @@ class Mailings:
             file=file.name,
             octets=file.octets,
             created_at=now,
+            canary=canary,
         )
 
     async def _quota_left(self, actor: Actor) -> int | None:
@@ -331,8 +321,8 @@ class Mailings:
             if known is not None and key is not None:
                 return _same(known, key, digest)
             rows.insert(conn, mailing, None if key is None else key.key, digest, now)
-            if mailing.wish is Wish.HOLD:
-                wish(conn, mailing, Wish.HOLD)
+            if mailing.wish is not Wish.GO:
+                wish(conn, mailing, mailing.wish)
             detail = {"file": mailing.file, "octets": mailing.octets, "name": mailing.name}
             audit.record(conn, actor, "mailing.create", mailing.public_id, now, detail)
             return mailing.id
@@ -364,17 +354,27 @@ class Mailings:
         return found
 
     async def _view(self, mailing_id: int) -> MailingView:
-        def read(conn: sqlite3.Connection) -> tuple[Mailing | None, dict[MessageState, int]]:
-            return rows.read(conn, mailing_id), counts(conn, mailing_id)
+        def read(conn: sqlite3.Connection) -> Counted | None:
+            one = rows.read(conn, mailing_id)
+            return None if one is None else _counted(conn, one)
 
-        mailing, by_state = await self._store.read(read)
-        if mailing is None:
+        found = await self._store.read(read)
+        if found is None:
             raise NotFound(what="mailing", which=str(mailing_id))
+        return self._shown(found)
+
+    def _shown(self, one: Counted) -> MailingView:
         now = self._now()
-        return mailing_view(mailing, by_state, self._running.forecast(mailing, by_state, now), now)
+        return mailing_view(one, self._running.forecast(one.mailing, one.by_state, now), now)
 
     def _now(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _counted(conn: sqlite3.Connection, one: Mailing) -> Counted:
+    pending = one.canary is not None and one.onward is Wish.CANARY and one.finished_at is None
+    of_canary = canaries.counts(conn, one.id, one.canary) if pending and one.canary is not None else {}
+    return Counted(one, counts(conn, one.id), of_canary)
 
 
 def _digest(file: Received, request: MailingRequest) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from modembank.clock import rfc3339
+from modembank.mailings.canaries import Canary
 from modembank.mailings.forecast import Forecast
 from modembank.mailings.model import Found, ImportPhase, Layout, Looked, Row
 from modembank.mailings.rows import Mailing
@@ -26,12 +28,39 @@ class ImportView(msgspec.Struct, frozen=True):
     duplicates: int
 
 
+class CanaryView(msgspec.Struct, frozen=True, rename={"continue_": "continue"}):
+    """The messages that go first, and what is to become of the rest."""
+
+    share: float | None
+    """Percent; null: a count was given."""
+    size: int
+    """Messages of it; 0 until the file is checked."""
+    continue_: Literal["by_hand", "after_minutes"]
+    minutes: int | None
+    max_failed: float | None
+    """Percent of it that may have failed for the rest to go on by itself."""
+    state: Literal["waiting", "sending", "settling", "left", "stopped", "continued"]
+    messages: Mapping[str, int]
+    """How many of its messages are in each state; empty once the rest goes on."""
+    left_at: str | None
+    continues_at: str | None
+    stopped: str | None
+    """Why the rest did not go on by itself."""
+
+
+class MomentView(msgspec.Struct, frozen=True):
+    """How many messages of a mailing were in each state."""
+
+    at: str
+    messages: Mapping[str, int]
+
+
 class MailingView(msgspec.Struct, frozen=True):
     """A mailing; ``messages`` has how many of its messages are in each state."""
 
     id: str
     name: str
-    status: Literal["importing", "ready", "scheduled", "sending", "paused", "finished", "cancelled", "failed"]
+    status: Literal["importing", "ready", "scheduled", "sending", "canary", "paused", "finished", "cancelled", "failed"]
     file: str
     columns: Sequence[str]
     to_column: str
@@ -52,6 +81,16 @@ class MailingView(msgspec.Struct, frozen=True):
     eta_s: int | None
     """Seconds until the last one has left, as far as the SIMs' limits and the rate of late tell."""
     finishes_at: str | None
+    canary: CanaryView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A mailing, and how many of its messages, and of those of its canary, are in each state."""
+
+    mailing: Mailing
+    by_state: Mapping[MessageState, int]
+    of_canary: Mapping[MessageState, int]
 
 
 class RefusedRow(msgspec.Struct, frozen=True):
@@ -114,8 +153,9 @@ class Preflight(msgspec.Struct, frozen=True):
     """Segments that the user may still have accepted; rows that do not fit are refused. Null: there is no quota."""
 
 
-def mailing_view(mailing: Mailing, counts: Mapping[MessageState, int], forecast: Forecast, now: int) -> MailingView:
+def mailing_view(counted: Counted, forecast: Forecast, now: int) -> MailingView:
     """Return a mailing as it is shown."""
+    mailing = counted.mailing
     layout = mailing.layout
     phase: Literal["checking", "loading", "done", "failed"] = _PHASES[mailing.phase]
     eta_s = forecast.eta_s
@@ -129,7 +169,7 @@ def mailing_view(mailing: Mailing, counts: Mapping[MessageState, int], forecast:
         charset=layout.charset,
         delimiter=layout.delimiter,
         progress=ImportView(phase, mailing.total, mailing.rows, mailing.accepted, mailing.refused, mailing.duplicates),
-        messages={state.word: counts.get(state, 0) for state in MessageState},
+        messages=_by_word(counted.by_state),
         segments=mailing.segments,
         cause=mailing.cause,
         created_at=rfc3339(mailing.created_at),
@@ -141,7 +181,13 @@ def mailing_view(mailing: Mailing, counts: Mapping[MessageState, int], forecast:
         rate_per_minute=round(forecast.per_minute, 1),
         eta_s=eta_s,
         finishes_at=None if eta_s is None else rfc3339(now + eta_s * 1000),
+        canary=None if mailing.canary is None else _canary_view(mailing.canary, counted.of_canary),
     )
+
+
+def moment_view(at: int, counts: Mapping[MessageState, int]) -> MomentView:
+    """Return the counters of a moment as they are shown."""
+    return MomentView(rfc3339(at), _by_word(counts))
 
 
 def preview_view(looked: Looked) -> MailingPreview:
@@ -171,6 +217,25 @@ _PHASES: dict[ImportPhase, Literal["checking", "loading", "done", "failed"]] = {
     ImportPhase.DONE: "done",
     ImportPhase.FAILED: "failed",
 }
+
+
+def _canary_view(canary: Canary, counts: Mapping[MessageState, int]) -> CanaryView:
+    return CanaryView(
+        share=canary.share,
+        size=canary.size,
+        continue_="by_hand" if canary.minutes is None else "after_minutes",
+        minutes=canary.minutes,
+        max_failed=None if canary.minutes is None else canary.max_failed,
+        state=canary.state,
+        messages=_by_word(counts) if counts else {},
+        left_at=_moment(canary.left_at),
+        continues_at=_moment(canary.continues_at()),
+        stopped=canary.stopped,
+    )
+
+
+def _by_word(counts: Mapping[MessageState, int]) -> dict[str, int]:
+    return {state.word: counts.get(state, 0) for state in MessageState}
 
 
 def _layout_view(layout: Layout) -> LayoutView:

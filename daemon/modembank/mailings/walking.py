@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
+import msgspec
+
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.events import MessagesReady, MessagesSetAside
@@ -53,8 +55,19 @@ def wish(conn: sqlite3.Connection, mailing: Mailing, wanted: Wish) -> None:
     mailing.wish, mailing.walk = wanted, _START
     if wanted is Wish.GO:
         batches.let_go(conn, mailing.id)
+    elif wanted is Wish.CANARY and mailing.canary is not None:
+        batches.pause(conn, mailing.id, free_to=mailing.canary.last or 0)
     else:
         batches.pause(conn, mailing.id)
+
+
+def go_on(conn: sqlite3.Connection, mailing: Mailing, now: int) -> None:
+    """Let the rest of a mailing go whose canary has flown; its validity counts from now."""
+    if mailing.canary is not None:
+        mailing.canary = msgspec.structs.replace(mailing.canary, continued_at=now, stopped=None)
+    mailing.expires_at = max(now, mailing.terms.not_before or 0) + mailing.valid_for_s * 1000
+    wish(conn, mailing, Wish.GO)
+    rows.tell(conn, mailing, "continued", now)
 
 
 def _step(conn: sqlite3.Connection, mailing_id: int, now: int) -> Step:
@@ -78,6 +91,9 @@ def _taken(conn: sqlite3.Connection, mailing: Mailing, now: int) -> Step:
     place = mailing.walk or _START
     if mailing.wish is Wish.GO:
         return batches.resume_step(conn, mailing.id, place, mailing.expires_at, now)
+    if mailing.wish is Wish.CANARY:
+        last = None if mailing.canary is None else mailing.canary.last
+        return batches.resume_step(conn, mailing.id, place, mailing.expires_at, now, up_to=last or 0)
     if mailing.wish is Wish.CANCEL:
         return batches.cancel_step(conn, mailing.id, place, mailing.cause or "cancelled: with its mailing", now)
     return batches.pause_step(conn, mailing.id, place)

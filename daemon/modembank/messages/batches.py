@@ -86,12 +86,21 @@ class Step:
 
 
 def add(
-    conn: sqlite3.Connection, batch: int, terms: Terms, items: Sequence[Item], *, expires_at: int, first: int, now: int
+    conn: sqlite3.Connection,
+    batch: int,
+    terms: Terms,
+    items: Sequence[Item],
+    *,
+    expires_at: int,
+    first: int,
+    now: int,
+    waits: bool | None = None,
 ) -> Added:
-    """Accept messages into a batch, with the ids from ``first`` on; those of a paused one wait."""
+    """Accept messages into a batch, with the ids from ``first`` on; those of a paused one wait, unless told so."""
     due = terms.not_before is None or terms.not_before <= now
     state = MessageState.QUEUED if due else MessageState.SCHEDULED
-    ready = PAUSED if is_paused(conn, batch) else 1 if due else 2
+    waits = is_paused(conn, batch, first) if waits is None else waits
+    ready = PAUSED if waits else 1 if due else 2
     route_id = intern_route(conn, terms.route)
     flags = terms.flags | MessageFlags.COUNTED
 
@@ -110,9 +119,12 @@ def add(
     return Added(first, len(items), state, entries)
 
 
-def pause(conn: sqlite3.Connection, batch: int) -> None:
-    """From now on its messages wait; those that are ready already are to be walked through with pause_step()."""
-    conn.execute("INSERT OR REPLACE INTO paused_batches (batch_id, going) VALUES (?, 0)", (batch,))
+def pause(conn: sqlite3.Connection, batch: int, free_to: int = 0) -> None:
+    """From now on its messages behind ``free_to`` wait; those that are ready are to be walked through by pause_step().
+
+    Those up to it are to be walked through with resume_step().
+    """
+    conn.execute("INSERT OR REPLACE INTO paused_batches (batch_id, going, free_to) VALUES (?, 0, ?)", (batch, free_to))
 
 
 def let_go(conn: sqlite3.Connection, batch: int) -> None:
@@ -135,12 +147,17 @@ def pause_step(conn: sqlite3.Connection, batch: int, after: int) -> Step:
     return Step(following, len(waiting), set_aside=tuple(message for _, message in waiting))
 
 
-def resume_step(conn: sqlite3.Connection, batch: int, after: int, expires_at: int, now: int) -> Step:
+def resume_step(
+    conn: sqlite3.Connection, batch: int, after: int, expires_at: int, now: int, up_to: int | None = None
+) -> Step:
     """Let the next messages go that wait for their batch; they are due from now on, and valid until ``expires_at``.
 
-    Due from now on, or an outage that still goes on would hold them for their age as it ends.
+    None behind ``up_to`` goes. Due from now on, or an outage that still goes on would hold them for their age as it
+    ends.
     """
     last, following = _bounds(conn, batch, after)
+    if up_to is not None and last >= up_to:
+        last, following = up_to, None
     changes = Changes(conn, now)
     entries: list[tuple[int, int, int]] = []
     rows = conn.execute(

@@ -110,9 +110,10 @@ def add_batch_counts(conn: sqlite3.Connection, counts: Counter[tuple[int, int]])
     )
 
 
-def is_paused(conn: sqlite3.Connection, batch_id: int | None) -> bool:
-    """Return whether a batch's messages wait until it goes on."""
+def is_paused(conn: sqlite3.Connection, batch_id: int | None, message_id: int) -> bool:
+    """Return whether a message waits until its batch goes on; the first ones of a batch may be free of that."""
     if batch_id is None:
         return False
-    found = conn.execute("SELECT 1 FROM paused_batches WHERE batch_id = ? AND going = 0", (batch_id,))
+    query = "SELECT 1 FROM paused_batches WHERE batch_id = ? AND going = 0 AND free_to < ?"
+    found = conn.execute(query, (batch_id, message_id))
     return found.fetchone() is not None

@@ -42,7 +42,7 @@ def decide(conn: sqlite3.Connection, message_id: int, decision: Decision, now: i
         case RetryAt(ms, cause):
             row.not_before = min(ms, row.expires_at)
             if row.ready not in SET_ASIDE:
-                waits = is_paused(conn, row.batch_id) and max(found) <= Fate.FREE
+                waits = is_paused(conn, row.batch_id, message_id) and max(found) <= Fate.FREE
                 row.ready, row.cause = PAUSED if waits else 2, cause or row.cause
         case Fail(cause):
             row.cause = cause

@@ -115,7 +115,7 @@ def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) ->
         if expires_at <= now or row is None:
             continue
         row.cause = None
-        if is_paused(conn, row.batch_id):
+        if is_paused(conn, row.batch_id, message):
             row.ready, later = PAUSED, later + 1
         elif not_before is not None and not_before > now:
             row.ready, later = 2, later + 1

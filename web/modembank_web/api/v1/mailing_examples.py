@@ -23,6 +23,13 @@ FORMS: dict[str, Any] = {
         "priority": 3,
         "hold": True,
     },
+    "canary": {
+        "file": _FILE,
+        "template": "Hello {name}",
+        "canary_share": 1.0,
+        "canary_minutes": 30,
+        "canary_max_failed": 5.0,
+    },
     "dry_run": {"file": _FILE, "template": "Hello {name}", "dry_run": True},
 }
 _LAYOUT: dict[str, Any] = {
@@ -85,6 +92,19 @@ NEW: dict[str, Any] = {
     "rate_per_minute": 0.0,
     "eta_s": None,
     "finishes_at": None,
+    "canary": None,
+}
+_CANARY: dict[str, Any] = {
+    "share": 1.0,
+    "size": 12,
+    "continue": "after_minutes",
+    "minutes": 30,
+    "max_failed": 5.0,
+    "state": "continued",
+    "messages": {},
+    "left_at": "2026-11-20T14:06:00.000Z",
+    "continues_at": None,
+    "stopped": None,
 }
 MAILING: dict[str, Any] = {
     **NEW,
@@ -96,6 +116,7 @@ MAILING: dict[str, Any] = {
     "rate_per_minute": 30.0,
     "eta_s": 1764,
     "finishes_at": "2026-11-20T14:45:00.000Z",
+    "canary": _CANARY,
 }
 PAGE: dict[str, Any] = {"items": [MAILING], "next": "/api/v1/mailings?limit=50&cursor=eyJpZCI6MX0"}
 ROWS: dict[str, Any] = {
@@ -105,6 +126,13 @@ ROWS: dict[str, Any] = {
     ],
     "next": None,
 }
+HISTORY: dict[str, Any] = {
+    "items": [
+        {"at": "2026-11-20T14:05:02.000Z", "messages": {**_NONE, "queued": 1180}},
+        {"at": "2026-11-20T14:05:12.000Z", "messages": {**_NONE, "queued": 1170, "sent": 4, "delivered": 6}},
+    ]
+}
+REFUSALS = "line,number,kind,reason\r\n17,4.479E+11,refused,was turned into 4.479E+11 by a spreadsheet\r\n"
 RESULTS = (
     "id,to,status,reference,segments,sent_at,settled_at,cause\r\n"
     "msg_0000008000002,'+447900900123,delivered,,1,2026-11-20T14:05:09.000Z,2026-11-20T14:05:14.000Z,\r\n"

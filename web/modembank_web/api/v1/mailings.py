@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from modembank.errors import InvalidRequest
 from modembank.mailings.requests import MailingRequest, Received
 from modembank.mailings.service import Mailings
 from modembank.mailings.uploads import MAX_OCTETS
-from modembank.mailings.views import MailingPreview, MailingView, Preflight, RefusedRow
+from modembank.mailings.views import MailingPreview, MailingView, MomentView, Preflight, RefusedRow
 from modembank.messages import IdempotencyKey
 from modembank_web.answer import Answer, Header, json_answer
 from modembank_web.api.v1 import mailing_examples as examples
@@ -63,6 +63,12 @@ class MailingRowsPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class MailingHistory(msgspec.Struct, frozen=True):
+    """How a mailing went on; the moments lie the further apart the longer it takes, and the last one is now."""
+
+    items: Sequence[MomentView]
+
+
 class MailingResultsQuery(msgspec.Struct, frozen=True):
     """For whom the results are."""
 
@@ -110,8 +116,24 @@ async def mailing_results(call: Call) -> Answer:
     """Return what became of each message, as CSV."""
     query, mailing = call.query(MailingResultsQuery), call.path("id")
     results = await call.app.mailings.results(call.caller, mailing, query.format)
-    name = f'attachment; filename="{mailing}-{query.format}.csv"'.encode("ascii", "replace")
-    return Stream(results, b"text/csv; charset=utf-8", ((b"content-disposition", name),))
+    return _csv(results, f"{mailing}-{query.format}")
+
+
+async def mailing_refusals(call: Call) -> Answer:
+    """Return the rows that gave no message, as CSV."""
+    query, mailing = call.query(MailingResultsQuery), call.path("id")
+    refusals = await call.app.mailings.refusals(call.caller, mailing, query.format)
+    return _csv(refusals, f"{mailing}-refused-{query.format}")
+
+
+async def mailing_history(call: Call) -> Answer:
+    """Return the counters of one mailing at some moments."""
+    return json_answer(MailingHistory(await call.app.mailings.history(call.caller, call.path("id"))))
+
+
+async def continue_mailing(call: Call) -> Answer:
+    """Let the rest go behind a canary."""
+    return json_answer(await call.app.mailings.proceed(call.caller, call.path("id")))
 
 
 async def start_mailing(call: Call) -> Answer:
@@ -137,6 +159,11 @@ async def cancel_mailing(call: Call) -> Answer:
 async def retry_mailing(call: Call) -> Answer:
     """Send again what failed."""
     return json_answer(await call.app.mailings.retry_failed(call.caller, call.path("id")))
+
+
+def _csv(lines: AsyncGenerator[bytes, None], name: str) -> Stream:
+    disposition = f'attachment; filename="{name}.csv"'.encode("ascii", "replace")
+    return Stream(lines, b"text/csv; charset=utf-8", ((b"content-disposition", disposition),))
 
 
 async def _form(call: Call) -> tuple[MailingRequest, Received]:
@@ -203,7 +230,9 @@ OPERATIONS = (
             "out: its character set, what parts its columns, whether it has a header, which column holds the numbers. "
             "What cannot be found out is refused with 422 naming the columns.\n\n"
             "`dry_run` answers 200 with what would become of all rows. `hold` imports and waits for `start`. With "
-            "`Idempotency-Key`, the same file with the same fields gives the first mailing again."
+            "`canary_share` or `canary_count` the first messages go, and the rest waits for `continue`, or goes on by "
+            "itself `canary_minutes` after they left, unless more than `canary_max_failed` percent of them failed. "
+            "With `Idempotency-Key`, the same file with the same fields gives the first mailing again."
         ),
         run=create_mailing,
         needs=_NEEDS,
@@ -292,6 +321,40 @@ OPERATIONS = (
         parameters=_ID,
         query=MailingResultsQuery,
         replies=(Reply(200, "The results", None, examples.RESULTS, media="text/csv; charset=utf-8"),),
+    ),
+    Operation(
+        id="getMailingRefusals",
+        method="GET",
+        path=f"{PATH}/{{id}}/refused",
+        tag="Mailings",
+        summary="Download the rows that gave no message",
+        description="The same as the list of rows, as CSV in UTF-8: line, number as written, kind, reason.",
+        run=mailing_refusals,
+        needs=_NEEDS,
+        parameters=_ID,
+        query=MailingResultsQuery,
+        replies=(Reply(200, "The rows", None, examples.REFUSALS, media="text/csv; charset=utf-8"),),
+    ),
+    Operation(
+        id="getMailingHistory",
+        method="GET",
+        path=f"{PATH}/{{id}}/history",
+        tag="Mailings",
+        summary="See how a mailing went on",
+        description=(
+            "How many of its messages were in which state at some moments, for a chart. They lie ten seconds apart at "
+            "first and the further the longer it takes; the last one is now."
+        ),
+        run=mailing_history,
+        needs=_NEEDS,
+        parameters=_ID,
+        replies=(Reply(200, "The moments", MailingHistory, examples.HISTORY),),
+    ),
+    _change(
+        "continue",
+        continue_mailing,
+        "Let the rest go behind the canary",
+        "For one whose canary goes or has gone, whatever its rule says; the validity of the rest counts from now.",
     ),
     _change(
         "start",
