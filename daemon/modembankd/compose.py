@@ -17,7 +17,7 @@ from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.conversations import Conversations
 from modembank.couriers import Means
-from modembank.dispatch import Decency, Dispatcher, QuietHours
+from modembank.dispatch import Decency, Dispatcher, Finishing, QuietHours
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
@@ -184,7 +184,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
             clock,
             metrics,
             admission=admission,
-            sims=sims,
+            finishing=Finishing(sims, config.quiet_hours),
             sending=config.sending,
             region=config.box.region,
             data_dir=data_dir,

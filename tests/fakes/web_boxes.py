@@ -22,6 +22,7 @@ from modembank.clock import SystemClock
 from modembank.config import AlertsConfig, BankConfig, Config, PortEntry, SendingConfig
 from modembank.conversations import Conversations
 from modembank.couriers import Means
+from modembank.dispatch import Finishing
 from modembank.eventlog import EventLog
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
@@ -174,7 +175,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
             clock,
             metrics,
             admission=admission,
-            sims=sims,
+            finishing=Finishing(sims),
             sending=SendingConfig(),
             region="",
             data_dir=folder,

@@ -14,7 +14,10 @@ import pytest
 
 from fakes.web_boxes import Box, make_box
 from fakes.workbooks import write_workbook
-from modembank.accounts import Role, Scope
+from modembank.accounts import LOCAL_ADMIN, Role, Scope
+from modembank.mailings.requests import MailingRequest
+from modembank.mailings.uploads import NoRoomForFile, Upload
+from modembank.store import StoreFull
 
 FILE = b"name;phone;ref\nAnn;+447900900123;a1\nB\xf6b;'+447900900124;a2\nCid;4.479E+11;\nAnn;+44 7900 900123;\nDi;;\n"
 
@@ -63,7 +66,8 @@ async def test_a_file_becomes_messages(client: httpx.AsyncClient) -> None:
     assert new["charset"] == "cp1252"
     view = await until(client, new["id"], imported)
     assert view["progress"] == {
-        "phase": "done", "rows": 5, "read": 5, "accepted": 2, "refused": 2, "duplicates": 1
+        "phase": "done", "rows": 5, "read": 5, "accepted": 2, "refused": 2, "duplicates": 1,
+        "waits_for": 0,
     }  # fmt: skip
     assert view["messages"]["queued"] == 2
     batch = new["id"].replace("mlg_", "bat_")
@@ -92,7 +96,8 @@ async def test_a_preview_and_a_dry_run_keep_nothing(client: httpx.AsyncClient, b
     }  # fmt: skip
     assert shown["sample"][0] == {
         "line": 2, "number": "+447900900123", "to": "+447900900123", "text": "Dear Ann – hi", "encoding": "ucs2",
-        "segments": 1, "forced_by": ["–"], "reason": "",
+        "segments": 1, "forced_by": ["–"], "reason": "", "replacements": [{"character": "–", "replacement": "-"}],
+        "text_after": "Dear Ann - hi", "segments_after": 1,
     }  # fmt: skip
     answer = await post(client, template="Dear {name}", dry_run="true")
     assert answer.status_code == 200
@@ -104,6 +109,31 @@ async def test_a_preview_and_a_dry_run_keep_nothing(client: httpx.AsyncClient, b
     assert (await client.get("/api/v1/mailings")).json()["items"] == []
     assert list((box.mailings._folder).iterdir()) == []
     assert await box.store.fetch_one("SELECT count(*) FROM messages") == (0,)
+
+
+async def test_a_dry_run_says_what_forces_ucs2_and_what_replacing_it_saves(client: httpx.AsyncClient) -> None:
+    text = "’" + "x" * 99
+    file = f"phone,x\n+447900900123,{text}\n+447900900124,{text}ы\n+447900900125,“{text}\n".encode()
+    found = (await post(client, file, template="{x}", dry_run="true")).json()
+    assert [found[name] for name in ("segments", "ucs2", "messages_replaceable", "segments_saved")] == [6, 3, 2, 2]
+    assert found["forced_by"] == [
+        {"character": "’", "messages": 3, "replacement": "'"},
+        {"character": "ы", "messages": 1, "replacement": None},
+        {"character": "“", "messages": 1, "replacement": '"'},
+    ]
+    after = (await post(client, file, template="{x}", dry_run="true", replace="true")).json()
+    assert [after[name] for name in ("segments", "ucs2", "messages_replaceable", "segments_saved")] == [4, 1, 0, 0]
+    assert after["sample"][0]["text"] == "'" + "x" * 99
+    assert after["sample"][1]["text"] == text + "ы"  # it would be UCS-2 all the same
+
+
+async def test_a_dry_run_estimates_when_it_will_have_left(client: httpx.AsyncClient, box: Box) -> None:
+    found = (await post(client, template="Hi", dry_run="true")).json()
+    assert 0 <= found["needed_s"] < 3_600
+    (sim,) = box.sims.all()
+    await client.patch(f"/api/v1/sims/{sim.iccid}", json={"paused": True})
+    never = (await post(client, template="Hi", dry_run="true")).json()
+    assert (never["needed_s"], never["finishes_at"]) == (None, None)
 
 
 async def test_the_same_key_gives_the_same_mailing(client: httpx.AsyncClient, box: Box) -> None:
@@ -214,7 +244,8 @@ async def test_numbers_that_opted_out_get_nothing(client: httpx.AsyncClient, box
             "INSERT INTO opt_outs (number, state, changed_at, source) VALUES ('+447900900124', 1, 1, 'api')"
         )
     )
-    assert (await post(client, template="Hi", dry_run="true")).json()["accepted"] == 1
+    dry = (await post(client, template="Hi", dry_run="true")).json()
+    assert (dry["accepted"], dry["refused"], dry["opted_out"]) == (1, 3, 1)
     view = await until(client, (await post(client, template="Hi")).json()["id"], imported)
     assert (view["progress"]["accepted"], view["progress"]["refused"]) == (1, 3)
     rows = (await client.get(f"/api/v1/mailings/{view['id']}/rows")).json()["items"]
@@ -317,6 +348,105 @@ async def test_changes_while_the_file_is_imported_count_for_all_of_it(client: ht
     view = await until(client, made, lambda view: view["finished_at"])
     assert view["messages"]["cancelled"] == 1_500
     assert (await box.messages.recount()).breaches() == ()
+
+
+async def test_a_small_file_does_not_wait_behind_large_ones(
+    client: httpx.AsyncClient, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modembank.mailings.running.SMALL_OCTETS", 200)
+    begun, go_on, carry_on = [], asyncio.Event(), box.mailings._importing.carry_on
+
+    async def slowly(mailing: Any) -> None:
+        begun.append(mailing.public_id)
+        if mailing.octets > 200:
+            await go_on.wait()
+        await carry_on(mailing)
+
+    monkeypatch.setattr(box.mailings._importing, "carry_on", slowly)
+    large = [(await post(client, FILE + b"\n" * 200, template="Hi")).json()["id"] for _ in range(3)]
+    small = (await post(client, template="Hi")).json()["id"]
+    await until(client, small, imported)
+    assert begun == [large[0], small]
+    await until(client, large[2], lambda view: view["progress"]["waits_for"] == 2)
+    ahead = [(await client.get(f"/api/v1/mailings/{one}")).json()["progress"]["waits_for"] for one in large]
+    assert ahead == [0, 1, 2]
+    go_on.set()
+    for one in large:
+        assert (await until(client, one, imported))["progress"]["waits_for"] == 0
+    assert begun == [large[0], small, *large[1:]]
+
+
+async def test_an_import_that_breaks_off_lets_the_others_go_and_goes_on_later(
+    client: httpx.AsyncClient, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modembank.mailings.running.PUT_OFF_S", 0.0)
+    tries, carry_on = [], box.mailings._importing.carry_on
+
+    async def full(mailing: Any) -> None:
+        tries.append(mailing.public_id)
+        if tries.count(mailing.public_id) == 1:
+            raise StoreFull(detail="none is left")
+        await carry_on(mailing)
+
+    monkeypatch.setattr(box.mailings._importing, "carry_on", full)
+    made = [(await post(client, template="Hi")).json()["id"] for _ in range(2)]
+    for one in made:
+        await until(client, one, imported)
+    assert sorted(tries) == sorted(made * 2)
+    assert await box.store.fetch_one("SELECT count(*) FROM messages") == (4,)
+
+
+async def test_nothing_more_is_accepted_of_a_user_that_was_disabled(box: Box) -> None:
+    async with box.client(await box.key(Role.SENDER)) as client:
+        await box.mailings.stop()
+        made = (await post(client, template="Hi")).json()["id"]
+        await box.store.write(lambda conn: conn.execute("UPDATE users SET active = 0 WHERE role = 'sender'"))
+        await box.mailings.start()
+    async with box.client(await box.key()) as admin:
+        view = await until(admin, made, imported)
+        assert (view["progress"]["accepted"], view["progress"]["refused"]) == (0, 4)
+        rows = (await admin.get(f"/api/v1/mailings/{made}/rows")).json()["items"]
+        assert rows[0]["reason"] == "was not accepted: the user of this mailing was disabled before its turn came"
+        await until(admin, made, lambda view: view["status"] == "finished")
+        again = await admin.post(f"/api/v1/mailings/{made}/retry-failed")
+        assert (again.status_code, again.json()["detail"]) == (
+            409, "its user is disabled: nothing more is accepted of it"
+        )  # fmt: skip
+
+
+async def test_a_request_that_is_cancelled_as_its_mailing_is_stored_leaves_that_its_file(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await box.mailings.stop()
+    upload = box.mailings.upload(LOCAL_ADMIN, "x.csv")
+    await upload.write(FILE)
+    file, written, write = await upload.received(), asyncio.Event(), box.store.write
+
+    async def stored(*args: Any, **options: Any) -> Any:
+        await write(*args, **options)
+        written.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(box.store, "write", stored)
+        making = asyncio.create_task(box.mailings.create(LOCAL_ADMIN, file, MailingRequest(template="Hi")))
+        await written.wait()
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+    await box.mailings.start()
+    (view,) = (await box.mailings.list(LOCAL_ADMIN)).items
+    async with box.client(await box.key()) as client:
+        assert (await until(client, view.id, imported))["progress"]["accepted"] == 2
+
+
+async def test_what_is_left_of_the_disk_is_kept_for_messages(tmp_path: Path) -> None:
+    upload = Upload(tmp_path / "files", "x.csv", reserve_octets=1 << 60)
+    await upload.write(b"x")
+    with pytest.raises(NoRoomForFile, match="what is left is kept for messages"):
+        await upload.received()
+    upload.discard()
+    assert list((tmp_path / "files").iterdir()) == []
 
 
 async def test_a_mailing_whose_file_is_gone_says_so(client: httpx.AsyncClient, box: Box) -> None:

@@ -129,6 +129,12 @@ def test_s13_files_that_are_refused_whole(tmp_path: Path, text: str | bytes, why
     assert trouble(write(tmp_path, text))["/file"].startswith(why)
 
 
+def test_s13_names_of_columns_are_bounded(tmp_path: Path) -> None:
+    path = write(tmp_path, f"phone,{'x' * 501}\n{ANN},a\n")
+    assert trouble(path, header="yes")["/file"].startswith("has a column whose name is longer than 500 characters")
+    assert look(path, template="{2}").layout.columns == ("1", "2")
+
+
 def test_s13_one_quoted_field_without_end_is_read_no_further_than_it_must(tmp_path: Path) -> None:
     one_line = write(tmp_path, f'phone,x\n{ANN},"' + "a" * (MAX_LINE * 3))
     assert "quotation mark" in trouble(one_line)["/file"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modembank.mailings.forecast import FARTHEST_S, Allowance, Pace, _serving, needed_s
+from modembank.dispatch.finishing import FARTHEST_S, Allowance, OpenHours, needed_s, serving
+from modembank.mailings.forecast import Pace
 from modembank.messages import routes
 from modembank.sim import LimitName, Sim
 from modembank.sim.limits import RateLimits
@@ -69,6 +71,43 @@ def test_the_pace_is_that_of_the_last_ten_minutes() -> None:
 
 def test_a_route_names_sims_or_a_pool() -> None:
     others = [SIM, dataclasses.replace(SIM, id=2, label="b")]
-    assert [one.id for one in _serving(others, routes.ANY)] == [1, 2]
-    assert [one.id for one in _serving(others, routes.pool_spec("b"))] == [2]
-    assert [one.id for one in _serving(others, routes.sims_spec([1]))] == [1]
+    assert [one.id for one in serving(others, routes.ANY)] == [1, 2]
+    assert [one.id for one in serving(others, routes.pool_spec("b"))] == [2]
+    assert [one.id for one in serving(others, routes.sims_spec([1]))] == [1]
+
+
+DAY = 86_400
+NOON = 12 * 3_600_000  # of the first of January 1970, UTC
+
+
+@pytest.mark.parametrize(
+    ("windows", "segments", "seconds"),
+    [
+        (["08:00-20:00"], 8 * 3_600, 8 * 3_600),
+        (["08:00-20:00"], 8 * 3_600 + 1, 20 * 3_600 + 1),
+        (["08:00-20:00"], 20 * 3_600, 32 * 3_600),
+        (["20:00-08:00"], 1, 8 * 3_600 + 1),
+        (["08:00-20:00", "07:00-13:00"], 3_600, 3_600),
+        (["08:00-20:00", "07:00-13:00"], 3_601, 20 * 3_600 + 1),
+        (["08:00-09:00", "10:00-11:00"], 1, None),
+    ],
+)
+def test_only_open_hours_count(windows: list[str], segments: int, seconds: int | None) -> None:
+    hours = OpenHours(windows, NOON, UTC)
+    assert needed_s(segments, [Allowance(sim(min_interval_s=1.0), {})], hours) == seconds
+
+
+def test_limits_of_days_go_on_at_night_and_those_of_hours_do_not() -> None:
+    hours = OpenHours(["12:00-13:00"], NOON, UTC)
+    by_hour, by_day = Allowance(sim(per_hour=10), {}), Allowance(sim(per_day=10), {})
+    assert needed_s(11, [by_hour], hours) == 3_600
+    assert needed_s(21, [by_hour], hours) == DAY + 3_600
+    assert needed_s(11, [by_day], hours) == DAY
+
+
+@given(begins=st.integers(0, DAY), first=st.floats(0, 3 * DAY), then=st.floats(0, DAY))
+def test_open_time_never_runs_backwards_nor_faster_than_time(begins: int, first: float, then: float) -> None:
+    hours = OpenHours(["22:30-06:15"], begins * 1000, UTC)
+    passed = hours.within(first + then) - hours.within(first)
+    assert -1e-6 <= passed <= then + 1e-6
+    assert hours.within(DAY) == pytest.approx(7.75 * 3_600)

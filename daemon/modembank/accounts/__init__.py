@@ -4,6 +4,7 @@ from modembank.accounts.allotments import Allotment, Quotas
 from modembank.accounts.errors import NotLoggedIn, TooManyLogins, Unauthorized
 from modembank.accounts.model import LOCAL_ADMIN, ROLE_SCOPES, Actor, ApiKey, Role, Scope, Session, User
 from modembank.accounts.quotas import QuotaExceeded, Usage
+from modembank.accounts.repository import is_active
 from modembank.accounts.service import Accounts
 from modembank.accounts.sessions import Sessions
 from modembank.accounts.users import named as user_named
@@ -44,6 +45,7 @@ __all__ = [
     "User",
     "UserView",
     "account_view",
+    "is_active",
     "key_view",
     "quota_view",
     "session_view",

@@ -65,6 +65,12 @@ def all_users(conn: sqlite3.Connection) -> list[User]:
     return [_user(row) for row in conn.execute(f"{_USER} ORDER BY id")]
 
 
+def is_active(conn: sqlite3.Connection, user_id: int) -> bool:
+    """Return whether a user may have things done; who is no user of the box, as on its own command line, always may."""
+    row = conn.execute("SELECT active FROM users WHERE id = ?", (user_id,)).fetchone()
+    return row is None or bool(row[0])
+
+
 def holder_named(conn: sqlite3.Connection, name: str) -> Holder | None:
     """Return what a login needs of the user of that name."""
     row = conn.execute("SELECT id, name, role, active, password_hash FROM users WHERE name = ?", (name,)).fetchone()

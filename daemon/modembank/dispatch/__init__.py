@@ -2,6 +2,7 @@
 
 from modembank.dispatch.decency import Decency
 from modembank.dispatch.dispatcher import Dispatcher
+from modembank.dispatch.finishing import Finishing
 from modembank.dispatch.policy import RULES, Action, Blame, Rule, Step, step_after
 from modembank.dispatch.quiet import QuietHours
 from modembank.dispatch.refusals import is_refusal
@@ -13,6 +14,7 @@ __all__ = [
     "Blame",
     "Decency",
     "Dispatcher",
+    "Finishing",
     "QuietHours",
     "Rule",
     "Step",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from modembank import optouts
+from modembank.accounts import is_active
 from modembank.accounts.quotas import QuotaExceeded, Spending
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
@@ -24,6 +26,7 @@ from modembank.failpoints import Failpoint, reach
 from modembank.mailings import rows
 from modembank.mailings.model import Found, ImportPhase, Layout, Order, Row, Wish
 from modembank.mailings.reading import Pass, UnreadableFile, reading
+from modembank.mailings.recipients import MOST_FORCED
 from modembank.mailings.rows import Mailing
 from modembank.messages import Admission
 from modembank.messages.admission import MAX_AHEAD_MS
@@ -36,6 +39,7 @@ from modembank.tpdu import Encoding
 SHOWN = 10
 """Refused rows that are named when a whole file is refused."""
 OPTED_OUT = "has opted out: it wants no messages of this box"
+DISABLED = "was not accepted: the user of this mailing was disabled before its turn came"
 Change = Callable[[sqlite3.Connection, Mailing, int], None]
 
 
@@ -55,6 +59,10 @@ class _Tally:
     duplicates: int = 0
     segments: int = 0
     ucs2: int = 0
+    opted_out: int = 0
+    plain: int = 0
+    saved: int = 0
+    forced: Counter[str] = field(default_factory=Counter)
 
     def count(self, chunk: Sequence[Row], out: Container[str]) -> None:
         for row in chunk:
@@ -65,12 +73,29 @@ class _Tally:
                 self.accepted += 1
                 self.segments += row.segments
                 self.ucs2 += row.encoding == Encoding.UCS2
-            elif not row.duplicate and len(self.first) < SHOWN:
+                self.plain += row.plain_segments > 0
+                self.saved += row.segments - row.plain_segments if row.plain_segments else 0
+                self.forced.update(row.forced_by)
+            elif reason is OPTED_OUT:
+                self.opted_out += 1
+            if reason and not row.duplicate and len(self.first) < SHOWN:
                 self.first.append((row.line, row.written, reason))
 
     def result(self) -> Found:
         refused = self.rows - self.accepted - self.duplicates
-        return Found(self.rows, self.accepted, refused, self.duplicates, self.segments, self.ucs2, tuple(self.first))
+        return Found(
+            rows=self.rows,
+            accepted=self.accepted,
+            refused=refused,
+            duplicates=self.duplicates,
+            segments=self.segments,
+            ucs2=self.ucs2,
+            opted_out=self.opted_out,
+            plain=self.plain,
+            segments_saved=self.saved,
+            forced_by=tuple(self.forced.most_common(MOST_FORCED)),
+            first_refused=tuple(self.first),
+        )
 
 
 class Importing:
@@ -93,7 +118,7 @@ class Importing:
 
     async def check(self, path: Path, layout: Layout) -> Found:
         """Look at every row of a file; raises UnreadableFile."""
-        async with reading(Order(path=str(path), layout=layout)) as next_pass:
+        async with reading(Order(path=str(path), layout=layout, offers=True)) as next_pass:
             return await self._checked(next_pass)
 
     async def _checked(self, next_pass: Pass) -> Found:
@@ -239,10 +264,11 @@ def _parted(conn: sqlite3.Connection, mailing: Mailing, chunk: Sequence[Row], no
     """Part rows that become messages, which count against the user's quota, from those that do not, with the reason."""
     out = optouts.among(conn, [row.number for row in chunk if not row.reason])
     spending = Spending(conn)
+    active = is_active(conn, mailing.user_id)
     good: list[Row] = []
     refused: list[Row] = []
     for row in chunk:
-        reason = row.reason or (OPTED_OUT if row.number in out else "")
+        reason = row.reason or (OPTED_OUT if row.number in out else "") or ("" if active else DISABLED)
         if not reason:
             try:
                 spending.spend(mailing.user_id, row.segments, now)

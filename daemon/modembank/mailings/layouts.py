@@ -14,6 +14,8 @@ from modembank.mailings.tables import BadFile, Cells
 from modembank.mailings.templates import BadTemplate, compile_template, find_column, named
 from modembank.messages.numbers import BadNumber, normalise_recipient
 
+MAX_NAME = 500
+"""Characters of the name of a column."""
 LOOKED_AT = 20
 """Rows from which columns are guessed."""
 _NUMBER_WORDS = re.compile(
@@ -40,6 +42,8 @@ def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
     header = _has_header(first, ask)
     width = max(len(cells) for _, cells in first)
     names = tuple(cell.strip() for cell in first[0][1]) if header else ()
+    if any(len(name) > MAX_NAME for name in names):
+        raise BadFile(why=f"has a column whose name is longer than {MAX_NAME} characters: is the first row a header?")
     columns = (*names, *(str(number) for number in range(len(names) + 1, width + 1)))
     body = first[1:] if header else first
     if not body:
@@ -60,6 +64,7 @@ def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
         max_segments=ask.max_segments,
         region=ask.region,
         allow_duplicates=ask.allow_duplicates,
+        replace=ask.replace,
     )
     if ask.template is not None:
         try:
@@ -138,6 +143,8 @@ def _has_header(first: Sequence[Cells], ask: Ask) -> bool:
     if ask.header != "auto":
         return ask.header == "yes"
     cells = [cell.strip().casefold() for cell in first[0][1]]
+    if any(len(cell) > MAX_NAME for cell in cells):
+        return False
     if any(looks_like_number(cell) for cell in cells):
         return False
     while cells and not cells[-1]:

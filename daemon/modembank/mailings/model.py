@@ -83,6 +83,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     max_segments: int = 10
     region: str = ""
     allow_duplicates: bool = False
+    replace: bool = False
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +104,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     max_segments: int = 10
     region: str = ""
     allow_duplicates: bool = False
+    replace: bool = False
+    """What forces UCS-2 is replaced in texts where that makes them 7-bit."""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, tag="row"):
@@ -120,6 +123,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True, tag="row"):
     reason: str = ""
     duplicate: bool = False
     """The number has a message already."""
+    forced_by: tuple[str, ...] = ()
+    """The first characters that force UCS-2, when offers were asked for."""
+    plain_segments: int = 0
+    """What it would take after all replacements, if that made it 7-bit; else 0."""
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
@@ -140,9 +147,6 @@ class Looked(msgspec.Struct, frozen=True, array_like=True, tag="looked"):
 
     layout: Layout
     sample: tuple[Row, ...]
-    forced_by: tuple[tuple[str, ...], ...] = ()
-    """For each row of the sample, the characters that force UCS-2."""
-    notes: tuple[str, ...] = ()
 
 
 Said = Row | End | Trouble | Looked
@@ -157,6 +161,8 @@ class Order(msgspec.Struct, frozen=True):
     layout: Layout | None = None
     skip: int = 0
     """Rows that are imported already."""
+    offers: bool = False
+    """Tell of what could be replaced."""
     twice: bool = False
     """Read it to its end, and then once more."""
 
@@ -171,5 +177,13 @@ class Found:
     duplicates: int = 0
     segments: int = 0
     ucs2: int = 0
+    opted_out: int = 0
+    """Of those refused."""
+    plain: int = 0
+    """Messages that replacements would make 7-bit."""
+    segments_saved: int = 0
+    """By those."""
+    forced_by: tuple[tuple[str, int], ...] = ()
+    """Characters that force UCS-2, each with the messages in which it does; those in most come first."""
     first_refused: tuple[tuple[int, str, str], ...] = ()
     """Line, number as written, reason."""

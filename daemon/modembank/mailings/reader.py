@@ -59,12 +59,8 @@ def carried_out(order: Order) -> Iterator[Said]:
 def _look(order: Order) -> Iterator[Said]:
     assert order.ask is not None
     layout, body = lay_out(Path(order.path), order.ask)
-    recipients = Recipients(layout)
-    sample, forced = [], []
-    for line, cells in islice(body, order.sample):
-        sample.append(recipients.row(line, cells))
-        forced.append(() if recipients.last is None else tuple(recipients.last.forced_by))
-    yield Looked(layout, tuple(sample), tuple(forced))
+    recipients = Recipients(layout, offers=True)
+    yield Looked(layout, tuple(recipients.rows(islice(body, order.sample))))
 
 
 def _read(order: Order) -> Iterator[Said]:
@@ -74,7 +70,7 @@ def _read(order: Order) -> Iterator[Said]:
 
 def _all(order: Order) -> Iterator[Said]:
     assert order.layout is not None
-    recipients = Recipients(order.layout)
+    recipients = Recipients(order.layout, offers=order.offers)
     count = 0
     for row in recipients.rows(rows_of(Path(order.path), order.layout)):
         count += 1

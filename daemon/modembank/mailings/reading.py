@@ -98,6 +98,10 @@ async def _lines(order: Order) -> AsyncIterator[AsyncIterator[Said]]:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+        assert process.stdout is not None
+        # To its end, which is near: only then is the pipe closed, and not some time later by the garbage collector.
+        while await process.stdout.read(LINE_OCTETS):
+            pass
         await process.wait()
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from modembank.mailings.model import MAX_WRITTEN, Layout, Row
 from modembank.mailings.tables import Cells
 from modembank.mailings.templates import Fill, compile_template
 from modembank.messages.numbers import BadNumber, normalise_recipient
-from modembank.messages.text import TextProblem, measure
+from modembank.messages.text import TextProblem, measure, replaced
 from modembank.tpdu import Encoding, SegmentCount
 
 MAX_REFERENCE = 255
+MOST_FORCED = 20
+"""Characters that are named for one row."""
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
 _ROUNDED = re.compile(r"[0-9]+[.,]0+")
 _GUARDED = re.compile(r"'[=+\-@\t\r\0']")
@@ -21,14 +25,13 @@ _GUARDED = re.compile(r"'[=+\-@\t\r\0']")
 class Recipients:
     """Makes rows of one file; knows which numbers came before."""
 
-    def __init__(self, layout: Layout) -> None:
-        """Read as the layout says."""
+    def __init__(self, layout: Layout, *, offers: bool = False) -> None:
+        """Read as the layout says; with ``offers``, tell what could be replaced."""
+        self._offers = offers
         self._layout = layout
         self._fill = _filler(layout)
         self._encoding = Encoding(layout.encoding)
         self._lines: dict[int | str, int] = {}
-        self.last: SegmentCount | None = None
-        """What the last text was measured to be."""
 
     def rows(self, cells: Iterable[Cells]) -> Iterator[Row]:
         """Return what each row is."""
@@ -36,14 +39,16 @@ class Recipients:
 
     def row(self, line: int, cells: Sequence[str]) -> Row:
         """Return what one row is."""
-        layout, self.last = self._layout, None
+        layout = self._layout
         kept = cells[layout.to_column].strip()[:MAX_WRITTEN] if layout.to_column < len(cells) else ""
         cells = [unguarded(cell) for cell in cells]
         written = cells[layout.to_column].strip() if layout.to_column < len(cells) else ""
         try:
             number = self._number(written)
             text = self._fill(cells)
-            self.last = count = measure(text, self._encoding, layout.max_segments)
+            if layout.replace:
+                text = replaced(text, self._encoding)
+            count = measure(text, self._encoding, layout.max_segments)
             reference = self._reference(cells)
         except (BadNumber, TextProblem) as error:
             what = "the text " if isinstance(error, TextProblem) else ""
@@ -51,7 +56,13 @@ class Recipients:
         first = self._lines.setdefault(_small(number), line)
         if first != line and not layout.allow_duplicates:
             return Row(line, kept, number, reason=f"is the same number as in line {first}", duplicate=True)
-        return Row(line, kept, number, text, count.encoding.value, count.segments, reference)
+        row = Row(line, kept, number, text, count.encoding.value, count.segments, reference)
+        return self._with_offer(row, count) if self._offers and count.forced_by else row
+
+    def _with_offer(self, row: Row, count: SegmentCount) -> Row:
+        shorter = replaced(row.text, self._encoding)
+        plain = 0 if shorter in (row.text, "") else measure(shorter, self._encoding).segments
+        return msgspec.structs.replace(row, forced_by=count.forced_by[:MOST_FORCED], plain_segments=plain)
 
     def _number(self, written: str) -> str:
         if _SCIENTIFIC.fullmatch(written):

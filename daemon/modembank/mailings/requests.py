@@ -35,6 +35,8 @@ class MailingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     charset: str | None = None
     sheet: str | None = None
     allow_duplicates: bool = False
+    replace: bool = False
+    """Replace what forces UCS-2 in texts, where that makes them 7-bit."""
     hold: bool = False
     """Import it, and wait for the start."""
     dry_run: bool = False
@@ -143,4 +145,5 @@ def as_ask(request: MailingRequest, max_segments: int, region: str) -> Ask:
         max_segments=max_segments,
         region=region,
         allow_duplicates=request.allow_duplicates,
+        replace=request.replace,
     )

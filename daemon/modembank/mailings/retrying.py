@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from modembank import optouts
+from modembank.accounts import is_active
 from modembank.accounts.quotas import QuotaExceeded, Spending
 from modembank.errors import Conflict
 from modembank.mailings import rows
@@ -49,6 +50,8 @@ def retry_step(conn: sqlite3.Connection, store: Store, mailing_id: int, after: i
         return Retried(None)
     if after == 0 and mailing.state(now) is not MailingState.FINISHED:
         raise Conflict(why=f"it is {mailing.state(now).word}: what failed is sent again once it is finished")
+    if after == 0 and not is_active(conn, mailing.user_id):
+        raise Conflict(why="its user is disabled: nothing more is accepted of it")
     found = conn.execute(_SELECT, (mailing_id, after, *_FAILED, MessageFlags.RETRIED, STEP)).fetchall()
     out = optouts.among(conn, [row[1] for row in found])
     items, done = _affordable(conn, mailing, [row for row in found if row[1] not in out], now)

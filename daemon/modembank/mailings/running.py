@@ -1,19 +1,21 @@
-"""The mailings that are under way: imports one after the other, steps for what is wished, and the end of each."""
+"""The mailings that are under way: imports in two lanes, steps for what is wished, and the end of each."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
+import structlog
 
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
+from modembank.dispatch import Finishing
 from modembank.events import MessageStateChanged
 from modembank.mailings import canaries, history, rows
-from modembank.mailings.forecast import Forecast, Pace, allowances, needed_s
+from modembank.mailings.forecast import Forecast, Pace
 from modembank.mailings.history import Sampler
 from modembank.mailings.importing import Importing
 from modembank.mailings.model import ImportPhase, Wish
@@ -21,7 +23,6 @@ from modembank.mailings.rows import Mailing
 from modembank.mailings.walking import Walking, go_on
 from modembank.messages import MessageState, batches
 from modembank.messages.batches import counts
-from modembank.sim import Sims
 from modembank.store import Store, Urgency
 from modembank.supervision import Supervisor
 
@@ -29,21 +30,30 @@ LOOK_S = 1.0
 """Between two looks at what has been sent: many messages end in one."""
 ROUND_S = 30.0
 """At least this often everything is looked at."""
+SMALL_OCTETS = 1_000_000
+"""A file of up to so many does not wait for larger ones: twenty thousand rows or so, seconds."""
+PUT_OFF_S = 30.0
+"""Before an import that broke off is taken up again."""
+_log = structlog.get_logger()
 
 
 class Running:
-    """Three loops, woken when there is something to do."""
+    """Four loops, woken when there is something to do."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, sims: Sims, importing: Importing) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Clock, finishing: Finishing, importing: Importing) -> None:
         """Use these; nothing runs before start()."""
         self._store = store
         self._clock = clock
-        self._sims = sims
+        self._finishing = finishing
         self._importing = importing
         self._walking = Walking(store, bus, clock)
         self._bus = bus
         self._children = Supervisor()
-        self._import, self._walk, self._watch = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._import, self._import_small = asyncio.Event(), asyncio.Event()
+        self._walk, self._watch = asyncio.Event(), asyncio.Event()
+        self._in_hand: set[int] = set()
+        self._lined_up: set[int] = set()
+        self._put_off: set[int] = set()
         self._paces: dict[int, Pace] = {}
         self._sampler = Sampler()
         self._unsubscribe: Callable[[], None] | None = None
@@ -53,11 +63,12 @@ class Running:
         self._unsubscribe = self._bus.subscribe(MessageStateChanged, self._changed)
         self.wake()
         self._children.start("mailings.import", self._imports)
+        self._children.start("mailings.import_small", self._small_imports)
         self._children.start("mailings.walk", self._walks)
         self._children.start("mailings.watch", self._watches)
 
     async def stop(self) -> None:
-        """End all three."""
+        """End all of them."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -65,7 +76,7 @@ class Running:
 
     def wake(self) -> None:
         """Something changed: look at everything."""
-        for event in (self._import, self._walk, self._watch):
+        for event in (self._import, self._import_small, self._walk, self._watch):
             event.set()
 
     def forecast(self, mailing: Mailing, by_state: Mapping[MessageState, int], now: int) -> Forecast:
@@ -76,28 +87,63 @@ class Running:
         waiting += max(mailing.total - mailing.rows, 0) if mailing.importing else 0
         if mailing.wish is not Wish.GO or mailing.phase is ImportPhase.FAILED or not waiting:
             return Forecast(per_minute)
-        each = mailing.segments / mailing.accepted if mailing.accepted else 1.0
-        found = needed_s(waiting * each, allowances(self._sims, mailing.terms.route, now))
+        made = sum(by_state.values())
+        each = mailing.segments / made if made else 1.0
+        terms = mailing.terms
+        begins_at = max(now, terms.not_before or now)
+        found = self._finishing.needed_s(
+            waiting * each, terms.route, rank=terms.rank, window=terms.window, begins_at=begins_at, now=now
+        )
         if found is None:
             return Forecast(per_minute)
         if per_minute > 0:
             found = max(found, round(waiting * 60 / per_minute))
-        ahead_s = max((mailing.terms.not_before or now) - now, 0) // 1000
-        return Forecast(per_minute, ahead_s + found)
+        return Forecast(per_minute, (begins_at - now) // 1000 + found)
 
     def _changed(self, event: MessageStateChanged) -> None:
         if event.state >= MessageState.SENT:
             self._watch.set()
 
+    def ahead(self, mailing: Mailing) -> int:
+        """Return how many imports run or wait before that of a mailing; 0 for one that runs."""
+        if not mailing.importing or mailing.id in self._in_hand:
+            return 0
+        return len(self._in_hand | {one for one in self._lined_up if one < mailing.id})
+
     async def _imports(self) -> None:
+        await self._lane(self._import, lambda waiting: waiting[0])
+
+    async def _small_imports(self) -> None:
+        """A small file does not wait behind large ones."""
+        await self._lane(self._import_small, _smallest)
+
+    async def _lane(self, woken: asyncio.Event, choose: Callable[[Sequence[Mailing]], Mailing | None]) -> None:
         while True:
-            self._import.clear()
+            woken.clear()
             wanted = [one for one in await self._store.read(rows.open_ones) if one.importing]
-            for mailing in wanted:
-                await self._importing.carry_on(mailing)
-                self._watch.set()
-            if not wanted:
-                await self._import.wait()
+            self._lined_up = {one.id for one in wanted}
+            waiting = [one for one in wanted if one.id not in self._in_hand | self._put_off]
+            chosen = choose(waiting) if waiting else None
+            if chosen is None:
+                await woken.wait()
+                continue
+            await self._import_one(chosen)
+
+    async def _import_one(self, mailing: Mailing) -> None:
+        self._in_hand.add(mailing.id)
+        try:
+            await self._importing.carry_on(mailing)
+        except Exception:  # noqa: BLE001 - as when the disk is full: the others go on, and this one from where it is
+            _log.exception("mailing_import_broken_off", mailing=mailing.public_id)
+            self._put_off.add(mailing.id)
+            asyncio.get_running_loop().call_later(PUT_OFF_S, self._take_up, mailing.id)
+        finally:
+            self._in_hand.discard(mailing.id)
+        self._watch.set()
+
+    def _take_up(self, mailing: int) -> None:
+        self._put_off.discard(mailing)
+        self._import.set()
 
     async def _walks(self) -> None:
         while True:
@@ -137,6 +183,11 @@ class Running:
             elif _wants_judging(mailing, left, now):
                 await self._store.write(partial(_judge, mailing_id=mailing.id, now=now), Urgency.SOON)
                 self._walk.set()
+
+
+def _smallest(waiting: Sequence[Mailing]) -> Mailing | None:
+    small = [one for one in waiting if one.octets <= SMALL_OCTETS]
+    return min(small, key=lambda one: one.octets, default=None)
 
 
 def _open_with_counts(conn: sqlite3.Connection) -> list[tuple[Mailing, dict[MessageState, int]]]:

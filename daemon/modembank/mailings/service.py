@@ -17,6 +17,7 @@ from modembank.accounts.quotas import Spending, usage
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import SendingConfig
+from modembank.dispatch import Finishing
 from modembank.errors import FieldProblem, InvalidRequest, NotFound
 from modembank.ids import row_id
 from modembank.mailings import canaries, changing, history, rows, uploads
@@ -47,12 +48,13 @@ from modembank.messages.admission import MAX_AHEAD_MS
 from modembank.messages.batches import Terms, counts
 from modembank.messages.cursors import cursor_after, position_of
 from modembank.metrics import Metrics
-from modembank.sim import Sims
 from modembank.store import Store
 
 FOLDER = "mailings"
 """Of the data folder: files until they are imported."""
 SAMPLE = 5
+READERS = 2
+"""Files that are looked at for clients at once, each by a process of its own; others wait."""
 _LIST = b"mailings"
 _log = structlog.get_logger()
 
@@ -68,7 +70,7 @@ class Mailings:
         metrics: Metrics,
         *,
         admission: Admission,
-        sims: Sims,
+        finishing: Finishing,
         sending: SendingConfig,
         region: str,
         data_dir: Path,
@@ -80,8 +82,10 @@ class Mailings:
         self._sending = sending
         self._region = region
         self._folder = data_dir / FOLDER
+        self._reading = asyncio.Semaphore(READERS)
         self._importing = Importing(store, bus, clock, metrics, admission, self._folder)
-        self._running = Running(store, bus, clock, sims, self._importing)
+        self._finishing = finishing
+        self._running = Running(store, bus, clock, finishing, self._importing)
 
     async def start(self) -> None:
         """Go on with what the last run left, and delete files that belong to nothing."""
@@ -97,7 +101,7 @@ class Mailings:
     def upload(self, actor: Actor, name: str) -> Upload:
         """Return where a client's file is to be written; raises Forbidden."""
         actor.require(Scope.MAILINGS)
-        return Upload(self._folder, name[:200])
+        return Upload(self._folder, name[:200], self._store.health.reserve_octets)
 
     async def preview(self, actor: Actor, file: Received, request: MailingRequest) -> MailingPreview:
         """Return what the first rows would become; raises Forbidden, InvalidRequest. The file is deleted."""
@@ -111,13 +115,20 @@ class Mailings:
         """Return what all rows would become; raises Forbidden, InvalidRequest, UnknownProvider. The file is deleted."""
         actor.require(Scope.MAILINGS)
         try:
-            self._admission.terms(as_message(request), self._now())
+            now = self._now()
+            terms = self._admission.terms(as_message(request), now)
+            as_canary(request)
             looked = await self._look(file, request)
             try:
-                found = await self._importing.check(self._folder / file.token, looked.layout)
+                async with self._reading:
+                    found = await self._importing.check(self._folder / file.token, looked.layout)
             except UnreadableFile as error:
                 raise InvalidRequest(FieldProblem("/file", str(error).removeprefix("the file "))) from error
-            return preflight(looked, found, await self._quota_left(actor))
+            begins_at = max(now, terms.not_before or now)
+            needed_s = self._finishing.needed_s(
+                found.segments, terms.route, rank=terms.rank, window=terms.window, begins_at=begins_at, now=now
+            )
+            return preflight(looked, found, await self._quota_left(actor), begins_at=begins_at, needed_s=needed_s)
         finally:
             await self.discard(file)
 
@@ -263,7 +274,7 @@ class Mailings:
 
         await self._store.write(write)
         if verb == "cancel":  # nothing more is read of it
-            await asyncio.to_thread((self._folder / mailing).unlink, missing_ok=True)
+            await self._delete(mailing)
         self._running.wake()
         _log.info("mailing_changed", mailing=mailing, verb=verb, by=actor.name)
         return await self._view(mailing_id)
@@ -271,7 +282,8 @@ class Mailings:
     async def _look(self, file: Received, request: MailingRequest) -> Looked:
         allowed = self._sending.max_segments if request.max_segments is None else request.max_segments
         ask = as_ask(request, allowed, self._region)
-        return await look(Order(path=str((self._folder / file.token).absolute()), ask=ask, sample=SAMPLE))
+        async with self._reading:
+            return await look(Order(path=str((self._folder / file.token).absolute()), ask=ask, sample=SAMPLE))
 
     async def _new(self, actor: Actor, file: Received, request: MailingRequest) -> Mailing:
         now = self._now()
@@ -330,9 +342,13 @@ class Mailings:
         stored = 0
         try:
             stored = await self._store.write(write, reserve=False)
-        finally:
-            if stored != mailing.id:
-                await asyncio.to_thread((self._folder / mailing.public_id).unlink, missing_ok=True)
+        except asyncio.CancelledError:
+            raise  # it may be stored all the same, and then needs its file; else the next start deletes that
+        except Exception:
+            await self._delete(mailing.public_id)
+            raise
+        if stored != mailing.id:
+            await self._delete(mailing.public_id)
         return stored
 
     async def _earlier(self, actor: Actor, key: IdempotencyKey | None, digest: bytes) -> int | None:
@@ -344,7 +360,10 @@ class Mailings:
 
     async def discard(self, file: Received) -> None:
         """Delete a file that was received and is not to be used."""
-        await asyncio.to_thread((self._folder / file.token).unlink, missing_ok=True)
+        await self._delete(file.token)
+
+    async def _delete(self, name: str) -> None:
+        await asyncio.to_thread((self._folder / name).unlink, missing_ok=True)
 
     async def _one(self, actor: Actor, mailing: str) -> Mailing:
         wanted = row_id(MAILING_ID, mailing)
@@ -365,7 +384,8 @@ class Mailings:
 
     def _shown(self, one: Counted) -> MailingView:
         now = self._now()
-        return mailing_view(one, self._running.forecast(one.mailing, one.by_state, now), now)
+        forecast = self._running.forecast(one.mailing, one.by_state, now)
+        return mailing_view(one, forecast, now, self._running.ahead(one.mailing))
 
     def _now(self) -> int:
         return to_ms(self._clock.now())

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
@@ -37,8 +38,9 @@ class NoRoomForFile(ModembankError):
 class Upload:
     """One file on its way; end it with received() or discard()."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """``name`` is what the client calls it; it is never used as a name here."""
+    def __init__(self, folder: Path, name: str, reserve_octets: int = 0) -> None:
+        """``name`` is what the client calls it, never used as a name here; so much of the disk is left to others."""
+        self._reserve_octets = reserve_octets
         self._folder = folder
         self._name = name
         self._token = f"{PREFIX}{random_token(12)}"
@@ -84,6 +86,8 @@ class Upload:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             self._file = os.fdopen(fd, "wb")
+        if shutil.disk_usage(self._folder).free < self._reserve_octets + len(octets):
+            raise OSError(errno.ENOSPC, "what is left is kept for messages")
         self._file.write(octets)
         if last:
             self._file.flush()
@@ -103,7 +107,7 @@ def clean(folder: Path, needed: Collection[str]) -> int:
     """Delete what no mailing needs: a crash may have left it; return how many files that were."""
     if not folder.is_dir():
         return 0
-    left = [path for path in folder.iterdir() if path.name not in needed]
+    left = [path for path in folder.iterdir() if path.name not in needed and not path.is_dir()]
     for path in left:
         path.unlink()
     return len(left)

@@ -14,6 +14,8 @@ from modembank.mailings.forecast import Forecast
 from modembank.mailings.model import Found, ImportPhase, Layout, Looked, Row
 from modembank.mailings.rows import Mailing
 from modembank.messages import MessageState
+from modembank.messages.views import Replacement
+from modembank.tpdu import replaceable, with_replacements
 
 
 class ImportView(msgspec.Struct, frozen=True):
@@ -26,6 +28,8 @@ class ImportView(msgspec.Struct, frozen=True):
     accepted: int
     refused: int
     duplicates: int
+    waits_for: int
+    """Imports of other files that come before it."""
 
 
 class CanaryView(msgspec.Struct, frozen=True, rename={"continue_": "continue"}):
@@ -114,6 +118,11 @@ class SampleRow(msgspec.Struct, frozen=True):
     segments: int
     forced_by: Sequence[str]
     """Characters that force UCS-2."""
+    replacements: Sequence[Replacement]
+    """Those of them that could be written otherwise."""
+    text_after: str | None
+    """The text with all of them replaced, if that made it 7-bit."""
+    segments_after: int | None
     reason: str
     """Why it would be refused; empty when it would not."""
 
@@ -127,6 +136,15 @@ class LayoutView(msgspec.Struct, frozen=True):
     header: bool
     charset: str
     delimiter: str
+
+
+class ForcedBy(msgspec.Struct, frozen=True):
+    """A character that forces UCS-2, and in how many messages it does."""
+
+    character: str
+    messages: int
+    replacement: str | None
+    """What could stand in its place; null: nothing."""
 
 
 class MailingPreview(msgspec.Struct, frozen=True):
@@ -148,12 +166,23 @@ class Preflight(msgspec.Struct, frozen=True):
     segments: int
     ucs2: int
     """Messages that take UCS-2, with 70 instead of 160 characters a segment."""
+    opted_out: int
+    """Of those refused."""
+    forced_by: Sequence[ForcedBy]
+    """Those in most messages, first."""
+    messages_replaceable: int
+    """Messages that `replace` would make 7-bit."""
+    segments_saved: int
+    """By that."""
+    needed_s: int | None
+    """Seconds from its time on until the last one has left, as far as limits, windows and quiet hours tell."""
+    finishes_at: str | None
     first_refused: Sequence[RefusedRow]
     quota_left: int | None
     """Segments that the user may still have accepted; rows that do not fit are refused. Null: there is no quota."""
 
 
-def mailing_view(counted: Counted, forecast: Forecast, now: int) -> MailingView:
+def mailing_view(counted: Counted, forecast: Forecast, now: int, waits_for: int) -> MailingView:
     """Return a mailing as it is shown."""
     mailing = counted.mailing
     layout = mailing.layout
@@ -168,7 +197,9 @@ def mailing_view(counted: Counted, forecast: Forecast, now: int) -> MailingView:
         to_column=layout.columns[layout.to_column],
         charset=layout.charset,
         delimiter=layout.delimiter,
-        progress=ImportView(phase, mailing.total, mailing.rows, mailing.accepted, mailing.refused, mailing.duplicates),
+        progress=ImportView(
+            phase, mailing.total, mailing.rows, mailing.accepted, mailing.refused, mailing.duplicates, waits_for
+        ),
         messages=_by_word(counted.by_state),
         segments=mailing.segments,
         cause=mailing.cause,
@@ -195,8 +226,10 @@ def preview_view(looked: Looked) -> MailingPreview:
     return MailingPreview(_layout_view(looked.layout), _sample(looked))
 
 
-def preflight(looked: Looked, found: Found, quota_left: int | None) -> Preflight:
-    """Return a dry run as it is shown."""
+def preflight(
+    looked: Looked, found: Found, quota_left: int | None, *, begins_at: int, needed_s: int | None
+) -> Preflight:
+    """Return a dry run as it is shown; it would begin at that moment and need so long."""
     return Preflight(
         layout=_layout_view(looked.layout),
         sample=_sample(looked),
@@ -206,6 +239,12 @@ def preflight(looked: Looked, found: Found, quota_left: int | None) -> Preflight
         duplicates=found.duplicates,
         segments=found.segments,
         ucs2=found.ucs2,
+        opted_out=found.opted_out,
+        forced_by=tuple(ForcedBy(char, n, replaceable(char).get(char)) for char, n in found.forced_by),
+        messages_replaceable=found.plain,
+        segments_saved=found.segments_saved,
+        needed_s=needed_s,
+        finishes_at=None if needed_s is None else rfc3339(begins_at + needed_s * 1000),
         first_refused=tuple(RefusedRow(line, number, "refused", why) for line, number, why in found.first_refused),
         quota_left=quota_left,
     )
@@ -250,12 +289,23 @@ def _layout_view(layout: Layout) -> LayoutView:
 
 
 def _sample(looked: Looked) -> tuple[SampleRow, ...]:
-    return tuple(_sample_row(row, forced) for row, forced in zip(looked.sample, looked.forced_by, strict=True))
+    return tuple(_sample_row(row) for row in looked.sample)
 
 
-def _sample_row(row: Row, forced_by: Sequence[str]) -> SampleRow:
+def _sample_row(row: Row) -> SampleRow:
+    offers = replaceable(row.text) if row.forced_by else {}
     return SampleRow(
-        row.line, row.written, row.number, row.text, row.encoding, row.segments, tuple(forced_by), row.reason
+        line=row.line,
+        number=row.written,
+        to=row.number,
+        text=row.text,
+        encoding=row.encoding,
+        segments=row.segments,
+        forced_by=row.forced_by,
+        replacements=tuple(Replacement(char, instead) for char, instead in offers.items()),
+        text_after=with_replacements(row.text, offers) if row.plain_segments else None,
+        segments_after=row.plain_segments or None,
+        reason=row.reason,
     )
 
 

@@ -13,6 +13,7 @@ from modembank.tpdu import (
     SegmentCount,
     TextTooLong,
     count_segments,
+    gsm7_septets,
     replaceable,
     with_replacements,
 )
@@ -80,6 +81,14 @@ def preview_text(text: str, encoding: Encoding = Encoding.AUTO) -> Preview:
         segments_after=after,
         segments_saved=count.segments - after,
     )
+
+
+def replaced(text: str, encoding: Encoding = Encoding.AUTO) -> str:
+    """Return a text with what forces UCS-2 replaced, if then nothing does any more; else as it is."""
+    if encoding is Encoding.UCS2 or _PLAIN.fullmatch(text) or gsm7_septets(text) is not None:
+        return text
+    shorter = with_replacements(text, replaceable(text))
+    return shorter if gsm7_septets(shorter) is not None else text
 
 
 def sanitised(text: str) -> str:

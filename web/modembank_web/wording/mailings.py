@@ -20,6 +20,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "charset": {"description": "The character set of a CSV file, such as `cp1250`; found out when left out"},
         "sheet": {"description": "The sheet of a workbook; the first when left out"},
         "allow_duplicates": {"description": "Send to a number as often as it stands in the file"},
+        "replace": {"description": "Replace typographic characters that force UCS-2, where that makes a text 7-bit"},
         "hold": {"description": "Import the file and wait for `start`"},
         "dry_run": {"description": "Check all rows and store nothing"},
         "canary_share": {"description": "Percent of the messages that go first, up to 50; the rest waits"},
@@ -48,6 +49,9 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "MailingsQuery": {"cursor": CURSOR, "limit": LIMIT},
     "MailingRowsQuery": {"cursor": CURSOR, "limit": LIMIT},
+    "ImportView": {
+        "waits_for": {"description": "Imports of other files that come before it; 0 once it is being read"},
+    },
     "MailingResultsQuery": {
         "format": {"description": "`spreadsheet` guards cells against being formulas", "example": "machine"}
     },
