@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from modembank.client import calls, following
+from modembank.client import account_calls, calls, following, mailing_calls
 from modembank.client.exchange import Items, Retry, Steps
 from modembank.client.transport import CONNECT_TIMEOUT_S, AsyncRunner, SyncRunner
 
@@ -91,6 +91,29 @@ class _Calls:
     delete_webhook = _Method(calls.delete_webhook)
     test_webhook = _Method(calls.test_webhook)
     events = _Listing(following.events)
+    send_mailing = _Method(mailing_calls.send_mailing)
+    check_mailing = _Method(mailing_calls.check_mailing)
+    preview_mailing = _Method(mailing_calls.preview_mailing)
+    mailings = _Listing(mailing_calls.mailings)
+    mailing = _Method(mailing_calls.mailing)
+    start_mailing = _Method(mailing_calls.start_mailing)
+    pause_mailing = _Method(mailing_calls.pause_mailing)
+    resume_mailing = _Method(mailing_calls.resume_mailing)
+    continue_mailing = _Method(mailing_calls.continue_mailing)
+    cancel_mailing = _Method(mailing_calls.cancel_mailing)
+    retry_mailing = _Method(mailing_calls.retry_mailing)
+    mailing_rows = _Listing(mailing_calls.mailing_rows)
+    mailing_history = _Listing(mailing_calls.mailing_history)
+    mailing_results = _Listing(mailing_calls.mailing_results)
+    users = _Listing(account_calls.users)
+    user = _Method(account_calls.user)
+    add_user = _Method(account_calls.add_user)
+    change_user = _Method(account_calls.change_user)
+    quotas = _Listing(account_calls.quotas)
+    change_quota = _Method(account_calls.change_quota)
+    keys = _Listing(account_calls.keys)
+    add_key = _Method(account_calls.add_key)
+    revoke_key = _Method(account_calls.revoke_key)
 
 
 class Client(_Calls, SyncRunner):

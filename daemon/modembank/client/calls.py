@@ -38,7 +38,7 @@ def path_of(*parts: str) -> str:
 
 def with_query(path: str, query: Mapping[str, object]) -> str:
     """Return a path with those parameters that are not None."""
-    given = {name: _plain(value) for name, value in query.items() if value is not None}
+    given = {name: plain(value) for name, value in query.items() if value is not None}
     return f"{path}?{urlencode(given)}" if given else path
 
 
@@ -112,7 +112,7 @@ def send(
     """
     asked = {
         "to": to if isinstance(to, str) else list(to), "text": text, "reference": reference, "sim": sim, "pool": pool,
-        "providers": providers, "priority": priority, "valid_for_s": valid_for_s, "send_at": _plain(send_at),
+        "providers": providers, "priority": priority, "valid_for_s": valid_for_s, "send_at": plain(send_at),
         "window": window, "delivery_report": delivery_report, "encoding": encoding, "flash": flash,
         "max_segments": max_segments, "on_unknown": on_unknown, "dry_run": dry_run, "partial": partial,
     }  # fmt: skip
@@ -269,7 +269,7 @@ def _said(item: bytes) -> Said:
     return read(Message, item)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Write a time as the API reads it; it must know its zone."""
     if not isinstance(value, datetime):
         return value

@@ -268,6 +268,48 @@ class WebhookTest(msgspec.Struct, frozen=True):
     event: str = ""
 
 
+class User(msgspec.Struct, frozen=True):
+    """A user: its name, what it may do, and whether it may come in."""
+
+    name: str
+    role: str = ""
+    active: bool = True
+    has_password: bool = False
+    created_at: str = ""
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """What a user may have accepted, in segments (0: no quota), what of it is used, and when that begins anew."""
+
+    user: str
+    per_day: int = 0
+    per_month: int = 0
+    used_today: int = 0
+    used_this_month: int = 0
+    day_ends_at: str = ""
+    month_ends_at: str = ""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What may be shown of an API key; ``id`` is the part of it that is no secret."""
+
+    id: str
+    user: str = ""
+    label: str = ""
+    scopes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    created_at: str = ""
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key that was just made; ``key`` is the secret."""
+
+    key: str
+    api_key: Key
+
+
 class Event(msgspec.Struct, frozen=True):
     """Something that happened: from ``events()``, or from the body of a webhook's post."""
 
