@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
+import os
+import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from modembank.errors import ModembankError
 
 SOCKET_NAME = "control.sock"
 _OWNER_ONLY = 0o600
+FILE_TIMEOUT_S = 900.0
+"""How long the daemon may look at a file before it answers."""
 
 
 class NoDaemon(ModembankError):
@@ -61,6 +66,52 @@ def call_daemon(data_dir: Path, method: str, path: str, body: object = None, *, 
         raise NoDaemon(socket=data_dir / SOCKET_NAME, reason=reason) from error
     finally:
         connection.close()
+
+
+def post_file(
+    data_dir: Path, path: str, fields: Mapping[str, str], file: Path, *, timeout_s: float = FILE_TIMEOUT_S
+) -> Reply:
+    """Send the daemon a form (RFC 7578) with a file, read as it goes; raises NoDaemon when none answers, OSError."""
+    boundary = secrets.token_hex(16)
+    parts = [_part(boundary, f'name="{name}"') + value.encode() + b"\r\n" for name, value in fields.items()]
+    shown = "".join(char if char.isprintable() and char not in '"\\' else "_" for char in file.name)
+    before = b"".join([*parts, _part(boundary, f'name="file"; filename="{shown}"')])
+    after = f"\r\n--{boundary}--\r\n".encode()
+    with file.open("rb") as content:
+        size = len(before) + os.fstat(content.fileno()).st_size + len(after)
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(size)}
+        connection = _UnixConnection(data_dir / SOCKET_NAME, timeout_s)
+        try:
+            body = itertools.chain((before,), iter(lambda: content.read(1 << 20), b""), (after,))
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            return Reply(response.status, json.loads(response.read()))
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise NoDaemon(socket=data_dir / SOCKET_NAME, reason=reason) from error
+        finally:
+            connection.close()
+
+
+def read_daemon(data_dir: Path, path: str, refuse: Callable[[dict[str, object]], None]) -> Iterator[bytes]:
+    """Yield an answer piece by piece; ``refuse`` raises for a problem. Raises NoDaemon when none answers."""
+    connection = _UnixConnection(data_dir / SOCKET_NAME, FILE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        if response.status != 200:
+            refuse(json.loads(response.read()))
+        while piece := response.read1(1 << 16):
+            yield piece
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NoDaemon(socket=data_dir / SOCKET_NAME, reason=reason) from error
+    finally:
+        connection.close()
+
+
+def _part(boundary: str, what: str) -> bytes:
+    return f"--{boundary}\r\nContent-Disposition: form-data; {what}\r\n\r\n".encode()
 
 
 def follow_daemon(data_dir: Path, path: str, refuse: Callable[[dict[str, object]], None]) -> Iterator[str]:

@@ -65,11 +65,11 @@ def send(
     accepted = [message for message in receipt["messages"] if message["id"]]
     if wait:
         messages = _settled(config_path, [message["id"] for message in accepted], timeout_s)
-        _print_json(messages) if as_json else _print_ends(messages)
+        print_json(messages) if as_json else _print_ends(messages)
         if not all(message["status"] in _WELL for message in messages):
             raise SystemExit(1)
     elif as_json:
-        _print_json(receipt)
+        print_json(receipt)
     elif len(to) == 1:
         click.echo(accepted[0]["id"])
     else:
@@ -98,10 +98,10 @@ def messages_list(config_path: Path, *, limit: int, as_json: bool, **wanted: str
     """Show outbound messages, the newest first."""
     found = listed(config_path, _MESSAGES, wanted, limit)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
-    rows = [[each["id"], _when(each["created_at"]), each["status"], each["to"], each["text"]] for each in found]
-    _print_table(["id", "created", "status", "to", "text"], rows, "no messages")
+    rows = [[each["id"], when(each["created_at"]), each["status"], each["to"], each["text"]] for each in found]
+    print_table(["id", "created", "status", "to", "text"], rows, "no messages")
 
 
 @messages.command("show")
@@ -112,7 +112,7 @@ def messages_show(identifier: str, config_path: Path, *, as_json: bool) -> None:
     """Show one message with its attempts, and why it is not sent yet."""
     message = ask(config_path, "GET", f"{_MESSAGES}/{quote(identifier, safe='')}")
     if as_json:
-        _print_json(message)
+        print_json(message)
         return
     for line in shown_message(message):
         click.echo(line)
@@ -137,12 +137,12 @@ def inbox(sender: str | None, limit: int, config_path: Path, *, as_json: bool) -
     """Show what came in, the newest first."""
     found = listed(config_path, "/api/v1/inbox", {"from": sender}, limit)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     rows = [
-        [each["id"], _when(each["received_at"]), each["from"], each["text"] or f"({each['kind']})"] for each in found
+        [each["id"], when(each["received_at"]), each["from"], each["text"] or f"({each['kind']})"] for each in found
     ]
-    _print_table(["id", "received", "from", "text"], rows, "nothing came in")
+    print_table(["id", "received", "from", "text"], rows, "nothing came in")
 
 
 @click.command()
@@ -153,7 +153,7 @@ def preview(text: str, config_path: Path, *, as_json: bool) -> None:
     """Tell how TEXT would go out: alphabet, segments, and what makes it longer; - reads standard input."""
     found = ask(config_path, "POST", f"{_MESSAGES}/preview", {"text": _standard_input() if text == "-" else text})
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     segments = found["segments"]
     click.echo(
@@ -206,12 +206,14 @@ def _print_ends(messages: Sequence[Any]) -> None:
         click.echo(f"{message['id']}  {on_one_line(message['to'])}  {message['status']}  {on_one_line(why)}".rstrip())
 
 
-def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Print rows as a table, or a word for that there are none."""
     for line in table(titles, rows) if rows else [nothing]:
         click.echo(line)
 
 
-def _print_json(content: object) -> None:
+def print_json(content: object) -> None:
+    """Print what the API answered."""
     click.echo(json.dumps(content, ensure_ascii=False, indent=2))
 
 
@@ -219,10 +221,10 @@ def _event_line(event: Mapping[str, Any]) -> str:
     facts = event["data"]
     names = ("id", "slot", "iccid", "number", "to", "from", "status", "summary", "cause")
     told = " ".join(f"{name}={on_one_line(str(facts[name]))}" for name in names if facts.get(name) is not None)
-    return f"{_when(event['timestamp'])}  {event['id']}  {event['type']}  {told}".rstrip()
+    return f"{when(event['timestamp'])}  {event['id']}  {event['type']}  {told}".rstrip()
 
 
-def _when(moment: str) -> str:
+def when(moment: str) -> str:
     """A time in UTC without its fractions: all of one width."""
     return f"{moment[:10]} {moment[11:19]}Z"
 

@@ -12,6 +12,7 @@ from fakes.boxes import box_on
 from fakes.daemons import MODEMBANK, DaemonProcess
 from modembank.errors import ModembankError
 from modembank_web.api.v1.examples import MESSAGE
+from modembankd.mailings_cli import mailing
 from modembankd.messages_cli import events, inbox, messages, preview, send
 from modembankd.optout_cli import optout
 from modembankd.showing import on_one_line, shown_message, table
@@ -26,7 +27,7 @@ def daemon(tmp_path_factory):
         yield process
 
 
-COMMANDS = {command.name: command for command in (events, inbox, messages, optout, preview, send)}
+COMMANDS = {command.name: command for command in (events, inbox, mailing, messages, optout, preview, send)}
 
 
 @dataclass
@@ -183,3 +184,39 @@ def test_on_a_terminal_the_last_column_is_cut(monkeypatch):
     assert [len(line) for line in lines[1:2]] == [40]
     assert lines[1].endswith("x…")
     assert lines[2] == "msg_2  short"
+
+
+def test_a_mailing_is_checked_sent_shown_changed_and_its_results_are_written(daemon, tmp_path):
+    file = tmp_path / "people.csv"
+    file.write_text(f"name,phone\nAnn,{TO}\nBob’s,{OTHER}\nCid,12\nAnn,{TO}\n", "utf-8")
+    options = ("--template", "Hi {name}", "--to-column", "phone")
+    checked = told(run(daemon, "mailing", "send", str(file), *options, "--dry-run"))
+    assert "4 rows: 2 good, 1 refused (0 opted out), 1 repeated\n2 segments; 1 messages in UCS-2\n" in checked
+    assert '--replace makes 1 of them 7-bit and saves 0 segments\n  ’ in 1 messages, could be "\'"\n' in checked
+    assert "line 4: 12 " in checked
+    assert (
+        "/template: {nobody} is no column" in run(daemon, "mailing", "send", str(file), "--template", "{nobody}").stderr
+    )
+    assert told(run(daemon, "mailing", "list")) == "no mailings\n"
+    made = told(run(daemon, "mailing", "send", str(file), *options, "--canary", "50%", "--name", "Reminders")).strip()
+    assert re.fullmatch(r"mlg_\w{13}", made)
+    status = ""
+    while status != "canary":
+        status = json.loads(told(run(daemon, "mailing", "show", made, "--json")))["status"]
+    shown = told(run(daemon, "mailing", "show", made))
+    assert "status:       canary\n" in shown
+    assert "canary:       1 messages, sending\n" in shown
+    assert "messages:     2 queued\n" in shown
+    assert told(run(daemon, "mailing", "list")).splitlines()[1].split()[-5:] == ["canary", "0", "of", "2", "Reminders"]
+    assert told(run(daemon, "mailing", "pause", made)) == f"{made} is paused\n"
+    assert told(run(daemon, "mailing", "resume", made)) == f"{made} is canary\n"
+    assert told(run(daemon, "mailing", "continue", made)) == f"{made} is sending\n"
+    assert "only one that is held" in run(daemon, "mailing", "start", made).stderr
+    assert "what failed is sent again once it is finished" in run(daemon, "mailing", "retry", made).stderr
+    assert told(run(daemon, "mailing", "cancel", made)) == f"{made} is cancelled\n"
+    results = told(run(daemon, "mailing", "results", made)).splitlines()
+    assert [line.split(",")[1] for line in results] == ["to", TO, OTHER]
+    assert f"'{TO}" in told(run(daemon, "mailing", "results", made, "--spreadsheet"))
+    refused = told(run(daemon, "mailing", "results", made, "--refused")).splitlines()
+    assert [line.split(",")[0] for line in refused] == ["line", "4", "5"]
+    assert "there is no mailing" in run(daemon, "mailing", "results", "mlg_0").stderr

@@ -13,6 +13,7 @@ import structlog
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.dispatch import Finishing
+from modembank.errors import ModembankError
 from modembank.events import MessageStateChanged
 from modembank.mailings import canaries, history, rows
 from modembank.mailings.forecast import Forecast, Pace
@@ -133,7 +134,8 @@ class Running:
         self._in_hand.add(mailing.id)
         try:
             await self._importing.carry_on(mailing)
-        except Exception:  # noqa: BLE001 - as when the disk is full: the others go on, and this one from where it is
+        except (ModembankError, OSError, sqlite3.Error):
+            # As when the disk is full: the others go on, and this one later from where it is.
             _log.exception("mailing_import_broken_off", mailing=mailing.public_id)
             self._put_off.add(mailing.id)
             asyncio.get_running_loop().call_later(PUT_OFF_S, self._take_up, mailing.id)

@@ -18,7 +18,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import SendingConfig
 from modembank.dispatch import Finishing
-from modembank.errors import FieldProblem, InvalidRequest, NotFound
+from modembank.errors import FieldProblem, InvalidRequest, ModembankError, NotFound
 from modembank.ids import row_id
 from modembank.mailings import canaries, changing, history, rows, uploads
 from modembank.mailings.importing import Importing
@@ -342,9 +342,7 @@ class Mailings:
         stored = 0
         try:
             stored = await self._store.write(write, reserve=False)
-        except asyncio.CancelledError:
-            raise  # it may be stored all the same, and then needs its file; else the next start deletes that
-        except Exception:
+        except ModembankError:  # and not a cancellation: then it may be stored all the same, and needs its file
             await self._delete(mailing.public_id)
             raise
         if stored != mailing.id:
