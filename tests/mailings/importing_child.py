@@ -9,39 +9,59 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fakes.web_boxes import make_box
 from modembank.accounts import LOCAL_ADMIN
+from modembank.bus import Bus
+from modembank.clock import SystemClock
+from modembank.config import SendingConfig
+from modembank.dispatch import Finishing
 from modembank.mailings import reading
 from modembank.mailings.requests import MailingRequest
-from modembank.messages import batches
+from modembank.mailings.service import Mailings
+from modembank.messages import Admission, batches
+from modembank.metrics import Metrics
+from modembank.sim import Sims
+from modembank.sim.limits import RateLimits
+from modembank.store import Store
 
 CHUNK, STEP = 30, 40
+
+
+async def assembled(store: Store, folder: Path) -> Mailings:
+    """Return the service over a database in a folder, and no more of a box than it needs: each life starts anew."""
+    bus, clock, sending = Bus(), SystemClock(), SendingConfig()
+    sims = Sims(store, bus, clock, RateLimits())
+    await sims.load()
+    return Mailings(
+        store, bus, clock, Metrics(), admission=Admission(sims, sending), finishing=Finishing(sims), sending=sending,
+        region="", data_dir=folder,
+    )  # fmt: skip
 
 
 async def main(folder: Path, file: Path, verb: str = "") -> None:
     """Import the file, once, whichever life this is."""
     reading.CHUNK, batches.STEP = CHUNK, STEP
-    box = await make_box(folder)
-    await box.mailings.start()
-    found = (await box.mailings.list(LOCAL_ADMIN)).items
+    store = await Store.open(folder / "box.db", lazy_s=0.05)
+    mailings = await assembled(store, folder)
+    await mailings.start()
+    found = (await mailings.list(LOCAL_ADMIN)).items
     if not found:
-        upload = box.mailings.upload(LOCAL_ADMIN, "people.csv")
+        upload = mailings.upload(LOCAL_ADMIN, "people.csv")
         await upload.write(await asyncio.to_thread(file.read_bytes))
         request = MailingRequest(template="Dear {name}", to_column="phone", hold=bool(verb))
-        view, _ = await box.mailings.create(LOCAL_ADMIN, await upload.received(), request)
+        view, _ = await mailings.create(LOCAL_ADMIN, await upload.received(), request)
     else:
         view = found[0]
     while view.progress.phase not in {"done", "failed"}:
         await asyncio.sleep(0.005)
-        view = await box.mailings.get(LOCAL_ADMIN, view.id)
+        view = await mailings.get(LOCAL_ADMIN, view.id)
     if verb:
-        await getattr(box.mailings, verb)(LOCAL_ADMIN, view.id)
-    while await box.store.fetch_one("SELECT 1 FROM mailings WHERE walk IS NOT NULL"):
+        await getattr(mailings, verb)(LOCAL_ADMIN, view.id)
+    while await store.fetch_one("SELECT 1 FROM mailings WHERE walk IS NOT NULL"):
         await asyncio.sleep(0.005)
     while any(await asyncio.to_thread(list, (folder / "mailings").iterdir())):  # deleted after the import is durable
         await asyncio.sleep(0.005)
-    await box.mailings.stop()
-    await box.store.close()
+    await mailings.stop()
+    await store.close()
 
 
 if __name__ == "__main__":

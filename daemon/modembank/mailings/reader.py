@@ -1,8 +1,7 @@
 """The reading process: parses a client's file where it can do no harm, and says what it found, line by line in JSON.
 
-Started as ``python -m modembank.mailings.reader``; the order comes on standard input. It has a bound of memory, of
-processor time and of files, opens nothing but the one file, and may die of it: whoever waits for it makes that a
-sentence.
+``reader_process`` starts it; the order comes on standard input. It has a bound of memory, of processor time and of
+files, opens nothing but the one file, and may die of it: whoever waits for it makes that a sentence.
 """
 
 from __future__ import annotations
@@ -79,7 +78,3 @@ def _all(order: Order) -> Iterator[Said]:
         if count > order.skip:
             yield row
     yield End(count)
-
-
-if __name__ == "__main__":  # pragma: no cover - runs in a process of its own
-    main()

@@ -79,7 +79,7 @@ async def _lines(order: Order) -> AsyncIterator[AsyncIterator[Said]]:
     """Start the process, and end it with the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "modembank.mailings.reader"),
+        *("-m", "modembank.mailings.reader_process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
