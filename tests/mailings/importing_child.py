@@ -1,6 +1,6 @@
 """A process of its own: a box imports one mailing, and does with it what it is told, until it is done or dies.
 
-``python importing_child.py FOLDER FILE [cancel|start_sending]``
+``python importing_child.py FOLDER FILE [cancel|start_sending|proceed]``
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ async def main(folder: Path, file: Path, verb: str = "") -> None:
     if not found:
         upload = mailings.upload(LOCAL_ADMIN, "people.csv")
         await upload.write(await asyncio.to_thread(file.read_bytes))
-        request = MailingRequest(template="Dear {name}", to_column="phone", hold=bool(verb))
+        first = 40 if verb == "proceed" else None
+        hold = bool(verb) and first is None
+        request = MailingRequest(template="Dear {name}", to_column="phone", hold=hold, canary_count=first)
         view, _ = await mailings.create(LOCAL_ADMIN, await upload.received(), request)
     else:
         view = found[0]

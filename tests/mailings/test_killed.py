@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -67,9 +68,16 @@ def check(folder: Path) -> sqlite3.Connection:
 
 
 def test_a_life_that_ends_in_every_chunk(tmp_path: Path, file: Path) -> None:
-    """Each life makes one chunk durable and dies in the next, before that is committed."""
-    assert lives(tmp_path / "box", file, "mailing_chunk:2") == 3
-    check(tmp_path / "box").close()
+    """Each life makes one chunk durable and dies in the next, before that is committed; a canary ends in it."""
+    assert lives(tmp_path / "box", file, "mailing_chunk:2", "proceed") == 3
+    conn = check(tmp_path / "box")
+    assert conn.execute("SELECT DISTINCT state, ready FROM messages").fetchall() == [(30, 1)]
+    ids = [row[0] for row in conn.execute("SELECT id FROM messages ORDER BY id").fetchall()]
+    canary = json.loads(conn.execute("SELECT canary FROM mailings").fetchone()[0])
+    assert (canary["size"], canary["last"]) == (40, ids[39])
+    assert canary["continued_at"] is not None
+    assert conn.execute("SELECT count(*) FROM paused_batches").fetchone() == (0,)
+    conn.close()
 
 
 def test_a_life_that_ends_after_some_commit(tmp_path: Path, file: Path) -> None:

@@ -54,8 +54,9 @@ async def test_one_that_refuses_holds_up_its_message_and_no_other(shop):
     assert {form["MessageStatus"] for form in shop.desk.tried if form["MessageSid"] == stuck.sid} == {"sent"}
     shop.desk.refuse.clear()
     await shop.desk.until(lambda: shop.desk.statuses(stuck.sid) == ["sent", "delivered"])
-    while await shop.waiting():
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while await shop.waiting():
+            await asyncio.sleep(0)
 
 
 async def test_a_restart_goes_on_where_it_was_and_keeps_the_order(shop):
@@ -97,8 +98,9 @@ async def test_what_is_deleted_meanwhile_is_not_told(shop):
     await shop.happen(row_of(sent.sid))
     await shop.desk.until(lambda: shop.desk.tried)
     await shop.twilio.talk.delete(await shop.actor(), await shop.account(), sent.sid)
-    while await shop.waiting():
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while await shop.waiting():
+            await asyncio.sleep(0)
     assert shop.desk.got == []
 
 
@@ -108,8 +110,9 @@ async def test_a_new_address_gets_what_waits_at_once(shop, monkeypatch):
     await shop.desk.down()
     sent = await shop.send()
     await shop.happen(row_of(sent.sid))
-    while not await shop.waiting():
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while not await shop.waiting():
+            await asyncio.sleep(0)
     other = await Desk(token=shop.made.auth_token).up()
     await shop.patch(status_callback=other.url("/new"))
     await other.until(lambda: other.statuses(sent.sid) == ["delivered"])
@@ -141,8 +144,9 @@ async def test_an_inbound_message_is_answered_through_its_sim(shop):
     sid = await shop.come("hello")
     await shop.desk.until(lambda: shop.desk.got)
     assert (shop.desk.got[0]["MessageSid"], shop.desk.got[0]["Body"]) == (sid, "hello")
-    while len(await shop.outbox()) < 2:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while len(await shop.outbox()) < 2:
+            await asyncio.sleep(0)
     assert await shop.outbox() == [(SENDER, "one"), (SENDER, "two")]
     specs = await shop.box.store.fetch_all("SELECT r.spec FROM messages m JOIN routes r ON r.id = m.route_id")
     assert {spec for (spec,) in specs} == {f'{{"sims":[{shop.box.sims.all()[0].id}]}}'}
@@ -166,8 +170,9 @@ async def test_each_reply_is_sent_once_however_often_it_is_asked_for(shop, monke
     await shop.desk.until(lambda: len(shop.desk.got) == 1)
     shop.desk.answer = b"<Response><Message>another</Message><Message>second</Message></Response>"
     await shop.desk.until(lambda: len(shop.desk.got) == 2)
-    while len(await shop.outbox()) < 2:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while len(await shop.outbox()) < 2:
+            await asyncio.sleep(0)
     assert await shop.outbox() == [(SENDER, "one"), (SENDER, "second")]
 
 
@@ -185,8 +190,9 @@ async def test_each_reply_is_sent_once_however_often_it_is_asked_for(shop, monke
 async def test_an_answer_that_asks_for_what_cannot_be_is_shown_and_not_asked_for_again(shop, answer, error):
     shop.desk.answer = answer
     await shop.come("hello")
-    while (await shop.view()).last_at is None:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while (await shop.view()).last_at is None:
+            await asyncio.sleep(0)
     view = await shop.view()
     assert error in view.last_error
     assert (view.last_status, view.waiting, len(shop.desk.tried)) == (200, 0, 1)

@@ -1,6 +1,8 @@
 """Webhooks on a real store, with a sender, an admin, and couriers that do not wait for long."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,14 @@ from modembank.accounts.model import ROLE_SCOPES
 from modembank.eventlog import Entry, append
 from modembank.outgoing import circuit
 from modembank.webhooks import NewWebhook, courier
+
+
+async def within(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], Any]) -> Any:
+    """Look until it is so, for so long at most; couriers note what they did in writes that nobody is told of."""
+    async with asyncio.timeout(20):
+        while not holds(found := await look()):
+            await asyncio.sleep(0.02)
+    return found
 
 
 @dataclass
@@ -43,6 +53,15 @@ class Post:
 
     async def view(self, webhook: str) -> Any:
         return await self.box.webhooks.get(self.admin, webhook)
+
+    async def until(self, webhook: str, holds: Callable[[Any], Any]) -> Any:
+        """Return how a webhook does, once it is so."""
+        return await within(lambda: self.view(webhook), holds)
+
+    async def until_retries(self, holds: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
+        """Return what waits to be told again, once it is so."""
+        found: list[tuple[Any, ...]] = await within(self.retries, holds)
+        return found
 
     async def retries(self) -> list[tuple[Any, ...]]:
         return await self.box.store.fetch_all("SELECT event_id, tries, last_error FROM webhook_retries ORDER BY 1")

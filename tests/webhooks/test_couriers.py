@@ -41,8 +41,7 @@ async def test_an_endpoint_that_was_away_gets_everything_once(post):
     await post.hook.until(lambda: len(post.hook.got) == 1)
     await post.hook.down()
     await post.happen(*range(2, 60))
-    while (view := await post.view(webhook)).state != "failing":
-        await asyncio.sleep(0.02)
+    view = await post.until(webhook, lambda view: view.state == "failing")
     assert "nothing listens at 127.0.0.1" in view.last_error
     assert view.retries == 0
     await post.hook.up()
@@ -69,15 +68,13 @@ async def test_what_is_refused_waits_while_others_pass(post):
     webhook = await post.add("message.*")
     await post.happen(1, 2, 3, 4)
     await post.hook.until(lambda: len(post.hook.got) == 3)
-    while not (waiting := await post.retries()) or waiting[0][1] < 2:
-        await asyncio.sleep(0.02)
+    waiting = await post.until_retries(lambda rows: rows and rows[0][1] >= 2)
     assert waiting[0][0] == 2
     assert "422" in waiting[0][2]
     assert (await post.view(webhook)).state == "working"
     post.hook.refuse.clear()
     await post.hook.until(lambda: len(post.hook.got) == 4)
-    while await post.retries():
-        await asyncio.sleep(0.02)
+    await post.until_retries(lambda rows: not rows)
     assert post.hook.ids().count(public_id("evt", 2)) == 1
 
 
@@ -87,8 +84,7 @@ async def test_what_is_refused_for_days_is_given_up_and_counted(post, monkeypatc
     webhook = await post.add("message.*")
     await post.happen(1, 2, 3)
     await post.hook.until(lambda: len(post.hook.got) == 2)
-    while (await post.view(webhook)).given_up != 1:
-        await asyncio.sleep(0.02)
+    await post.until(webhook, lambda view: view.given_up == 1)
     assert await post.retries() == []
     assert post.box.metrics.webhook_deliveries.labels("given_up")._value.get() == 1
 
@@ -97,8 +93,7 @@ async def test_a_server_that_fails_for_all_is_left_alone_and_loses_nothing(post)
     post.hook.status = b"500 Internal Server Error"
     webhook = await post.add("message.*")
     await post.happen(*range(1, 30))
-    while (await post.view(webhook)).state != "failing":
-        await asyncio.sleep(0.02)
+    await post.until(webhook, lambda view: view.state == "failing")
     assert len(await post.retries()) <= circuit.REFUSED_IN_A_ROW + courier.IN_FLIGHT
     post.hook.status = b"204 No Content"
     await post.hook.until(lambda: len(post.hook.got) >= 29)
@@ -150,8 +145,7 @@ async def test_retry_after_is_honoured(post):
     post.hook.status, post.hook.headers = b"429 Too Many Requests", (b"Retry-After: 3600",)
     webhook = await post.add("message.*")
     await post.happen(1, 2)
-    while (await post.view(webhook)).state != "failing":
-        await asyncio.sleep(0.02)
+    await post.until(webhook, lambda view: view.state == "failing")
     view, now = await post.view(webhook), post.box.clock.now()
     waits = (await post.box.webhooks.all())[0].next_try_at / 1000 - now
     assert 3500 < waits <= 3600
@@ -165,8 +159,7 @@ async def test_an_endpoint_that_is_gone_is_told_no_more(post):
     post.hook.status = b"410 Gone"
     webhook = await post.add("message.*")
     await post.happen(1)
-    while (view := await post.view(webhook)).active:
-        await asyncio.sleep(0.02)
+    view = await post.until(webhook, lambda view: not view.active)
     assert (view.state, view.stopped_why) == ("stopped", "the endpoint answered 410 Gone")
     assert not post.box.webhooks.retry_now(webhook) or post.hook.got == []
     post.hook.status = b"200 OK"
@@ -236,8 +229,7 @@ async def test_s11_an_address_that_leads_inside_is_never_posted_to(post):
     post.box.webhooks._means.poster._resolve = inside
     await post.box.store.write(lambda conn: conn.execute("UPDATE webhooks SET allow_private = 0"))
     await post.happen(1)
-    while (view := await post.view(webhook)).last_error is None:
-        await asyncio.sleep(0.02)
+    view = await post.until(webhook, lambda view: view.last_error is not None)
     assert "only an admin can allow" in view.last_error
     assert post.hook.tried == []
 
