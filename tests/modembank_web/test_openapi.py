@@ -214,7 +214,6 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("GET", "/api/v1/mailings/nothing", None),
             ("GET", f"/api/v1/mailings/{mailing}", None),
             ("GET", f"/api/v1/mailings/{mailing}/rows", None),
-            ("GET", f"/api/v1/mailings/{mailing}/refused", None),
             ("GET", f"/api/v1/mailings/{mailing}/history", None),
             ("POST", f"/api/v1/mailings/{mailing}/continue", None),
             ("POST", f"/api/v1/mailings/{mailing}/start", None),
