@@ -114,3 +114,29 @@ async def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: p
         assert found.accepted == count
     await box.store.close()
     assert most[1] < 2 * most[0]  # four times the rows; what the first look allocates for good is in both
+
+
+async def test_a_stop_that_comes_while_the_process_is_ended_does_not_leave_it_behind(
+    people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, processes, entered = asyncio.create_subprocess_exec, [], asyncio.Event()
+
+    async def start(*arguments: str, **options):
+        processes.append(await started(*arguments, **options))
+        return processes[-1]
+
+    async def read() -> None:
+        async with reading.reading(Order(path=str(people), ask=Ask(template="x"))):
+            entered.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    task = asyncio.create_task(read())
+    await entered.wait()
+    task.cancel()
+    await asyncio.sleep(0)  # the process is being ended now
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert processes[0].returncode is not None
+    assert processes[0].stdout.at_eof()

@@ -95,14 +95,25 @@ async def _lines(order: Order) -> AsyncIterator[AsyncIterator[Said]]:
             process.stdin.close()
         yield _said(process)
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        assert process.stdout is not None
-        # To its end, which is near: only then is the pipe closed, and not some time later by the garbage collector.
-        while await process.stdout.read(LINE_OCTETS):
-            pass
-        await process.wait()
+        # A stop may come while this ends by itself: the process is not left behind half ended.
+        ending = asyncio.ensure_future(_ended(process))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending
+            raise
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Kill a process unless it has ended, and close what led to it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    assert process.stdout is not None
+    # To its end, which is near: only then is the pipe closed, and not some time later by the garbage collector.
+    while await process.stdout.read(LINE_OCTETS):
+        pass
+    await process.wait()
 
 
 async def _said(process: asyncio.subprocess.Process) -> AsyncIterator[Said]:
