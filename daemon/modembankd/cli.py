@@ -33,7 +33,7 @@ LATER: dict[str, tuple[str, str]] = {
     ),
     "events": ("messages_cli.events", "Show what happens, as it happens, until Ctrl-C."),
     "inbox": ("messages_cli.inbox", "Show what came in, the newest first."),
-    "mailing": ("mailings_cli.mailing", "Send to all of a file, and see how that goes."),
+    "mailing": ("mailings_cli.mailing", "Send files of recipients, and see how that goes."),
     "messages": ("messages_cli.messages", "Look at what was sent, and cancel what was not yet."),
     "optout": ("optout_cli.optout", "See and change who wants no messages."),
     "preview": (
