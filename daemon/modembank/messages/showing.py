@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -20,6 +19,9 @@ MAY_BE_SENT = (
     " (POST /api/v1/messages/{id}/settle)"
 )
 """What an UNKNOWN message waits for, when whoever sends says nothing more exact."""
+_DELIVERY_REPORT, _FLASH, _REDACTED = (
+    int(flag) for flag in (MessageFlags.DELIVERY_REPORT, MessageFlags.FLASH, MessageFlags.REDACTED)
+)
 _NEVER_SENT = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED})
 
 
@@ -27,6 +29,7 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
     """Return a message as it is shown, but for what it waits for."""
     message = story.message
     sim = None if message.sim_id is None else sims.get(message.sim_id)
+    flags = int(message.flags)  # an IntFlag makes an object of every answer
     return MessageView(
         id=public_id(MESSAGE_ID, message.id),
         to=message.recipient,
@@ -40,9 +43,9 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
         sim=sim.iccid if sim else None,
         priority=9 - message.rank,
         on_unknown="resend" if message.on_unknown is OnUnknown.RESEND else "hold",
-        delivery_report=bool(message.flags & MessageFlags.DELIVERY_REPORT),
-        flash=bool(message.flags & MessageFlags.FLASH),
-        redacted=bool(message.flags & MessageFlags.REDACTED),
+        delivery_report=bool(flags & _DELIVERY_REPORT),
+        flash=bool(flags & _FLASH),
+        redacted=bool(flags & _REDACTED),
         created_at=rfc3339(message.created_at),
         send_at=_moment(message.not_before if message.state is MessageState.SCHEDULED else None),
         next_try_at=_moment(message.not_before if _is_put_off(message) else None),
@@ -98,13 +101,13 @@ def _attempt_view(attempt: AttemptRow, sims: Mapping[int, ShownSim]) -> AttemptV
 
 
 def _report_view(message: StoredMessage, attempts: Sequence[AttemptRow]) -> ReportView | None:
-    reports = [attempt.report_at for attempt in attempts if attempt.report_at is not None]
-    if not message.flags & MessageFlags.DELIVERY_REPORT:
+    if not int(message.flags) & _DELIVERY_REPORT:
         return None
+    reports = [attempt.report_at for attempt in attempts if attempt.report_at is not None]
     if message.state in _NEVER_SENT and not reports and not any(attempt.awaiting for attempt in attempts):
         return None
-    found = Counter(fates(message.segments, attempts).values())
-    delivered, failed = found[Fate.DELIVERED], found[Fate.UNDELIVERED]
+    found = list(fates(message.segments, attempts).values())
+    delivered, failed = found.count(Fate.DELIVERED), found.count(Fate.UNDELIVERED)
     return ReportView(
         status=_report_status(message.segments, delivered, failed),
         reported=delivered + failed,

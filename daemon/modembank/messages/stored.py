@@ -7,17 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from modembank.messages.model import JournalKind, MessageFlags, MessageState, OnUnknown
 from modembank.messages.outbox import AttemptRow, aggregate, all_sent
-from modembank.messages.outbox.journal import JournalRow, journal_rows, merged, stored_attempts
+from modembank.messages.outbox.journal import JournalRow, attempts_by_message, journal_rows, merged
 from modembank.tpdu import Encoding
 
 _ENCODINGS = (Encoding.AUTO, Encoding.GSM7, Encoding.UCS2)
-_SELECT = (
+_SELECT = (  # many rows with one statement, in the order asked for
     "SELECT id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id,"  # noqa: S608 - constants
     " rank, state, ready, not_before, expires_at, window, on_unknown, reference, created_at, sim_id, cause, sent_at,"
     " settled_at"
-    f" FROM messages WHERE id = ? AND flags & {int(MessageFlags.HIDDEN)} = 0"
+    f" FROM (SELECT key AS place, value AS wanted FROM json_each(?)) CROSS JOIN messages ON id = wanted"
+    f" WHERE flags & {int(MessageFlags.HIDDEN)} = 0 ORDER BY place"
 )
 
 
@@ -89,16 +92,13 @@ def read_stories(conn: sqlite3.Connection, ids: Iterable[int]) -> Stories:
     for entry in journal_rows(conn):
         if entry.kind is not JournalKind.REPORT:
             journal.setdefault(entry.message_id, []).append(entry)
-    found = []
-    for message_id in ids:
-        row = conn.execute(_SELECT, (message_id,)).fetchone()
-        if row is not None:
-            found.append(_story(conn, _message(row), journal.get(message_id, [])))
+    messages = [_message(row) for row in conn.execute(_SELECT, (msgspec.json.encode(list(ids)).decode(),))]
+    attempts = attempts_by_message(conn, [message.id for message in messages])
+    found = [_story(message, attempts.get(message.id, []), journal.get(message.id, [])) for message in messages]
     return Stories(tuple(found), _sims(conn) if any(story.attempts for story in found) else {})
 
 
-def _story(conn: sqlite3.Connection, message: StoredMessage, journal: list[JournalRow]) -> Story:
-    attempts = stored_attempts(conn, message.id)
+def _story(message: StoredMessage, attempts: list[AttemptRow], journal: list[JournalRow]) -> Story:
     if journal and (attempts := merged(attempts, journal)):
         message = _brought_up(message, attempts)
     return Story(message, tuple(attempts))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modembank.messages.model import TERMINAL, MessageState, OnUnknown
 from modembank.modem.outcome import AttemptOutcome
@@ -49,7 +50,7 @@ class AttemptRow:
     @property
     def report(self) -> ReportClass | None:
         """What its delivery report says; None when none came."""
-        return None if self.report_status is None else ReportStatus(self.report_status).report_class
+        return None if self.report_status is None else _report_class(self.report_status)
 
 
 class Fate(enum.IntEnum):
@@ -141,6 +142,11 @@ def _fate(attempt: AttemptRow) -> Fate:
         case AttemptOutcome.UNKNOWN:
             return Fate.UNKNOWN
     return Fate.FREE
+
+
+@lru_cache(maxsize=256)  # an octet
+def _report_class(status: int) -> ReportClass:
+    return ReportStatus(status).report_class
 
 
 def _by_segment(segments: int, attempts: Iterable[AttemptRow]) -> dict[int, list[AttemptRow]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,10 @@ _APPEND = "INSERT INTO journal (kind, message_id, segment, n, sim_id, at, body) 
 _ROWS = "SELECT id, kind, message_id, segment, n, sim_id, at, body FROM journal"
 _COLUMNS = "segment, n, sim_id, slot, started_at, finished_at, outcome, tp_mr, cause, evidence, awaiting"
 _ATTEMPTS = f"SELECT {_COLUMNS}, report_status, report_at FROM attempts WHERE message_id = ?"  # noqa: S608 - constants
+_ATTEMPTS_OF_MANY = (
+    f"SELECT message_id, {_COLUMNS}, report_status, report_at FROM attempts"  # noqa: S608 - constants
+    " WHERE message_id IN (SELECT value FROM json_each(?)) ORDER BY message_id, segment, n"
+)
 
 
 class SettledBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -144,6 +149,14 @@ def stored_attempts(conn: sqlite3.Connection, message_id: int) -> list[AttemptRo
     return [_attempt(row) for row in conn.execute(_ATTEMPTS + " ORDER BY segment, n", (message_id,))]
 
 
+def attempts_by_message(conn: sqlite3.Connection, messages: Sequence[int]) -> dict[int, list[AttemptRow]]:
+    """Return the folded attempts at many messages, those at each by segment and number."""
+    found: dict[int, list[AttemptRow]] = {}
+    for message, *row in conn.execute(_ATTEMPTS_OF_MANY, (msgspec.json.encode(messages).decode(),)):
+        found.setdefault(message, []).append(_attempt(row))
+    return found
+
+
 def attempts_of(conn: sqlite3.Connection, message_id: int) -> list[AttemptRow]:
     """Return all attempts at a message, folded or still in the journal, by segment and number."""
     rows = conn.execute(
@@ -205,12 +218,12 @@ def _journal_row(row: tuple[Any, ...]) -> JournalRow:
     return JournalRow(row[0], JournalKind(row[1]), *row[2:])
 
 
-def _attempt(row: tuple[Any, ...]) -> AttemptRow:
+def _attempt(row: Sequence[Any]) -> AttemptRow:
     values = list(row)
     outcome = values[6]
     values[6] = None if outcome is None else AttemptOutcome(outcome)
     values[10] = values[10] == 1
-    return replace(AttemptRow(*values), concat=_concat(values[9]))
+    return AttemptRow(*values, concat=_concat(values[9]))
 
 
 def _with_concat(evidence: str, concat: int | None) -> str:
