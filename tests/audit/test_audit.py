@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fakes.guards import ADDRESS, GOOD, HandClock, guarded
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role
-from modembank.audit import Audit, Wanted, head, record
+from modembank.audit import Audit, Wanted, head, record, rows
 from modembank.audit.log import FIRST
 from modembank.audit.rows import STEP, step
 from modembank.errors import Conflict, Forbidden, InvalidRequest
@@ -154,6 +154,22 @@ async def test_s16_pages_and_filters_find_each_entry_once(audit: Audit) -> None:
     assert (await audit.list(LOCAL_ADMIN, Wanted(actor="eve"))).items == ()
     with pytest.raises(InvalidRequest):
         await audit.list(LOCAL_ADMIN, cursor="x")
+
+
+async def test_a_page_looks_at_a_bounded_number_of_entries(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(audit, 25)
+    monkeypatch.setattr(rows, "WALK_LIMIT", 10)
+    pages, cursor = [], None
+    wanted = Wanted(action="test", since=1_795_000_000_000)
+    for which in (wanted, Wanted(action="rare")):
+        while True:
+            page = await audit.list(LOCAL_ADMIN, which, cursor=cursor, limit=7)
+            pages.append([entry.detail["n"] for entry in page.items])
+            cursor = page.cursor
+            if cursor is None:
+                break
+    assert [n for page in pages for n in page] == list(range(24, -1, -1))
+    assert pages[-3:] == [[], [], []], "with the two users of the box there are 27 entries"
 
 
 async def test_s16_a_clock_that_cannot_be_right_is_flagged(audit: Audit) -> None:

@@ -28,7 +28,7 @@ from every_list import PAGE, Faces, Read
 from report import Report, percentile, verdict
 
 from modembank.messages.stored import read_stories
-from modembank.store.readers import Reader
+from modembank.store.readers import Reader, snapshot
 
 GOAL_MS = 5.0
 PAGES = 200
@@ -48,7 +48,7 @@ class OneReader:
         """Return ``fn(connection)``."""
         began = time.thread_time()
         try:
-            return fn(self.conn)
+            return snapshot(fn)(self.conn)
         finally:
             self.ms += (time.thread_time() - began) * 1000
 

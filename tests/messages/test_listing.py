@@ -244,6 +244,8 @@ async def test_every_walk_uses_its_index_and_no_sorting(post, monkeypatch):
         listing.Selection(recipient="1"),
         listing.Selection(states=(60, 74)),
         listing.Selection(states=(10, 40, 60)),
+        listing.Selection(states=(30,)),
+        listing.Selection(states=(30, 40, 60)),
         listing.Selection(states=(50, 74)),
         listing.Selection(user_id=1),
         listing.Selection(user_id=1, states=(60,)),
@@ -260,9 +262,21 @@ async def test_every_walk_uses_its_index_and_no_sorting(post, monkeypatch):
         "messages_batch",
         "messages_recipient",
         "messages_problem",
-        "messages_open",
+        "messages_waiting",
+        "messages_ready",
         "messages_user",
     ]
+
+
+async def test_what_waits_in_its_queue_for_the_next_try_is_shown_once(post):
+    tried, fresh = [await post.one() for _ in range(2)], await post.one(priority=9)
+    for message in tried:
+        row = post.row_id(message)
+        await post.box.store.write(
+            lambda conn, row=row: conn.execute("UPDATE messages SET state = 40 WHERE id = ?", (row,))
+        )
+    which = MessageFilter(status=("queued", "sending"))
+    assert flat(await pages(post, which=which, limit=1)) == [fresh, *tried[::-1]]
 
 
 STATES = [state.word for state in MessageState]
@@ -279,6 +293,8 @@ STATES = [state.word for state in MessageState]
             st.integers(0, 5),
             st.sampled_from([None, 1, 2]),
             st.booleans(),
+            st.sampled_from([None, 1, 1, 2, 3]),
+            st.sampled_from([(1, 4), (1, 3), (2, 4)]),
         ),
         max_size=40,
     ),
@@ -293,13 +309,14 @@ STATES = [state.word for state in MessageState]
     actor=st.sampled_from([ANNE, BERT, ADMIN]),
     limit=st.integers(1, 5),
     walk=st.integers(1, 7),
+    queues=st.integers(0, 3),
 )
-def test_pages_together_are_what_a_plain_look_at_everything_finds(folder, rows, which, actor, limit, walk):
+def test_pages_together_are_what_a_plain_look_at_everything_finds(folder, rows, which, actor, limit, walk, queues):
     """However few rows a page may look at, nothing is left out, shown twice, or out of order."""
 
     def expected():
         found = []
-        for n, (user, state, recipient, reference, second, sim, hidden) in enumerate(rows, 1):
+        for n, (user, state, recipient, reference, second, sim, hidden, _, _) in enumerate(rows, 1):
             if (
                 not hidden
                 and (actor is ADMIN or user == actor.user_id)
@@ -315,10 +332,14 @@ def test_pages_together_are_what_a_plain_look_at_everything_finds(folder, rows, 
     with folder.connection() as conn:
         conn.executemany(
             "INSERT INTO messages (id, user_id, state, recipient, reference, created_at, sim_id, flags, text, encoding,"
-            " segments, route_id, rank, expires_at, on_unknown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, 1, 1, 4, 0, 0)",
+            " ready, route_id, rank, segments, expires_at, on_unknown)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?, ?, 1, 0, 0)",
             [
-                (n, user, int(state), to, reference, second * 1000, sim, int(MessageFlags.HIDDEN) * hidden)
-                for n, (user, state, to, reference, second, sim, hidden) in enumerate(rows, 1)
+                (
+                    *(n, user, int(state), to, reference, second * 1000, sim, int(MessageFlags.HIDDEN) * hidden),
+                    *(ready if state < MessageState.SENT else None, *queue),
+                )
+                for n, (user, state, to, reference, second, sim, hidden, ready, queue) in enumerate(rows, 1)
             ],
         )
         wanted = listing.select(which, folder.admission, None if actor is ADMIN else actor.user_id)
@@ -326,6 +347,7 @@ def test_pages_together_are_what_a_plain_look_at_everything_finds(folder, rows, 
             # With `since`, a whole walk of older ones ends the search: here it must be able to see all.
             patch.setattr(listing, "WALK_LIMIT", walk if which.since is None else 1_000)
             patch.setattr(listing, "INDEX_LIMIT", walk if which.since is None else 1_000)
+            patch.setattr(listing, "MOST_QUEUES", queues)
             found, cursor = [], None
             for _ in range(200):
                 picked = listing.pick(conn, wanted, cursor, limit)

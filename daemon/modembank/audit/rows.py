@@ -18,8 +18,11 @@ BEFORE_ALL = -(1 << 63)
 """Less than any id: somebody who slips a row in does not keep to those that we give."""
 STEP = 1_000
 """Entries looked at in one step along the chain, each from a connection of its own moment."""
+WALK_LIMIT = 10_000
+"""Entries looked at for one page, however rare those are that are asked for."""
 _EARLIEST_MS = to_ms(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
 """Before this nothing was recorded anywhere: an earlier time is that of a clock that was not set."""
+_LAST_OF_WALK = "SELECT id FROM audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?"
 _COLUMNS = "id, at, actor, user_id, source, action, subject, detail, hash"
 
 
@@ -45,16 +48,22 @@ class Stepped:
     """At the end: the hash that the last entry must have."""
 
 
-def page(conn: sqlite3.Connection, wanted: Wanted, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
-    """Return the newest entries older than the id ``before``, with their ids."""
+def page(
+    conn: sqlite3.Connection, wanted: Wanted, before: int, limit: int
+) -> tuple[list[tuple[int, AuditEntry]], int | None]:
+    """Return the newest entries older than the id ``before``, with their ids, and before which to go on (None: end)."""
+    last = conn.execute(_LAST_OF_WALK, (before, WALK_LIMIT - 1)).fetchone()
     rows = conn.execute(
         f"""SELECT {_COLUMNS}, (SELECT p.at FROM audit p WHERE p.id < a.id ORDER BY p.id DESC LIMIT 1) FROM audit a
-            WHERE id < ?1 AND (?2 IS NULL OR actor = ?2 COLLATE NOCASE)
+            WHERE id < ?1 AND id >= ?6 AND (?2 IS NULL OR actor = ?2 COLLATE NOCASE)
             AND (?3 IS NULL OR action = ?3 OR action LIKE ?3 || '.%') AND (?4 IS NULL OR at >= ?4)
             ORDER BY id DESC LIMIT ?5""",  # noqa: S608 - our own columns
-        (before, wanted.actor, wanted.action, wanted.since, limit),
+        (before, wanted.actor, wanted.action, wanted.since, limit + 1, 0 if last is None else last[0]),
     )
-    return [(row[0], _entry(row)) for row in rows]
+    found = [(row[0], _entry(row)) for row in rows]
+    if len(found) > limit:
+        return found[:limit], found[limit - 1][0]
+    return found, None if last is None else last[0]
 
 
 def step(conn: sqlite3.Connection, after: int, before: bytes) -> Stepped:

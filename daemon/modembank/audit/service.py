@@ -51,7 +51,10 @@ class Audit:
     async def list(
         self, reader: Reader, wanted: Wanted | None = None, *, cursor: str | None = None, limit: int = 50
     ) -> AuditPage:
-        """Return a page of entries, newest first; raises Forbidden for all but admins, and InvalidRequest."""
+        """Return a page of entries, newest first; one of rare entries can be short or empty and still have a next.
+
+        Raises Forbidden for all but admins, and InvalidRequest.
+        """
         _require_admin(reader)
         chosen, before = wanted or Wanted(), _FROM_THE_TOP
         if cursor is not None:
@@ -59,11 +62,9 @@ class Audit:
             if position is None:
                 raise InvalidRequest(FieldProblem("/cursor", "is none of this list: begin without one"))
             before = position
-        found = await self._store.read(lambda conn: rows.page(conn, chosen, before, limit + 1))
-        more = len(found) > limit
-        return AuditPage(
-            tuple(entry for _, entry in found[:limit]), public_id(AUDIT_ID, found[limit - 1][0]) if more else None
-        )
+        found, floor = await self._store.read(lambda conn: rows.page(conn, chosen, before, limit))
+        goes_on = None if floor is None else public_id(AUDIT_ID, floor)
+        return AuditPage(tuple(entry for _, entry in found), goes_on)
 
     async def verify(self, reader: Reader) -> AuditVerdict:
         """Walk the chain from its beginning in bounded steps, and record that this was done and how it ended."""

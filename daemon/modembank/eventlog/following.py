@@ -184,15 +184,17 @@ class EventLog:
     def told(self, conn: sqlite3.Connection, after: int, viewer: Viewer, limit: int) -> Page:
         """Return a page inside a read."""
         found: list[Logged] = []
-        upto = after
-        entries = log.read_after(conn, after, _SCAN)
-        for logged in entries:
-            if viewer.hears(logged.entry.kind, logged.entry.user_id):
-                if len(found) == limit:
-                    break
-                found.append(logged)
-            upto = logged.id
-        more = len(entries) == _SCAN or (bool(entries) and upto < entries[-1].id)
+        upto, seen, more = after, 0, False
+        with contextlib.closing(log.walk_after(conn, after, _SCAN)) as rows:
+            for row in rows:
+                seen += 1
+                if viewer.hears(row[2], row[3]):
+                    if len(found) == limit:
+                        more = True
+                        break
+                    found.append(Logged(row[0], log.Entry(*row[1:])))
+                upto = row[0]
+        more = more or seen == _SCAN
         return Page(self.tell(conn, found), upto, more)
 
     def tell(self, conn: sqlite3.Connection, found: Sequence[Logged]) -> tuple[Told, ...]:

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_AFTER = "SELECT id, at, kind, user_id, subject, body FROM event_log WHERE id > ? ORDER BY id LIMIT ?"
+
 
 class Entry(NamedTuple):
     """One thing that happened; ``at`` is unix milliseconds."""
@@ -35,10 +37,13 @@ def append(conn: sqlite3.Connection, entries: Iterable[Entry]) -> None:
 
 def read_after(conn: sqlite3.Connection, after: int, limit: int) -> list[Logged]:
     """Return the oldest entries with a greater id than ``after``."""
-    rows = conn.execute(
-        "SELECT id, at, kind, user_id, subject, body FROM event_log WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
-    )
+    rows = conn.execute(_AFTER, (after, limit))
     return [Logged(row[0], Entry(*row[1:])) for row in rows]
+
+
+def walk_after(conn: sqlite3.Connection, after: int, limit: int) -> sqlite3.Cursor:
+    """Return the same rows to be read one by one: id, then the fields of an Entry. Close it."""
+    return conn.execute(_AFTER, (after, limit))
 
 
 def latest(conn: sqlite3.Connection) -> int:

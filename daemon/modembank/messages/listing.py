@@ -2,15 +2,18 @@
 
 A list walks the narrowest index (or the primary key) downwards and looks at no more than WALK_LIMIT rows a page; when
 that does not fill the page it is shorter, maybe empty, and its cursor goes on where the walk ended. The walk is a
-subquery with a limit, so that the rows which do not fit never come to Python.
+subquery with a limit, so that the rows which do not fit never come to Python. What several parts of indexes hold
+together is walked along all of them at once, row by row in the order of all.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
@@ -29,10 +32,20 @@ WALK_LIMIT = 5_000
 """Rows looked at for one page, where they lie side by side."""
 INDEX_LIMIT = 300
 """The same along an index, where each may lie on another page of the file."""
+MOST_QUEUES = 64
+"""Queues (of a route and a rank) that are walked at once; with more, all messages are looked through."""
 _FROM_THE_TOP = (1 << 63) - 1
 _BY_STATE = (  # the indexes of states, with what each holds
-    (range(MessageState.SENT), "INDEXED BY messages_open WHERE state < 50 AND state = ? AND"),
+    (
+        range(MessageState.SENT),
+        "INDEXED BY messages_waiting WHERE state < 50 AND (state <> 30 OR ready IS NOT 1) AND state = ? AND",
+    ),
     (range(60, 80), "INDEXED BY messages_problem WHERE state BETWEEN 60 AND 79 AND state = ? AND"),
+)
+_IN_QUEUE = "INDEXED BY messages_ready WHERE ready = 1 AND route_id = ? AND rank = ? AND"
+_NEXT_QUEUE = (
+    "SELECT route_id, rank FROM messages INDEXED BY messages_ready WHERE ready = 1 AND (route_id, rank) > (?, ?)"
+    " ORDER BY route_id, rank LIMIT 1"
 )
 _OF_A_USER = "INDEXED BY messages_user WHERE user_id = ? AND"
 _SHOWN = f"flags & {int(MessageFlags.HIDDEN)} = 0"
@@ -118,15 +131,13 @@ def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit:
         before = first_accepted_at(conn, wanted.until)
     walks = _walks(conn, wanted, before)
     # A page that all rows fit must be full, however many it may hold.
-    steps = max(INDEX_LIMIT // len(walks) if walks[0].params else WALK_LIMIT, limit + 1)
-    bounds = _Bounds(before, steps, limit + 1)
-    seen = [_seen(conn, wanted, walk, bounds) for walk in walks]
-    floor = max(each.floor for each in seen)
-    found = sorted((row for each in seen for row in each.ids if row >= floor), reverse=True)
+    bounds = _Bounds(before, max(INDEX_LIMIT if walks[0].params else WALK_LIMIT, limit + 1), limit + 1)
+    seen = _seen(conn, wanted, walks, bounds)
+    found = seen.ids
     if len(found) > limit:
         return Picked(tuple(found[:limit]), cursor_after(found[limit - 1], wanted.about))
-    goes_on = floor and (found or _goes_on(conn, wanted, walks, bounds))
-    return Picked(tuple(found), cursor_after(floor, wanted.about) if goes_on else None)
+    goes_on = seen.floor and (found or _goes_on(conn, wanted, walks, bounds))
+    return Picked(tuple(found), cursor_after(seen.floor, wanted.about) if goes_on else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,33 @@ class _Bounds:
     needs: int
 
 
-def _seen(conn: sqlite3.Connection, wanted: Selection, walk: _Walk, bounds: _Bounds) -> _Seen:
+def _seen(conn: sqlite3.Connection, wanted: Selection, walks: Sequence[_Walk], bounds: _Bounds) -> _Seen:
+    return _along_one(conn, wanted, walks[0], bounds) if len(walks) == 1 else _along_all(conn, wanted, walks, bounds)
+
+
+def _along_all(conn: sqlite3.Connection, wanted: Selection, walks: Sequence[_Walk], bounds: _Bounds) -> _Seen:
+    fits, values = _fits(wanted)
+    lanes = [
+        conn.execute(
+            f"SELECT id, {fits} FROM messages {walk.where} id < ? ORDER BY id DESC",  # noqa: S608 - constants
+            (*values, *walk.params, bounds.before),
+        )
+        for walk in walks
+    ]
+    ids: list[int] = []
+    steps, row = 0, 0
+    for row, fitting in islice(heapq.merge(*lanes, reverse=True), bounds.steps):
+        steps += 1
+        if fitting and row not in ids[-1:]:  # what waits for its next try can be in two of them
+            ids.append(row)
+            if len(ids) == bounds.needs:
+                break
+    for lane in lanes:
+        lane.close()
+    return _Seen(ids, row if len(ids) == bounds.needs or steps == bounds.steps else 0)
+
+
+def _along_one(conn: sqlite3.Connection, wanted: Selection, walk: _Walk, bounds: _Bounds) -> _Seen:
     fits, values = _fits(wanted)
     rows = conn.execute(
         f"SELECT id FROM (SELECT id, {fits} AS fits FROM messages {walk.where} id < ? ORDER BY id DESC LIMIT ?)"  # noqa: S608 - constants
@@ -163,7 +200,7 @@ def _goes_on(conn: sqlite3.Connection, wanted: Selection, walks: Sequence[_Walk]
     if wanted.since is None:
         return True
     newer, any_one = Selection(since=wanted.since), dataclasses.replace(bounds, needs=1)
-    return any(_seen(conn, newer, walk, any_one).ids for walk in walks)
+    return bool(_seen(conn, newer, walks, any_one).ids)
 
 
 def _walks(conn: sqlite3.Connection, wanted: Selection, before: int) -> list[_Walk]:
@@ -179,8 +216,19 @@ def _walks(conn: sqlite3.Connection, wanted: Selection, before: int) -> list[_Wa
         return [of_user]  # all of a user with few messages is looked at at once, whatever is wanted of it
     by_state = [_Walk(where, (state,)) for state in wanted.states for states, where in _BY_STATE if state in states]
     if wanted.states and len(by_state) == len(wanted.states):
-        return by_state
+        queues = _queues(conn) if MessageState.QUEUED in wanted.states else []
+        if len(queues) <= MOST_QUEUES:
+            return by_state + queues
     return [_Walk("NOT INDEXED WHERE") if wanted.user_id is None else of_user]
+
+
+def _queues(conn: sqlite3.Connection) -> list[_Walk]:
+    """Return a walk along each queue of messages that may be sent, one more than MOST_QUEUES at most."""
+    found: list[_Walk] = []
+    queue: tuple[int, int] | None = (-1, -1)
+    while len(found) <= MOST_QUEUES and (queue := conn.execute(_NEXT_QUEUE, queue).fetchone()) is not None:
+        found.append(_Walk(_IN_QUEUE, queue))
+    return found
 
 
 def _fits(wanted: Selection) -> tuple[str, tuple[object, ...]]:

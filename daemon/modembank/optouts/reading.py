@@ -20,10 +20,12 @@ _COLUMNS = "number, state, changed_at, source, keyword, inbox_id, note, by"
 _OWN = "(by = :name OR EXISTS (SELECT 1 FROM inbox i WHERE i.id = o.inbox_id AND i.user_id = :user))"
 """What a user did, or what came of the conversations that are its own."""
 _ONE = f"SELECT {_COLUMNS}, :all OR {_OWN} FROM opt_outs o WHERE number = :number"  # noqa: S608 - constants
-_OUT = f"SELECT {_COLUMNS}, 1 FROM opt_outs o WHERE :all OR {_OWN} ORDER BY changed_at, number"  # noqa: S608 - constants
+_OF_STATE = f"SELECT {_COLUMNS}, 1 FROM opt_outs o INDEXED BY opt_outs_state WHERE (:all OR {_OWN}) AND state = "  # noqa: S608 - constants
+_OUT = f"{_OF_STATE}0 UNION ALL {_OF_STATE}1 ORDER BY changed_at, number"
+_BEFORE = " AND (changed_at, number) < (:at, :number)"
+_PAGE_OF_STATE = f"{_OF_STATE}:state{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
 _PAGE = (
-    f"SELECT {_COLUMNS}, 1 FROM opt_outs o WHERE (changed_at, number) < (:at, :number)"  # noqa: S608 - constants
-    f" AND (:state IS NULL OR state = :state) AND (:all OR {_OWN}) ORDER BY changed_at DESC, number DESC LIMIT :limit"
+    f"{_OF_STATE}0{_BEFORE} UNION ALL {_OF_STATE}1{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
 )
 # Of two messages that two lives of the box gave the same id, it is the one that came from the number.
 _REVIEWS = (
@@ -68,7 +70,7 @@ def page(
     about = f"opt-outs {state}".encode()
     at, number = TOP if cursor is None else _position(cursor, about, tuple[int, str])
     wanted = {"at": at, "number": number, "state": state, "limit": limit + 1}
-    rows = conn.execute(_PAGE, whose.values | wanted).fetchall()
+    rows = conn.execute(_PAGE if state is None else _PAGE_OF_STATE, whose.values | wanted).fetchall()
     goes_on = _cursor((rows[limit - 1][2], rows[limit - 1][0]), about) if len(rows) > limit else None
     return [_view(row) for row in rows[:limit]], goes_on
 
