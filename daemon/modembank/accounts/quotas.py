@@ -102,10 +102,15 @@ class Spending:
     zone: tzinfo | None = None
     """None: the box's own."""
     _accounts: dict[int, _Account] = field(default_factory=dict)
+    _minute: int = -1
+    _today: date = date.min
+    """On which day of the box ``_minute`` (of unix time) is."""
 
     def spend(self, user_id: int, segments: int, now_ms: int) -> None:
         """Count the segments of a request that is about to be accepted; raises QuotaExceeded, and counts nothing."""
-        today = _day(now_ms, self.zone)
+        if now_ms // 60_000 != self._minute:  # the requests of one write nearly always share it
+            self._minute, self._today = now_ms // 60_000, _day(now_ms, self.zone)
+        today = self._today
         account = self._accounts.get(user_id)
         if account is not None and account.day != _number(today):
             self.finish()  # a write that spans midnight: the month goes on and must know what the day before has spent

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from modembank.messages.walks import INBOX_DELETED, INBOX_FROM, MESSAGES_TO, walk_down
+from modembank.messages.walks import INBOX_DELETED, INBOX_FROM, MESSAGES_TO, WALK_LIMIT, walk_down
 
 EXCERPT = 160
 """Characters of a text that a list shows."""
 MOST_UNREAD = 1_000
 """Messages that are counted when only a part of a conversation is marked as read."""
 _FROM_THE_TOP = (1 << 63) - 1
-_COLUMNS = f"c.number, c.user_id, u.name, c.last_inbox, c.unread, substr(i.text, 1, {EXCERPT}), i.kind, i.received_at"
+_LAST_SENT = (  # a walk as all others, but inside the list's own statement: a page has fifty
+    f"(SELECT id FROM (SELECT id, {MESSAGES_TO.shown} AND (c.user_id = 0 OR user_id = c.user_id) AS fits"  # noqa: S608 - constants
+    f" FROM {MESSAGES_TO.table} INDEXED BY messages_recipient WHERE recipient = c.number ORDER BY id DESC"
+    f" LIMIT {WALK_LIMIT}) WHERE fits LIMIT 1)"
+)
+_COLUMNS = (
+    f"c.number, c.user_id, u.name, c.last_inbox, c.unread, substr(i.text, 1, {EXCERPT}), i.kind, i.received_at,"
+    f" {_LAST_SENT}"
+)
 _JOINS = "CROSS JOIN inbox i ON i.id = c.last_inbox LEFT JOIN users u ON u.id = c.user_id"
 LIST_OF_ALL = (
     f"SELECT {_COLUMNS} FROM conversations c INDEXED BY conversations_last {_JOINS}"  # noqa: S608 - constants
@@ -70,7 +77,7 @@ def page(conn: sqlite3.Connection, user_id: int | None, before: int | None, most
         found = conn.execute(LIST_OF_ALL, (below, most)).fetchall()
     else:
         found = conn.execute(LIST_OF_USER, (user_id, below, most)).fetchall()
-    return [_row(conn, each) for each in found]
+    return [Row(*each) for each in found]
 
 
 def thread(
@@ -111,9 +118,3 @@ def mark_read(conn: sqlite3.Connection, number: str, user_id: int | None, up_to:
         )
         left += unread
     return left
-
-
-def _row(conn: sqlite3.Connection, found: tuple[Any, ...]) -> Row:
-    number, owner = found[:2]
-    sent = walk_down(conn, MESSAGES_TO, (number,), _FROM_THE_TOP, 1, owner or None).ids
-    return Row(*(*found, sent[0] if sent else None))

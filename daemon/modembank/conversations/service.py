@@ -68,8 +68,8 @@ class Conversations:
 
         found, out = await self._store.read(read)
         shown = found[:limit]
-        sent = await self._messages.some(actor, [row.last_sent for row in shown if row.last_sent is not None])
-        statuses = {message.id: message.status for message in sent}
+        sent = [row.last_sent for row in shown if row.last_sent is not None]
+        statuses = await self._messages.statuses(actor, sent)
         goes_on = cursor_after(shown[-1].last_inbox, about) if len(found) > limit else None
         return Page(tuple(_view(row, statuses, out) for row in shown), goes_on)
 

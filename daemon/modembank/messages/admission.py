@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -158,7 +159,7 @@ class Admission:
             text=request.text,
             encoding=count.encoding if count else Encoding.AUTO,
             segments=count.segments if count else 0,
-            flags=_flags(request),
+            flags=_flags(request.encoding, request.delivery_report, request.flash),
             route=route,
             rank=9 - request.priority,
             not_before=not_before,
@@ -293,11 +294,12 @@ def recipient_pointer(place: int, *, listed: bool) -> str:
     return f"/to/{place}" if listed else "/to"
 
 
-def _flags(request: SubmitRequest) -> MessageFlags:
-    flags = _FORCED[request.encoding]
-    if request.delivery_report:
+@functools.lru_cache(maxsize=64)  # an IntFlag makes an object of every |, and there are a dozen keys
+def _flags(encoding: str, delivery_report: bool, flash: bool) -> MessageFlags:
+    flags = _FORCED[encoding]
+    if delivery_report:
         flags |= MessageFlags.DELIVERY_REPORT
-    if request.flash:
+    if flash:
         flags |= MessageFlags.FLASH
     return flags
 

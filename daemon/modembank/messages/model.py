@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass
 
 import msgspec
@@ -29,7 +30,7 @@ class MessageState(enum.IntEnum):
     CANCELLED = 76
     DELIVERED = 80
 
-    @property
+    @functools.cached_property
     def word(self) -> str:
         """The API's word for it."""
         return self.name.lower()

@@ -16,7 +16,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.events import MessageStateChanged
-from modembank.ids import row_id
+from modembank.ids import public_id, row_id
 from modembank.messages import cancelling, conservation, idempotency, late, listing, redacting, settling
 from modembank.messages.accepting import Accepting, Beside, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
@@ -137,6 +137,13 @@ class Messages:
         actor.require(Scope.MESSAGES_READ)
         shown = await self._store.read(lambda conn: _shown(conn, ids))
         return tuple(self._explained(each) for each in shown if actor.is_admin or each.user_id == actor.user_id)
+
+    async def statuses(self, actor: Actor, ids: Sequence[int]) -> dict[str, str]:
+        """Return the words for the states of those of the messages (row ids) that the actor may see, by public id."""
+        actor.require(Scope.MESSAGES_READ)
+        found = await self._store.read(lambda conn: read_stories(conn, ids))
+        seen = [each.message for each in found.stories if actor.is_admin or each.message.user_id == actor.user_id]
+        return {public_id(MESSAGE_ID, message.id): message.state.word for message in seen}
 
     async def batch(self, actor: Actor, batch: str) -> tuple[BatchMember, ...]:
         """Return all messages of a batch in a few words, in the order asked for; raises Forbidden, NotFound."""
