@@ -19,8 +19,8 @@ from modembank.mailings.model import End, Looked, Order, Row, Said, Trouble
 STALL_S = 60.0
 """How long the process may say nothing while it is waited for."""
 LINE_OCTETS = 1 << 20
-CHUNK = 500
-"""Rows that are handed on together."""
+CHUNK = 250
+"""Rows that are handed on together, and written together: others that write wait for all of them."""
 _PASSED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 _decode = msgspec.json.Decoder(Said).decode
 _log = structlog.get_logger()
