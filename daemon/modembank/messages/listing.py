@@ -225,9 +225,13 @@ def _walks(conn: sqlite3.Connection, wanted: Selection, before: int) -> list[_Wa
 def _queues(conn: sqlite3.Connection) -> list[_Walk]:
     """Return a walk along each queue of messages that may be sent, one more than MOST_QUEUES at most."""
     found: list[_Walk] = []
-    queue: tuple[int, int] | None = (-1, -1)
-    while len(found) <= MOST_QUEUES and (queue := conn.execute(_NEXT_QUEUE, queue).fetchone()) is not None:
+    before = (-1, -1)
+    while len(found) <= MOST_QUEUES:
+        queue = conn.execute(_NEXT_QUEUE, before).fetchone()
+        if queue is None:
+            break
         found.append(_Walk(_IN_QUEUE, queue))
+        before = queue
     return found
 
 
