@@ -223,7 +223,8 @@ def _attempt(row: Sequence[Any]) -> AttemptRow:
     outcome = values[6]
     values[6] = None if outcome is None else AttemptOutcome(outcome)
     values[10] = values[10] == 1
-    return AttemptRow(*values, _concat(values[9]))
+    values.append(_concat(values[9]))
+    return AttemptRow(*values)
 
 
 def _with_concat(evidence: str, concat: int | None) -> str:
