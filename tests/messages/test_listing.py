@@ -360,6 +360,26 @@ def test_pages_together_are_what_a_plain_look_at_everything_finds(folder, rows, 
     assert cursor is None
 
 
+def test_a_page_of_the_queue_costs_the_same_however_long_the_queue_is(folder):
+    steps = []
+    with folder.connection() as conn:
+        for first in (1, 1_000):
+            conn.executemany(
+                "INSERT INTO messages (id, user_id, state, recipient, created_at, flags, text, encoding, ready,"
+                " route_id, rank, segments, expires_at, on_unknown) VALUES (?, 1, 30, '1', 0, 0, '', 0, 1, ?, ?, 1, 0, 0)",
+                [(n, 1 + n % 2, 3 + n % 3) for n in range(first, 2 * first + 300)],
+            )
+            steps.append(0)
+
+            def count():
+                steps[-1] += 1
+
+            conn.set_progress_handler(count, 100)
+            assert len(listing.pick(conn, listing.Selection(states=(30,)), None, 50).ids) == 50
+            conn.set_progress_handler(None, 100)
+    assert steps[1] <= steps[0] + 5
+
+
 @dataclass(frozen=True)
 class Folder:
     """A schema in memory, new for each example."""

@@ -43,8 +43,13 @@ _BY_STATE = (  # the indexes of states, with what each holds
     (range(60, 80), "INDEXED BY messages_problem WHERE state BETWEEN 60 AND 79 AND state = ? AND"),
 )
 _IN_QUEUE = "INDEXED BY messages_ready WHERE ready = 1 AND route_id = ? AND rank = ? AND"
-_NEXT_QUEUE = (
-    "SELECT route_id, rank FROM messages INDEXED BY messages_ready WHERE ready = 1 AND (route_id, rank) > (?, ?)"
+# Not (route_id, rank) > (?, ?), for which SQLite goes along the whole queue that it is to leave behind.
+_NEXT_RANK = (
+    "SELECT route_id, rank FROM messages INDEXED BY messages_ready WHERE ready = 1 AND route_id = ? AND rank > ?"
+    " ORDER BY rank LIMIT 1"
+)
+_NEXT_ROUTE = (
+    "SELECT route_id, rank FROM messages INDEXED BY messages_ready WHERE ready = 1 AND route_id > ?"
     " ORDER BY route_id, rank LIMIT 1"
 )
 _OF_A_USER = "INDEXED BY messages_user WHERE user_id = ? AND"
@@ -225,13 +230,10 @@ def _walks(conn: sqlite3.Connection, wanted: Selection, before: int) -> list[_Wa
 def _queues(conn: sqlite3.Connection) -> list[_Walk]:
     """Return a walk along each queue of messages that may be sent, one more than MOST_QUEUES at most."""
     found: list[_Walk] = []
-    before = (-1, -1)
-    while len(found) <= MOST_QUEUES:
-        queue = conn.execute(_NEXT_QUEUE, before).fetchone()
-        if queue is None:
-            break
+    queue = conn.execute(_NEXT_ROUTE, (-1,)).fetchone()
+    while queue is not None and len(found) <= MOST_QUEUES:
         found.append(_Walk(_IN_QUEUE, queue))
-        before = queue
+        queue = conn.execute(_NEXT_RANK, queue).fetchone() or conn.execute(_NEXT_ROUTE, queue[:1]).fetchone()
     return found
 
 
