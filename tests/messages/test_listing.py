@@ -366,7 +366,8 @@ def test_a_page_of_the_queue_costs_the_same_however_long_the_queue_is(folder):
         for first in (1, 1_000):
             conn.executemany(
                 "INSERT INTO messages (id, user_id, state, recipient, created_at, flags, text, encoding, ready,"
-                " route_id, rank, segments, expires_at, on_unknown) VALUES (?, 1, 30, '1', 0, 0, '', 0, 1, ?, ?, 1, 0, 0)",
+                " route_id, rank, segments, expires_at, on_unknown)"
+                " VALUES (?, 1, 30, '1', 0, 0, '', 0, 1, ?, ?, 1, 0, 0)",
                 [(n, 1 + n % 2, 3 + n % 3) for n in range(first, 2 * first + 300)],
             )
             steps.append(0)
