@@ -222,6 +222,8 @@ class Admission:
             found.wrong("/reference", "has characters that cannot be printed")
 
     def _route(self, request: SubmitRequest, found: _Findings) -> str:
+        if request.sim is None and request.pool is None and request.providers is None:
+            return routes.ANY  # nearly all
         named = [name for name in ("sim", "pool", "providers") if getattr(request, name) is not None]
         for extra in named[1:]:
             found.wrong(f"/{extra}", f"cannot be given together with {named[0]}")
