@@ -29,7 +29,7 @@ check: dev-environment ## format, lint, types, import contracts
 fast: dev-environment ## the tests that need no Debian package
 	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native"
 
-bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 15 minutes)
+bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 20 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
 selftest: environment ## prove the promise: kill the daemon 200 times and compare the ledgers (under ten minutes)
