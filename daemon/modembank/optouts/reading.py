@@ -24,9 +24,7 @@ _OF_STATE = f"SELECT {_COLUMNS}, 1 FROM opt_outs o INDEXED BY opt_outs_state WHE
 _OUT = f"{_OF_STATE}0 UNION ALL {_OF_STATE}1 ORDER BY changed_at, number"
 _BEFORE = " AND (changed_at, number) < (:at, :number)"
 _PAGE_OF_STATE = f"{_OF_STATE}:state{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
-_PAGE = (
-    f"{_OF_STATE}0{_BEFORE} UNION ALL {_OF_STATE}1{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
-)
+_PAGE = f"{_OF_STATE}0{_BEFORE} UNION ALL {_OF_STATE}1{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
 # Of two messages that two lives of the box gave the same id, it is the one that came from the number.
 _REVIEWS = (
     "SELECT r.inbox_id, r.number, i.text, r.keyword, r.created_at, r.decision, r.decided_at, r.by"
