@@ -17,6 +17,7 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import SendingConfig
 from modembank.conversations import Conversations
+from modembank.couriers import Means
 from modembank.eventlog import EventLog, viewer_of
 from modembank.ids import public_id
 from modembank.mailings.rows import MAILING_ID
@@ -41,6 +42,13 @@ class Silent:
 
     def explain(self, _: object) -> None:
         """Return no sentence."""
+
+
+class Unrecorded:
+    """Notes nothing of who reads what: that is a write, and once an hour."""
+
+    async def note(self, *_: object) -> None:
+        """Do nothing."""
 
 
 class Listed(Protocol):
@@ -116,15 +124,17 @@ class Faces:
         self.admission = Admission(nobody, sending)
         self.messages = Messages(box, bus, clock, metrics, self.admission, nobody)
         self.inbox = Inbox(box, self.admission, clock)
-        self.conversations = Conversations(box, self.messages, self.inbox, self.admission, nobody)
+        self.conversations = Conversations(
+            box, self.messages, self.inbox, self.admission, nobody, cast("Any", Unrecorded())
+        )
         self.mailings = Mailings(
-            box, bus, clock, metrics, admission=self.admission, sims=nobody, sending=sending, region="",
+            box, bus, clock, metrics, admission=self.admission, finishing=nobody, sending=sending, region="",
             data_dir=Path("/nonexistent"),
         )  # fmt: skip
         self.audit = Audit(box, clock)
         self.events = EventLog(box, bus, clock, nobody, {"message": told_of_messages})
         self.optouts = OptOuts(box, bus, clock, self.admission)
-        self.webhooks = Webhooks(box, self.events, clock, metrics)
+        self.webhooks = Webhooks(Means(box, self.events, clock, metrics))
         self.twilio = Talk(box, self.messages, self.inbox, nobody, self.admission.recipient)
 
     def lists(self) -> Iterator[tuple[str, Read]]:
