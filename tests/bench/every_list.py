@@ -18,6 +18,8 @@ from modembank.clock import SystemClock
 from modembank.config import SendingConfig
 from modembank.conversations import Conversations
 from modembank.couriers import Means
+from modembank.decency import QuietHoursConfig
+from modembank.dispatch import Finishing
 from modembank.eventlog import EventLog, viewer_of
 from modembank.ids import public_id
 from modembank.mailings.rows import MAILING_ID
@@ -127,15 +129,16 @@ class Faces:
         self.conversations = Conversations(
             box, self.messages, self.inbox, self.admission, nobody, cast("Any", Unrecorded())
         )
+        finishing = Finishing(nobody, QuietHoursConfig())
         self.mailings = Mailings(
-            box, bus, clock, metrics, admission=self.admission, finishing=nobody, sending=sending, region="",
+            box, bus, clock, metrics, admission=self.admission, finishing=finishing, sending=sending, region="",
             data_dir=Path("/nonexistent"),
         )  # fmt: skip
         self.audit = Audit(box, clock)
         self.events = EventLog(box, bus, clock, nobody, {"message": told_of_messages})
         self.optouts = OptOuts(box, bus, clock, self.admission)
         self.webhooks = Webhooks(Means(box, self.events, clock, metrics))
-        self.twilio = Talk(box, self.messages, self.inbox, nobody, self.admission.recipient)
+        self.twilio = Talk(box, self.messages, self.inbox, nobody, self.admission)
 
     def lists(self) -> Iterator[tuple[str, Read]]:
         """Every list that a face shows, with how to read a page of it."""
