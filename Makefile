@@ -27,7 +27,7 @@ check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 fast: dev-environment ## the tests that need no Debian package
-	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not browser"
 
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 20 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
@@ -65,7 +65,7 @@ $(VENV)/installed-fuzz: requirements-fuzz.lock $(VENV)/installed-dev
 	@touch $@
 
 test-tools: ## Debian's packages that tests and benchmarks need
-	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools prometheus-alertmanager gcc libc6-dev
+	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools prometheus-alertmanager chromium gcc libc6-dev
 
 lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock

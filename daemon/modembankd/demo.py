@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import tempfile
 from collections.abc import Callable
@@ -78,14 +79,14 @@ async def _until_registered(daemon: Daemon, modems: int) -> None:
 async def _introduce(daemon: Daemon, numbers: list[str]) -> Callable[[], None]:
     """Print how to talk to the box, send a first message, and show what happens until the returned is called."""
     app = daemon.box.app
-    user = await app.accounts.add_user(LOCAL_ADMIN, "demo", Role.ADMIN)
+    password = secrets.token_urlsafe(9)
+    user = await app.accounts.add_user(LOCAL_ADMIN, "demo", Role.ADMIN, password)
     _, key = await app.accounts.add_key(LOCAL_ADMIN, user.name, label="demo")
     own, other = numbers[0], numbers[-1]
     body = msgspec.json.encode({"to": other, "text": "Hello from curl"}).decode()
     click.echo(f"""
-  address   {daemon.url}
-  docs      {daemon.url}/docs
-  user      {user.name} (admin)
+  pages     {daemon.url}/  (log in as {user.name} with {password})
+  API docs  {daemon.url}/docs
   API key   {key}
 
 Send a message from one emulated SIM to another:

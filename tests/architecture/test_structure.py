@@ -22,6 +22,8 @@ SOLE_IMPORTERS = {
     "aiosqlite": {"modembank.store"},
     "litestar": {"modembank_web"},
     "uvicorn": {"modembank_web"},
+    "jinja2": {"modembank_web"},
+    "markupsafe": {"modembank_web"},
     "multipart": {"modembank_web"},
     "phonenumbers": {"modembank.messages"},
     "argon2": {"modembank.accounts"},

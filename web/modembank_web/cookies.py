@@ -7,6 +7,7 @@ before anything of its body is read.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ def session_token(headers: Mapping[bytes, bytes]) -> str:
         if equals and name.strip() == _NAME
     ]
     return found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def page_token(session: str) -> str:
+    """Return the token that requests of this session's pages carry; empty without a session."""
+    return hashlib.sha256(b"page of " + session.encode("utf-8", "surrogatepass")).hexdigest()[:32] if session else ""
 
 
 def giving(token: str) -> Header:
@@ -62,6 +68,8 @@ def require_own_page(call: Call, *, asked_by_browser: bool = True) -> None:
     if site is None and origin is None:
         if asked_by_browser:
             raise Forbidden(why=_FOREIGN)
+        return
+    if site == b"same-origin" and origin == b"null":  # a form on a page without a referrer; its site is what it is
         return
     own = b"%b://%b" % (call.scope["scheme"].encode("ascii"), call.headers.get(b"host", b""))
     if origin is not None and origin.lower() != own.lower():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 
 from modembank.accounts import Actor
-from modembank_web import dialects, docs, status
+from modembank_web import dialects, docs, pages, status
 from modembank_web.api import v1
 from modembank_web.operation import Operation
 from modembank_web.readiness import Readiness
@@ -27,7 +27,7 @@ def create_app(app: App, readiness: Readiness | None = None, *, everyone: Actor 
     operations, openapi = documented(readiness or Readiness())
     openapi.describe(operations)
     return Litestar(
-        route_handlers=handlers_for(app, (*operations, *docs.ASSETS), log, everyone),
+        route_handlers=handlers_for(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), log, everyone),
         exception_handlers={Exception: FailureAnswers(log)},
         openapi_config=None,
         logging_config=None,

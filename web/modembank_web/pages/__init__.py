@@ -1,0 +1,27 @@
+"""Pages for people: server-rendered, brought to life by htmx and one stream each, over the services of the API."""
+
+from modembank_web.operation import Access, Operation
+from modembank_web.pages import first, live, login, showcase
+from modembank_web.pages.assets import ASSETS, FOLDER
+from modembank_web.pages.page import operations_of
+
+PAGES = (*first.PAGES, *login.PAGES, *live.PAGES, *showcase.PAGES)
+
+OPERATIONS: tuple[Operation, ...] = (
+    *operations_of(PAGES),
+    first.BARE,
+    Operation(
+        "asset",
+        "GET",
+        f"{FOLDER}{{name}}",
+        "Pages",
+        "",
+        "",
+        ASSETS.answer,
+        (),
+        Access.OPEN,
+        parameters={"name": ("", "")},
+    ),
+)
+
+__all__ = ["OPERATIONS", "PAGES"]

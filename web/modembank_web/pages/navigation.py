@@ -1,0 +1,86 @@
+"""The menu: which pages there are, for whom, in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modembank.accounts import Actor, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the menu."""
+
+    label: str
+    path: str
+    icon: str
+    needs: Scope | None = None
+    """None: everybody who is logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries under a heading."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+GROUPS = (
+    Group(
+        "Sending",
+        (
+            Entry("Mailings", "/ui/mailings", "mailing", Scope.MAILINGS),
+            Entry("Messages", "/ui/messages", "message", Scope.MESSAGES_READ),
+            Entry("Conversations", "/ui/conversations", "talk", Scope.MESSAGES_READ),
+        ),
+    ),
+    Group(
+        "Operation",
+        (
+            Entry("Bank", "/ui/bank", "bank", Scope.ADMIN),
+            Entry("Issues", "/ui/issues", "issue", Scope.ADMIN),
+            Entry("Report", "/ui/report", "report", Scope.ADMIN),
+            Entry("Opt-outs", "/ui/opt-outs", "optout", Scope.ADMIN),
+        ),
+    ),
+    Group(
+        "Administration",
+        (
+            Entry("Users", "/ui/users", "users", Scope.ADMIN),
+            Entry("API keys", "/ui/keys", "key", Scope.ADMIN),
+            Entry("Webhooks", "/ui/webhooks", "webhook", Scope.ADMIN),
+            Entry("Audit", "/ui/audit", "audit", Scope.ADMIN),
+            Entry("System", "/ui/system", "system", Scope.ADMIN),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry as it is shown."""
+
+    entry: Entry
+    current: bool
+    """Whether the page that is shown is this one, or lies below it."""
+
+
+def menu(actor: Actor | None, here: str) -> Sequence[tuple[str, Sequence[Item]]]:
+    """Return what the actor's menu holds, group by group."""
+    if actor is None:
+        return ()
+    groups = [
+        (group.label, [Item(entry, _is_at(entry.path, here)) for entry in group.entries if _may(actor, entry)])
+        for group in GROUPS
+    ]
+    return [(label, items) for label, items in groups if items]
+
+
+def _may(actor: Actor, entry: Entry) -> bool:
+    return entry.needs is None or actor.is_admin or entry.needs in actor.scopes
+
+
+def _is_at(path: str, here: str) -> bool:
+    return here == path or here.startswith(path + "/")

@@ -1,0 +1,70 @@
+// What pages share: menus and dialogs that open and close, notices, the theme, times in the reader's own zone.
+(() => {
+  const styles = {
+    short: { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
+    time: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    full: { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  };
+
+  const localTimes = (root) => {
+    for (const time of root.querySelectorAll("time[data-style]")) {
+      const at = new Date(time.dateTime);
+      time.title = at.toISOString();
+      time.textContent = new Intl.DateTimeFormat(document.documentElement.lang + "-GB", { ...styles[time.dataset.style], hourCycle: "h23" }).format(at);
+      delete time.dataset.style;
+    }
+  };
+
+  const show = (id, open) => {
+    const part = document.getElementById(id);
+    if (!part) return;
+    if (part instanceof HTMLDialogElement) {
+      if (open && !part.open) part.showModal();
+      else if (!open) part.close();
+      return;
+    }
+    part.classList.toggle("open", open);
+    for (const opener of document.querySelectorAll(`[data-opens="${CSS.escape(id)}"]`)) opener.setAttribute("aria-expanded", String(open));
+    if (open) part.querySelector("a, button")?.focus();
+  };
+
+  const switchTheme = () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* it lasts as long as the page */ }
+  };
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest?.("[data-opens], [data-closes], [data-dismiss], [data-theme-switch], [data-copies]");
+    if (!target) return;
+    if (target.dataset.opens) show(target.dataset.opens, true);
+    if (target.dataset.closes) show(target.dataset.closes, false);
+    if ("dismiss" in target.dataset) target.closest(".notice")?.remove();
+    if ("themeSwitch" in target.dataset) switchTheme();
+    if (target.dataset.copies) {
+      navigator.clipboard?.writeText(document.getElementById(target.dataset.copies).textContent.trim());
+      target.classList.add("copied");
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && document.querySelector(".side.open")) show("side", false);
+  });
+
+  const say = (text) => {
+    const box = document.getElementById("notices");
+    if (!box || box.querySelector("[data-unreachable]")) return;
+    const notice = document.createElement("div");
+    notice.className = "notice warn";
+    notice.dataset.unreachable = "";
+    notice.textContent = text;
+    box.append(notice);
+    setTimeout(() => notice.remove(), 8000);
+  };
+
+  document.addEventListener("htmx:sendError", () => say("The box did not answer. Nothing was changed; try again."));
+  document.addEventListener("htmx:timeout", () => say("The box took too long to answer. Look whether it was done before you try again."));
+  document.addEventListener("htmx:afterSettle", (event) => localTimes(event.detail.elt.parentElement ?? document));
+  document.addEventListener("DOMContentLoaded", () => localTimes(document));
+})();
