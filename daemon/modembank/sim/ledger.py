@@ -81,6 +81,16 @@ class Ledger:
             used[LimitName.RECIPIENTS_PER_MONTH] = self.recipients.used(now)
         return used
 
+    def last_hour(self, now_ms: int) -> tuple[int, ...]:
+        """Return the segments of each of the last sixty minutes, the oldest first; the last one is not over yet."""
+        now = self._turn(now_ms)
+        minutes, this = [0] * 60, now // MINUTE_MS
+        for bucket in self._windows[LimitName.PER_HOUR].buckets():
+            ago = this - bucket.last_at // MINUTE_MS
+            if 0 <= ago < len(minutes):
+                minutes[-1 - ago] += bucket.segments
+        return tuple(minutes)
+
     def most_at_once(self) -> int | None:
         """Return the most segments that admit() can ever allow in one go, None when unlimited."""
         caps = [cap for name in _WINDOWS if (cap := int(self.limits.cap(name)))]

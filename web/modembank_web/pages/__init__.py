@@ -1,11 +1,11 @@
 """Pages for people: server-rendered, brought to life by htmx and one stream each, over the services of the API."""
 
 from modembank_web.operation import Access, Operation
-from modembank_web.pages import first, live, login, showcase
+from modembank_web.pages import bank, first, issues, live, login, showcase, sims
 from modembank_web.pages.assets import ASSETS, FOLDER
 from modembank_web.pages.page import operations_of
 
-PAGES = (*first.PAGES, *login.PAGES, *live.PAGES, *showcase.PAGES)
+PAGES = (*first.PAGES, *login.PAGES, *live.PAGES, *showcase.PAGES, *bank.PAGES, *sims.PAGES, *issues.PAGES)
 
 OPERATIONS: tuple[Operation, ...] = (
     *operations_of(PAGES),

@@ -67,14 +67,14 @@ def duration(seconds: float) -> str:
     return f"{days}{NARROW_SPACE}d" + (f" {hours}{NARROW_SPACE}h" if hours else "")
 
 
-def when(ms: int | None, style: str = "short") -> Markup:
-    """Return a moment (unix ms) as ``<time>``, in UTC; the page's script writes it in the reader's own zone.
+def when(moment: int | str | None, style: str = "short") -> Markup:
+    """Return a moment (unix ms, or RFC 3339) as ``<time>``, in UTC; the page's script writes it in the reader's zone.
 
     ``style``: ``short`` (day and time), ``time`` (of day), ``full`` (with seconds).
     """
-    if ms is None:
+    if moment is None:
         return Markup("–")
-    at = datetime.fromtimestamp(ms / 1000, UTC)
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else datetime.fromtimestamp(moment / 1000, UTC)
     shapes = {"short": "%d %b %Y, %H:%M", "time": "%H:%M:%S", "full": "%d %b %Y, %H:%M:%S"}
     iso = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}" data-style="{}">{} UTC</time>').format(iso, style, at.strftime(shapes[style]))

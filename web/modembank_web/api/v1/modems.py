@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +13,7 @@ from modembank.modem import AdminState, FailedReason, ModemState, Rung, RungResu
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply, Run
+from modembank_web.orders import carry_out, dial
 from modembank_web.reading import JsonBody
 
 if TYPE_CHECKING:
@@ -95,7 +95,6 @@ class UssdReply(msgspec.Struct, frozen=True):
 
 
 _USSD = JsonBody(UssdRequest)
-_SERVICE = re.compile(r"[*#]{1,3}[0-9]{1,4}[*#]?")
 
 
 async def list_modems(call: Call) -> Answer:
@@ -110,49 +109,33 @@ async def get_modem(call: Call) -> Answer:
 
 async def reset(call: Call) -> Answer:
     """Restart a modem."""
-    call.app.bank.reset(await _ordered(call, "reset"))
+    await carry_out(call, "reset")
     return _answer(call)
 
 
 async def disable(call: Call) -> Answer:
     """Take a modem out of service."""
-    await call.app.bank.disable(await _ordered(call, "disable"))
+    await carry_out(call, "disable")
     return _answer(call)
 
 
 async def enable(call: Call) -> Answer:
     """Put a modem into service."""
-    call.app.bank.enable(await _ordered(call, "enable"))
+    await carry_out(call, "enable")
     return _answer(call)
 
 
 async def drain(call: Call) -> Answer:
     """Give a modem no new messages."""
-    call.app.bank.drain(await _ordered(call, "drain"))
+    await carry_out(call, "drain")
     return _answer(call)
 
 
 async def ussd(call: Call) -> Answer:
     """Dial a code and return the network's answer."""
     call.app.bank.modem(call.path("slot"))
-    request = await call.json(_USSD)
-    slot = await _ordered(call, "ussd", {"code": masked(request.code)})
-    answer = await call.app.bank.ussd(slot, request.code)
+    answer = await dial(call, (await call.json(_USSD)).code)
     return json_answer(msgspec.convert(answer, UssdReply, from_attributes=True))
-
-
-def masked(code: str) -> str:
-    """Return the service that a code asks for without what follows: a voucher's or a card's number may be there."""
-    service = _SERVICE.match(code)
-    shown = service[0] if service else ""
-    return shown if shown == code else f"{shown}…"
-
-
-async def _ordered(call: Call, action: str, detail: dict[str, object] | None = None) -> str:
-    """Record an order to a modem before it is carried out, and return its slot; raises NotFound."""
-    slot = call.app.bank.modem(call.path("slot")).slot
-    await call.app.audit.note(call.caller, f"modem.{action}", slot, detail)
-    return slot
 
 
 def _answer(call: Call) -> Answer:

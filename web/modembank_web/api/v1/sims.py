@@ -10,11 +10,12 @@ from msgspec import UNSET, UnsetType
 
 from modembank.accounts import Scope
 from modembank.clock import rfc3339, to_ms
-from modembank.errors import FieldProblem, InvalidRequest, NotFound
+from modembank.errors import FieldProblem, InvalidRequest
 from modembank.sim import Sim, SimChange
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply
+from modembank_web.orders import sim_named
 from modembank_web.reading import JsonBody
 
 PATH = "/api/v1/sims"
@@ -89,12 +90,12 @@ async def list_sims(call: Call) -> Answer:
 
 async def get_sim(call: Call) -> Answer:
     """Return one SIM."""
-    return json_answer(_view(call, _sim(call)))
+    return json_answer(_view(call, sim_named(call)))
 
 
 async def patch_sim(call: Call) -> Answer:
     """Change a SIM; what is changed holds at once."""
-    sim, sims = _sim(call), call.app.sims
+    sim, sims = sim_named(call), call.app.sims
     patch = await call.json(_PATCH)
     if patch.paused_reason is not UNSET and patch.paused is not True:
         raise InvalidRequest(FieldProblem("/paused_reason", "only goes together with paused: true"))
@@ -106,21 +107,13 @@ async def patch_sim(call: Call) -> Answer:
     )
     detail = msgspec.to_builtins(patch)
     await sims.change(sim.id, wanted, call.app.audit.entry(call.caller, "sim.change", sim.iccid, detail))
-    return json_answer(_view(call, _sim(call)))
+    return json_answer(_view(call, sim_named(call)))
 
 
 def changes(patch: LimitsPatch) -> dict[str, float | None]:
     """Return the limits that a patch names, None for those that go back to the default."""
     named = {name: getattr(patch, name) for name in patch.__struct_fields__}
     return {name: value for name, value in named.items() if value is not UNSET}
-
-
-def _sim(call: Call) -> Sim:
-    iccid = call.path("iccid")
-    sim = call.app.sims.by_iccid(iccid)
-    if sim is None:
-        raise NotFound(what="SIM", which=iccid[:40])
-    return sim
 
 
 def _view(call: Call, sim: Sim) -> SimView:

@@ -16,10 +16,18 @@
     if (offline) offline.hidden = state !== "lost";
   };
 
+  const filledIn = (part) => {
+    const field = document.activeElement;
+    return part.contains(field) && field.matches("input, select, textarea");
+  };
+
+  // What somebody is filling in stays as it is until they leave it.
   const refresh = (topics) => {
     for (const part of document.querySelectorAll("[data-live-on]")) {
       const wants = part.dataset.liveOn.split(" ");
-      if (topics === null || topics.some((topic) => wants.includes(topic))) window.htmx.trigger(part, "live");
+      if (topics !== null && !topics.some((topic) => wants.includes(topic))) continue;
+      if (filledIn(part)) part.addEventListener("focusout", () => setTimeout(refresh, 0, wants), { once: true });
+      else window.htmx.trigger(part, "live");
     }
   };
 

@@ -1,0 +1,82 @@
+"""The bank and its modems as pages, over a real bank whose ports are absent and a real registry of SIMs."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakes.readers import Element, reader
+from fakes.web_boxes import ICCID, Box
+from modembank.accounts import LOCAL_ADMIN, Role
+from modembank.modem import UssdAnswer, UssdFailed
+
+SLOT = "/ui/bank/slots/slot-04"
+
+
+def cards(page: Element) -> dict[str, str]:
+    return {card.one("h3").text: card.one("span", class_="badge").text for card in page.all("article")}
+
+
+async def test_every_slot_has_its_card_and_its_page(box: Box) -> None:
+    async with reader(box) as admin:
+        page = await admin.opens("/ui/bank")
+        assert cards(page) == {"slot-03": "detected", "slot-04": "detected"}
+        part = page.one(id="bank-now")
+        assert (part["hx-get"], part["hx-trigger"]) == ("/ui/bank/now", "live")
+        assert cards(await admin.asks("/ui/bank/now")) == cards(page)
+        assert "Put into service" not in (await admin.opens(SLOT)).text
+        await admin.opens("/ui/bank/slots/slot-99", 404)
+
+
+async def test_orders_are_carried_out_recorded_and_shown(box: Box) -> None:
+    async with reader(box) as admin:
+        assert "given nothing new" in (await admin.sends(f"{SLOT}/drain")).text
+        assert "taken out of service by hand" in (await admin.sends(f"{SLOT}/disable")).text
+        refused = await admin.sends(f"{SLOT}/reset", 409)
+        assert refused.one("div", class_="notice").text
+        assert admin.last is not None
+        assert admin.last.headers["hx-retarget"] == "#notices"
+        assert "Put into service" in (await admin.opens(SLOT)).text
+        try:
+            assert "Take out of service" in (await admin.sends(f"{SLOT}/enable")).text
+        finally:
+            await box.bank.stop()
+    entries = (await box.audit.list(LOCAL_ADMIN)).items
+    assert [entry.action for entry in entries][:4] == ["modem.enable", "modem.reset", "modem.disable", "modem.drain"]
+
+
+async def test_what_a_sim_used_is_shown_by_minute(box: Box) -> None:
+    sim = box.sims.by_iccid(ICCID)
+    assert sim is not None
+    now = round(box.clock.now() * 1000)
+    box.sims.ledger(sim.id).record(now, 3, None)
+    minutes = box.sims.ledger(sim.id).last_hour(now)
+    assert (len(minutes), minutes[-1], sum(minutes)) == (60, 3, 3)
+    assert sum(box.sims.ledger(sim.id).last_hour(now + 59 * 60_000)) == 3
+    assert sum(box.sims.ledger(sim.id).last_hour(now + 61 * 60_000)) == 0
+
+
+async def test_ussd_under_the_form(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answered(slot: str, code: str) -> UssdAnswer:
+        return UssdAnswer(f"<b>{slot}</b> {code}", "done")
+
+    async def failed(slot: str, code: str) -> UssdAnswer:
+        raise UssdFailed(slot=slot, why="no answer")
+
+    async with reader(box) as admin:
+        wrong = await admin.sends(f"{SLOT}/ussd", 422, code="*100#;AT")
+        assert "made of digits" in wrong.one("span", class_="error").text
+        assert wrong.one("input", name="code")["value"] == "*100#;AT"
+        monkeypatch.setattr(box.bank, "ussd", answered)
+        shown = await admin.sends(f"{SLOT}/ussd", code=" *100# ")
+        assert shown.one("bdi").text == "<b>slot-04</b> *100#"
+        monkeypatch.setattr(box.bank, "ussd", failed)
+        assert "no answer" in (await admin.sends(f"{SLOT}/ussd", code="*100#")).one(class_="notice").text
+
+
+async def test_the_transcript_is_for_admins_and_the_bank_not_for_senders(box: Box) -> None:
+    async with reader(box) as admin:
+        assert "Nothing was said" in (await admin.asks(f"{SLOT}/transcript")).text
+    async with reader(box, Role.SENDER) as sender:
+        await sender.opens("/ui/bank", 403)
+        await sender.asks(f"{SLOT}/transcript", 403)
+        await sender.sends(f"{SLOT}/reset", 403)
