@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modembank.accounts import Accounts
+from modembank.accounts import Accounts, FirstStart
 from modembank.alerts import Alerts
 from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
@@ -36,6 +36,7 @@ class App:
     metrics: Metrics
     store: Store
     accounts: Accounts
+    first_start: FirstStart
     events: EventLog
     webhooks: Webhooks
     audit: Audit

@@ -12,6 +12,7 @@ from typing import TypeVar
 import click
 
 from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
+from modembank.accounts.first_start import read_code, ready_code
 from modembank.accounts.passwords import LONGEST
 from modembank.audit import Audit
 from modembank.clock import SystemClock, rfc3339, to_ms
@@ -44,6 +45,18 @@ def user_add(name: str, role: str, password_stdin: bool, config_path: Path) -> N
     password = _read_password() if password_stdin else None
     added = _with_accounts(config_path, lambda accounts: accounts.add_user(LOCAL_ADMIN, name, Role(role), password))
     click.echo(f"added the {added.role.value} {added.name}")
+
+
+@click.command("setup-code")
+@config_option
+def setup_code(config_path: Path) -> None:
+    """Show the code with which the first admin is made, on the page /ui/setup."""
+    folder = Path(load_config(config_path).box.data_dir)
+    code = read_code(folder)
+    if code is None:
+        message = f"there is no set-up code in {folder}: the box has its admin, or was never started"
+        raise click.ClickException(message)
+    click.echo(ready_code(folder, to_ms(SystemClock().now())).text)
 
 
 @user.command("list")

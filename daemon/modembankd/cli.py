@@ -46,6 +46,10 @@ LATER: dict[str, tuple[str, str]] = {
     ),
     "selftest": ("selftest_cli.selftest", "Prove that nothing accepted is lost and nothing silently sent twice."),
     "send": ("messages_cli.send", "Queue TEXT for one number TO, or several, and print the ids of the messages."),
+    "setup-code": (
+        "accounts_cli.setup_code",
+        "Show the code with which the first admin is made, on the page /ui/setup.",
+    ),
     "twilio": ("twilio_cli.twilio", "Let clients of the Twilio Messages API use the box."),
     "user": ("accounts_cli.user", "Add, list and change users."),
     "webhook": ("webhook_cli.webhook", "Have events posted to addresses."),

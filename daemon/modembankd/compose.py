@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from modembank.accounts import Accounts
+from modembank.accounts import Accounts, FirstStart
 from modembank.alerts import Alerts
 from modembank.app import App
 from modembank.audit import Audit, Readings
@@ -168,6 +168,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         metrics=metrics,
         store=store,
         accounts=accounts,
+        first_start=FirstStart(store, clock, accounts, data_dir),
         events=events,
         webhooks=webhooks,
         twilio=twilio,

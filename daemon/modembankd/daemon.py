@@ -76,6 +76,7 @@ class Daemon:
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
+        await app.first_start.offer()
         notify("READY=1")
         _log.info("daemon_started", url=self.url, data_dir=str(self._data_dir), ports=len(self._config.bank.port))
 

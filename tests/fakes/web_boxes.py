@@ -11,7 +11,7 @@ import httpx
 from litestar import Litestar
 
 from fakes.modem_hosts import RememberingSink
-from modembank.accounts import LOCAL_ADMIN, Accounts, Role, Scope
+from modembank.accounts import LOCAL_ADMIN, Accounts, FirstStart, Role, Scope
 from modembank.alerts import Alerts
 from modembank.app import App
 from modembank.audit import Audit, Readings
@@ -97,6 +97,7 @@ class Box:
     metrics: Metrics
     store: Store
     accounts: Accounts
+    first_start: FirstStart
     events: EventLog
     webhooks: Any
     audit: Audit
@@ -186,6 +187,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
+    parts["first_start"] = FirstStart(store, clock, parts["accounts"], folder)
     parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     parts["accounts"].on_withdrawal(parts["events"].wake)
     means = Means(store, parts["events"], clock, metrics)

@@ -2,6 +2,7 @@
 
 from modembank.accounts.allotments import Allotment, Quotas
 from modembank.accounts.errors import NotLoggedIn, TooManyLogins, Unauthorized
+from modembank.accounts.first_start import FirstStart
 from modembank.accounts.model import LOCAL_ADMIN, ROLE_SCOPES, Actor, ApiKey, Role, Scope, Session, User
 from modembank.accounts.quotas import QuotaExceeded, Usage
 from modembank.accounts.repository import is_active
@@ -30,6 +31,7 @@ __all__ = [
     "Allotment",
     "ApiKey",
     "ApiKeyView",
+    "FirstStart",
     "NotLoggedIn",
     "QuotaExceeded",
     "QuotaView",

@@ -103,6 +103,12 @@ def other_active_admins(conn: sqlite3.Connection, user_id: int) -> int:
     return found
 
 
+def an_admin_can_log_in(conn: sqlite3.Connection) -> bool:
+    """Whether there is an active admin with a password."""
+    query = "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND active = 1 AND password_hash IS NOT NULL)"
+    return bool(conn.execute(query).fetchone()[0])
+
+
 def insert_key(conn: sqlite3.Connection, key: ApiKey, user_id: int, digest: bytes) -> None:
     """Store a key's digest and what it may do."""
     conn.execute(

@@ -16,7 +16,7 @@ from modembank.accounts.errors import NotLoggedIn, Unauthorized
 from modembank.accounts.granting import KeyRequest, check_covers, grant
 from modembank.accounts.keys import digest_of, new_key, public_id_of
 from modembank.accounts.logins import Logins
-from modembank.accounts.model import ROLE_SCOPES, Actor, ApiKey, Role, Scope, User
+from modembank.accounts.model import LOCAL_ADMIN, ROLE_SCOPES, Actor, ApiKey, Role, Scope, User
 from modembank.accounts.networks import lies_in, read_networks
 from modembank.accounts.passwords import Passwords, password_problem
 from modembank.accounts.repository import Credential
@@ -102,6 +102,24 @@ class Accounts:
         now_ms = self._now_ms()
         user = await self._store.write(lambda conn: users.add(conn, actor, name, role, hashed, now_ms))
         _log.info("user_added", user=name, role=role.value, actor=actor.name)
+        return user
+
+    async def add_first_admin(
+        self, name: str, password: str, source: str, settle: Callable[[sqlite3.Connection], None]
+    ) -> User:
+        """Add the admin with whom a box begins; ``settle`` runs in that write, and may refuse it.
+
+        Raises InvalidRequest, Conflict (the name is taken) and what ``settle`` raises.
+        """
+        users.check_name(name)
+        hashed, now_ms = await self._hashed(name, password), self._now_ms()
+
+        def write(conn: sqlite3.Connection) -> User:
+            settle(conn)
+            return users.add(conn, replace(LOCAL_ADMIN, source=source), name, Role.ADMIN, hashed, now_ms)
+
+        user = await self._store.write(write)
+        _log.info("first_admin_added", user=name, source=source)
         return user
 
     async def users(self, actor: Actor) -> list[User]:

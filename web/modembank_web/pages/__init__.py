@@ -1,11 +1,21 @@
 """Pages for people: server-rendered, brought to life by htmx and one stream each, over the services of the API."""
 
 from modembank_web.operation import Access, Operation
-from modembank_web.pages import bank, first, issues, live, login, showcase, sims
+from modembank_web.pages import account, bank, first, issues, live, login, setup, showcase, sims
 from modembank_web.pages.assets import ASSETS, FOLDER
 from modembank_web.pages.page import operations_of
 
-PAGES = (*first.PAGES, *login.PAGES, *live.PAGES, *showcase.PAGES, *bank.PAGES, *sims.PAGES, *issues.PAGES)
+PAGES = (
+    *first.PAGES,
+    *setup.PAGES,
+    *account.PAGES,
+    *login.PAGES,
+    *live.PAGES,
+    *showcase.PAGES,
+    *bank.PAGES,
+    *sims.PAGES,
+    *issues.PAGES,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *operations_of(PAGES),

@@ -27,6 +27,7 @@ from modembank_web.routing import is_local
 
 ROOT = "/ui"
 LOGIN = f"{ROOT}/login"
+SETUP = f"{ROOT}/setup"
 TOKEN_HEADER = b"x-page-token"
 _READS = frozenset({"GET", "HEAD"})
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -92,6 +93,8 @@ def _operation(page: Page) -> Operation:
 
 async def _run(page: Page, call: Call) -> Answer:
     call.failures = Failures(partial(_refused, call), shape=None, example=str, media="text/html; charset=utf-8")
+    if page.path != SETUP and await call.app.first_start.is_open():
+        return goes_to(call, SETUP)
     if not page.open:
         await admit(page.needs, call)
         call.admit_again = partial(admit, page.needs)
