@@ -1,7 +1,21 @@
 """Pages for people: server-rendered, brought to life by htmx and one stream each, over the services of the API."""
 
 from modembank_web.operation import Access, Operation
-from modembank_web.pages import account, bank, first, issues, live, login, setup, showcase, sims
+from modembank_web.pages import (
+    account,
+    audit,
+    bank,
+    first,
+    issues,
+    keys,
+    live,
+    login,
+    setup,
+    showcase,
+    sims,
+    users,
+    webhooks,
+)
 from modembank_web.pages.assets import ASSETS, FOLDER
 from modembank_web.pages.page import operations_of
 
@@ -15,6 +29,10 @@ PAGES = (
     *bank.PAGES,
     *sims.PAGES,
     *issues.PAGES,
+    *users.PAGES,
+    *keys.PAGES,
+    *audit.PAGES,
+    *webhooks.PAGES,
 )
 
 OPERATIONS: tuple[Operation, ...] = (

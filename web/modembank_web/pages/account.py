@@ -12,7 +12,7 @@ from modembank_web.answer import Answer
 from modembank_web.cookies import taking
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
-from modembank_web.pages.page import LOGIN, ROOT, Page, goes_to
+from modembank_web.pages.page import LOGIN, ROOT, Page, errors_at, goes_to
 from modembank_web.pages.rendering import render
 
 PATH = f"{ROOT}/account"
@@ -45,7 +45,7 @@ async def set_password(call: Call) -> Answer:
         try:
             await call.app.accounts.set_password(actor, actor.name, form.password, form.current_password)
         except InvalidRequest as error:
-            errors = {problem.pointer.lstrip("/"): problem.detail for problem in error.problems}
+            errors = errors_at(error)
         except TooManyLogins as error:
             errors["current_password"] = str(error)
         except Forbidden as error:

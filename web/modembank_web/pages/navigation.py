@@ -49,8 +49,8 @@ GROUPS = (
         "Administration",
         (
             Entry("Users", "/ui/users", "users", Scope.ADMIN),
-            Entry("API keys", "/ui/keys", "key", Scope.ADMIN),
-            Entry("Webhooks", "/ui/webhooks", "webhook", Scope.ADMIN),
+            Entry("API keys", "/ui/keys", "key"),
+            Entry("Webhooks", "/ui/webhooks", "webhook", Scope.WEBHOOKS),
             Entry("Audit", "/ui/audit", "audit", Scope.ADMIN),
             Entry("System", "/ui/system", "system", Scope.ADMIN),
         ),

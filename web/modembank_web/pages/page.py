@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from modembank.accounts import NotLoggedIn, Scope
-from modembank.errors import Forbidden
+from modembank.errors import Forbidden, InvalidRequest
 from modembank_web.answer import Answer, Header
 from modembank_web.cookies import holder_of_session, page_token, session_token
 from modembank_web.operation import Access, Call, Failures, Operation
@@ -137,6 +137,11 @@ def _path_of(address: str) -> str:
     except ValueError:
         return ROOT
     return parts.path + (f"?{parts.query}" if parts.query else "") or ROOT
+
+
+def errors_at(refused: InvalidRequest) -> dict[str, str]:
+    """Return what is wrong by the name of the field, as templates show it: ``/scopes/2`` stands at ``scopes/2``."""
+    return {problem.pointer.lstrip("/"): problem.detail for problem in refused.problems}
 
 
 def own_path(wanted: str) -> str:

@@ -12,7 +12,7 @@ from modembank_web.answer import Answer
 from modembank_web.cookies import giving, require_own_page, require_private, session_token
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
-from modembank_web.pages.page import LOGIN, ROOT, SETUP, Page, goes_to, to
+from modembank_web.pages.page import LOGIN, ROOT, SETUP, Page, errors_at, goes_to, to
 from modembank_web.pages.rendering import render
 from modembank_web.routing import is_local
 
@@ -50,7 +50,7 @@ async def set_up(call: Call) -> Answer:
     try:
         user = await call.app.first_start.begin(form.code, form.name.strip(), form.password, source=call.source)
     except InvalidRequest as error:
-        errors = {problem.pointer.lstrip("/"): problem.detail for problem in error.problems}
+        errors = errors_at(error)
         return _page(call, status=422, errors=errors, **typed)
     except Conflict as error:
         return _page(call, status=409, problem=str(error), **typed)
