@@ -5,11 +5,14 @@ from modembank_web.pages import (
     account,
     audit,
     bank,
+    conversations,
     first,
     issues,
     keys,
     live,
     login,
+    messages,
+    optouts,
     setup,
     showcase,
     sims,
@@ -33,6 +36,9 @@ PAGES = (
     *keys.PAGES,
     *audit.PAGES,
     *webhooks.PAGES,
+    *messages.PAGES,
+    *conversations.PAGES,
+    *optouts.PAGES,
 )
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -42,7 +42,7 @@ GROUPS = (
             Entry("Bank", "/ui/bank", "bank", Scope.ADMIN),
             Entry("Issues", "/ui/issues", "issue", Scope.ADMIN),
             Entry("Report", "/ui/report", "report", Scope.ADMIN),
-            Entry("Opt-outs", "/ui/opt-outs", "optout", Scope.ADMIN),
+            Entry("Opt-outs", "/ui/opt-outs", "optout", Scope.OPT_OUTS),
         ),
     ),
     Group(

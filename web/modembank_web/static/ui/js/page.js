@@ -68,3 +68,20 @@
   document.addEventListener("htmx:afterSettle", (event) => localTimes(event.detail.elt.parentElement ?? document));
   document.addEventListener("DOMContentLoaded", () => localTimes(document));
 })();
+
+// What a form is told of its writer: the time zone; and buttons that put another text into a field.
+(() => {
+  const tellZone = (root) => {
+    for (const field of root.querySelectorAll("[data-zone]")) field.value = String(new Date().getTimezoneOffset());
+  };
+  document.addEventListener("DOMContentLoaded", () => tellZone(document));
+  document.addEventListener("htmx:afterSettle", (event) => tellZone(event.detail.elt.parentElement ?? document));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-fills]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.fills);
+    field.value = button.dataset.with;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+})();
