@@ -100,14 +100,16 @@ class Reader:
 
     async def asks(self, path: str, status: int = 200) -> Element:
         """Load a part of a page as htmx does."""
-        return self._seen(await self.client.get(path, headers=self._htmx()), status)
+        return self._seen(await self.client.get(path, headers=self.htmx), status)
 
     async def sends(self, path: str, status: int = 200, method: str = "POST", **fields: Any) -> Element:
         """Send a form as htmx does."""
-        answer = await self.client.request(method, path, data=fields, headers=self._htmx())
+        answer = await self.client.request(method, path, data=fields, headers=self.htmx)
         return self._seen(answer, status)
 
-    def _htmx(self) -> dict[str, str]:
+    @property
+    def htmx(self) -> dict[str, str]:
+        """The headers that htmx sends."""
         return OWN_PAGE | {"HX-Request": "true", "X-Page-Token": page_token(self.token)}
 
     def _seen(self, answer: httpx.Response, status: int) -> Element:

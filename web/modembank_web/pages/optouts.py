@@ -30,6 +30,11 @@ class OptOutsQuery(msgspec.Struct, frozen=True):
     state: Literal["out", "in", ""] = ""
     cursor: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
+    @property
+    def newest(self) -> str:
+        """Where what changes is, from the beginning of the list."""
+        return f"{PATH}/now?{urlencode({'number': self.number, 'state': self.state})}"
+
     def address(self, cursor: str) -> str:
         """Return where the page after this one is."""
         return f"{PATH}?{urlencode({'number': self.number, 'state': self.state, 'cursor': cursor})}"
@@ -67,7 +72,7 @@ async def opt_outs(call: Call) -> Answer:
 
 async def opt_outs_now(call: Call) -> Answer:
     """Answer what changes."""
-    return render(call, "optouts/_now.html", **await _shown(call, OptOutsQuery()))
+    return render(call, "optouts/_now.html", **await _shown(call, call.query(OptOutsQuery)))
 
 
 async def add(call: Call) -> Answer:
