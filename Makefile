@@ -7,6 +7,7 @@ SECONDS ?= 600
 TARGET ?=
 # Where it is set (many containers do), every daemon that a test starts would compile the whole program once more.
 unexport PYTHONDONTWRITEBYTECODE
+AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
 .PHONY: help demo test check fast bench selftest schemathesis soak powercuts fuzz environment dev-environment test-tools clean lock
@@ -64,8 +65,9 @@ $(VENV)/installed-fuzz: requirements-fuzz.lock $(VENV)/installed-dev
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-fuzz.lock
 	@touch $@
 
-test-tools: ## Debian's packages that tests and benchmarks need
+test-tools: ## what tests and benchmarks need of Debian, and of npm the judge of accessible pages
 	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools prometheus-alertmanager chromium gcc libc6-dev
+	@sh tools/npm-package.sh $(AXE) .browser/axe-core
 
 lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock
@@ -74,4 +76,4 @@ lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) --group fuzz -o requirements-fuzz.lock
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz .browser

@@ -73,6 +73,8 @@ class Assets:
 
 
 def _of(folder: Traversable) -> list[Traversable]:
+    if not folder.is_dir():  # no page has a style of its own: git keeps no empty folder
+        return []
     return sorted((file for file in folder.iterdir() if file.is_file()), key=lambda file: file.name)
 
 

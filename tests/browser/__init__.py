@@ -1,0 +1,1 @@
+"""Pages in a real browser. A package, so that the box and the browser end with its last test."""

@@ -1,0 +1,39 @@
+"""Where the pages are: every GET page, its parameters filled with what is really in the box."""
+
+from __future__ import annotations
+
+from fakes.lived_in import Things
+from modembank_web.pages import PAGES
+from modembank_web.pages.page import Page
+
+NO_PAGES = {"/ui/live", "/ui"}
+"""A stream, which answers without an end; and what leads to another page."""
+NAMED = {
+    "/ui/mailings/": "mailing",
+    "/ui/messages/": "message",
+    "/ui/conversations/": "number",
+    "/ui/opt-outs/": "number",
+    "/ui/bank/": "slot",
+    "/ui/bank/modems/": "slot",
+    "/ui/bank/sims/": "iccid",
+    "/ui/sims/": "iccid",
+    "/ui/users/": "user",
+    "/ui/webhooks/": "webhook",
+    "/ui/keys/": "key",
+}
+"""What a parameter names, by all that stands before it."""
+GET_PAGES = [page for page in PAGES if page.method == "GET" and page.path not in NO_PAGES]
+
+
+def unnamed() -> list[str]:
+    """Return the parameters of pages that nobody said the meaning of."""
+    return [page.path for page in GET_PAGES if "{" in page.path and page.path.split("{")[0] not in NAMED]
+
+
+def place(page: Page, things: Things) -> str:
+    """Return where a page is."""
+    path = page.path
+    while "{" in path:
+        before, _, rest = path.partition("{")
+        path = before + getattr(things, NAMED[before]) + rest.partition("}")[2]
+    return path
