@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from markupsafe import Markup
 NARROW_SPACE = "\u202f"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+_NAME = re.compile("[a-zA-Z][a-zA-Z0-9:_-]*")
 
 
 class Moment:
@@ -98,6 +101,23 @@ def words(key: str) -> str:
     return key.replace("_", " ").lower()
 
 
+def attributes(given: Mapping[str, object]) -> Markup:
+    """Return attributes as HTML writes them: True is the name alone; False and None are left out.
+
+    It stands in the place of Jinja's own ``xmlattr``, to which ``autofocus=False`` is an attribute like any other, and
+    so set. A name must be one.
+    """
+    written = []
+    for name, value in given.items():
+        if value is None or value is False:
+            continue
+        if not _NAME.fullmatch(name):
+            message = f"{name!r} is no name of an attribute"
+            raise ValueError(message)
+        written.append(Markup(" ") + name if value is True else Markup(' {}="{}"').format(name, value))
+    return Markup("").join(written)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "percent": percent,
@@ -107,4 +127,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "foreign": foreign,
     "visible": visible,
     "words": words,
+    "xmlattr": attributes,
 }

@@ -23,9 +23,13 @@
       else if (!open) part.close();
       return;
     }
+    const openers = [...document.querySelectorAll(`[data-opens="${CSS.escape(id)}"]`)];
+    const inside = part.contains(document.activeElement);
     part.classList.toggle("open", open);
-    for (const opener of document.querySelectorAll(`[data-opens="${CSS.escape(id)}"]`)) opener.setAttribute("aria-expanded", String(open));
+    for (const opener of openers) opener.setAttribute("aria-expanded", String(open));
+    for (const behind of document.querySelectorAll("main, .top")) behind.inert = open; // nobody tabs to what it covers
     if (open) part.querySelector("a, button")?.focus();
+    else if (inside) openers[0]?.focus();
   };
 
   const switchTheme = () => {
@@ -50,6 +54,10 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && document.querySelector(".side.open")) show("side", false);
+  });
+
+  matchMedia("(max-width: 52rem)").addEventListener("change", () => {
+    if (document.querySelector(".side.open")) show("side", false);
   });
 
   const say = (text) => {
