@@ -78,8 +78,8 @@ def require_own_page(call: Call, *, asked_by_browser: bool = True) -> None:
         raise Forbidden(why=_FOREIGN)
 
 
-async def holder_of_session(call: Call, token: str, *, local: bool) -> Actor:
-    """Return who a session's cookie stands for; raises NotLoggedIn and Forbidden."""
+async def holder_of_session(call: Call, token: str, *, local: bool, used: bool = True) -> Actor:
+    """Return who a session's cookie stands for; raises NotLoggedIn and Forbidden. ``used``: whether a person asks."""
     require_private(call, local=local)
     require_own_page(call)
-    return await call.app.accounts.sessions.authenticate(token)
+    return await call.app.accounts.sessions.authenticate(token, used=used)

@@ -28,7 +28,7 @@ def create_app(app: App, readiness: Readiness | None = None, *, everyone: Actor 
     openapi.describe(operations)
     return Litestar(
         route_handlers=handlers_for(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), log, everyone),
-        exception_handlers={Exception: FailureAnswers(log)},
+        exception_handlers={Exception: FailureAnswers(log, pages.unrouted(app))},
         openapi_config=None,
         logging_config=None,
         debug=False,

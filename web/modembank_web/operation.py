@@ -46,6 +46,8 @@ class Call:
     admit_again: Callable[[Call], Awaitable[None]] | None = None
     """Raises when the caller may not come in any more, for an answer that goes on; None: nobody was asked."""
     started: float = field(default_factory=time.perf_counter)
+    pulse: int = 0
+    """Of the event log when a page began to read: what its stream compares (``EventLog.pulse``)."""
 
     @property
     def source(self) -> str:
@@ -157,6 +159,8 @@ class Operation:
     """Of a dialect with credentials of its own; None: API keys, and sessions."""
     failures: Failures | None = None
     """None: problems (RFC 9457)."""
+    head: bool = True
+    """Whether HEAD is answered too, where anybody may GET it; the server leaves the body out."""
 
     @property
     def problems(self) -> tuple[str, ...]:

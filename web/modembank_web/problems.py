@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 
 from modembank.clock import rfc3339, to_ms
 from modembank.errors import FieldProblem, ModembankError
-from modembank_web.answer import PROBLEM, Answer, Header, encode
+from modembank_web.answer import PROBLEM, TEXT, Answer, Header, encode
 
 _log = structlog.get_logger()
 
@@ -256,6 +256,12 @@ def problem_answer(failure: Failure, path: str, tracking_id: str) -> Answer:
         errors=tuple(FieldError(problem.pointer, problem.detail) for problem in failure.problems[:100]),
     )
     return Answer(encode(problem), kind.status, PROBLEM, failure.headers)
+
+
+def plain_answer(failure: Failure, tracking_id: str) -> Answer:
+    """Answer a failure in the fewest words: for when telling it has failed too."""
+    text = f"{failure.kind.title}. The box could not say more; its log has it under {tracking_id}.\n"
+    return Answer(text.encode(), failure.kind.status, TEXT, failure.headers)
 
 
 def new_tracking_id() -> str:

@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
-from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Method, Receive, Scope, Send
 
 from modembank.accounts import Actor
 from modembank.accounts import Scope as KeyScope
@@ -22,7 +22,7 @@ from modembank_web.answer import Answer
 from modembank_web.cookies import holder_of_session, session_token
 from modembank_web.credentials import presented_key, refuse_key_in_query
 from modembank_web.operation import Access, Call, Operation
-from modembank_web.problems import log_internal, new_tracking_id, problem_answer, sort_failure
+from modembank_web.problems import Failure, log_internal, new_tracking_id, plain_answer, problem_answer, sort_failure
 
 if TYPE_CHECKING:
     from modembank.app import App
@@ -32,6 +32,8 @@ _ONLY_ONCE = frozenset({b"authorization", b"api-key", b"content-type", b"content
 _SUFFIXED = re.compile(r"\{(\w+)\}([^/{}]+)")
 Endpoint = Callable[[HTTPScope, Receive], Awaitable[Answer]]
 Authenticate = Callable[[Call], Awaitable[Actor]]
+Unrouted = Callable[[HTTPScope, Failure, str], Answer | None]
+"""Answers a failure under its tracking id where no operation was found; None: as a problem."""
 
 
 class AccessLog:
@@ -80,10 +82,7 @@ def handlers_for(
         if operation.parameters:
             handlers.append(_with_parameters(operation, endpoint))
         else:
-            methods = plain.setdefault(operation.path, {})
-            methods[operation.method] = endpoint
-            if operation.method == "GET" and operation.access is not Access.KEY:
-                methods["HEAD"] = endpoint  # what watches over a box often asks so; the server sends no body then
+            plain.setdefault(operation.path, {}).update(dict.fromkeys(methods_of(operation), endpoint))
     return [*(_plain(path, methods) for path, methods in plain.items()), *handlers]
 
 
@@ -160,8 +159,17 @@ def _with_parameters(operation: Operation, endpoint: Endpoint) -> HTTPRouteHandl
         return await endpoint(request.scope, request.receive)
 
     # Litestar guesses 204 for DELETE and then refuses a body; the answer brings its own status.
-    handler = HTTPRouteHandler(path, http_method=operation.method, name=operation.id, status_code=200)
+    handler = HTTPRouteHandler(path, http_method=methods_of(operation), name=operation.id, status_code=200)
     return handler(serve_operation)
+
+
+def methods_of(operation: Operation) -> list[Method]:
+    """Return what an operation answers: what is open also to HEAD, as what watches over a box often asks.
+
+    The server sends no body then.
+    """
+    heads = operation.head and operation.method == "GET" and operation.access is not Access.KEY
+    return [operation.method, "HEAD"] if heads else [operation.method]
 
 
 def route_of(path: str) -> tuple[str, dict[str, str]]:
@@ -176,23 +184,31 @@ def route_of(path: str) -> tuple[str, dict[str, str]]:
 class FailureAnswers:
     """The one place where what was raised becomes a problem; Litestar calls it for every exception."""
 
-    def __init__(self, log: AccessLog) -> None:
-        """Tell the access log of each."""
+    def __init__(self, log: AccessLog, unrouted: Unrouted | None = None) -> None:
+        """Tell the access log of each; ``unrouted`` answers in its own way where no operation was found, or not."""
         self._log = log
+        self._unrouted = unrouted
 
     def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         """Return the problem for an exception, and log it under its tracking id."""
         scope = request.scope
         failure, tracking_id = sort_failure(error), new_tracking_id()
         call: Call | None = scope.get("state", {}).pop(_CALL, None)
-        if call is not None and call.failures is not None:
-            answer = call.failures.answer(failure, tracking_id)
-        else:
-            answer = problem_answer(failure, scope["path"], tracking_id)
+        try:
+            answer = self._answer(scope, call, failure, tracking_id)
+        except Exception as second:  # noqa: BLE001  # whatever breaks while an error is told, somebody hears of it
+            log_internal(second, tracking_id, method=scope["method"], path=scope.get("path_template"))
+            answer = plain_answer(failure, tracking_id)
         if failure.kind.key == "internal_error":
             log_internal(error, tracking_id, method=scope["method"], path=scope.get("path_template"))
         self._log.failed(scope, call, answer.status, failure.kind.code, tracking_id)
         return _Ready(answer)
+
+    def _answer(self, scope: HTTPScope, call: Call | None, failure: Failure, tracking_id: str) -> Answer:
+        if call is not None and call.failures is not None:
+            return call.failures.answer(failure, tracking_id)
+        told = self._unrouted(scope, failure, tracking_id) if call is None and self._unrouted is not None else None
+        return told or problem_answer(failure, scope["path"], tracking_id)
 
 
 class _Ready(Response[bytes]):

@@ -95,8 +95,11 @@ class Sessions:
         _log.info("session_begun", user=holder.name, session=session.public_id, source=source)
         return session, token, actor
 
-    async def authenticate(self, token: str) -> Actor:
-        """Return the actor behind a session's token; raises NotLoggedIn when there is none, or no longer."""
+    async def authenticate(self, token: str, *, used: bool = True) -> Actor:
+        """Return the actor behind a session's token; raises NotLoggedIn when there is none, or no longer.
+
+        It lasts on from now only when it is ``used``: what a page asks by itself is nobody's doing.
+        """
         if len(token) != _TOKEN_LENGTH or not token.isascii():
             raise NotLoggedIn(why=_ENDED)
         digest, moment = _digest(token), self._clock.monotonic()
@@ -107,6 +110,8 @@ class Sessions:
         if not _lasts(known.created_at, known.seen_at, now):
             self._known.pop(digest, None)
             raise NotLoggedIn(why=_ENDED)
+        if not used:
+            return known.actor
         known.seen_at = max(known.seen_at, now)
         if now - known.written_at >= SEEN_EVERY_MS:
             known.written_at = now

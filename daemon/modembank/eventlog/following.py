@@ -111,6 +111,8 @@ class EventLog:
         self._recorder = Recorder(store, bus, sims, self.wake)
         self._followers: set[Follower] = set()
         self._stopped = False
+        self.pulse = 0
+        """Counts what happened: whoever knows another number has missed something."""
         self._reading: dict[tuple[int, int, Viewer], asyncio.Task[Page]] = {}
         self._needed: list[Callable[[sqlite3.Connection], int | None]] = []
         self._unsubscribe: list[Callable[[], None]] = []
@@ -131,6 +133,7 @@ class EventLog:
 
     def wake(self) -> None:
         """Let followers look; every event on the bus does, for any may have left an entry."""
+        self.pulse += 1
         for follower in self._followers:
             follower.wake()
 

@@ -20,7 +20,7 @@ from modembank_web.pages import (
     webhooks,
 )
 from modembank_web.pages.assets import ASSETS, FOLDER
-from modembank_web.pages.page import operations_of
+from modembank_web.pages.page import operations_of, unrouted
 
 PAGES = (
     *first.PAGES,
@@ -58,4 +58,4 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 )
 
-__all__ = ["OPERATIONS", "PAGES"]
+__all__ = ["OPERATIONS", "PAGES", "unrouted"]

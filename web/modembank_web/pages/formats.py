@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 NARROW_SPACE = "\u202f"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-_INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
+_INVISIBLE = re.compile(
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _NAME = re.compile("[a-zA-Z][a-zA-Z0-9:_-]*")
 
 
@@ -93,7 +93,7 @@ def foreign(text: str | None) -> Markup:
 
 def visible(text: str) -> str:
     """Return text with its control and direction characters written out."""
-    return _INVISIBLE.sub(lambda found: f"\u27e8{ord(found[0]):04X}\u27e9", text)
+    return _INVISIBLE.sub(lambda found: f"\u27e8{ord(found[0]):04X}\u27e9", text.replace("\r\n", "\n"))
 
 
 def words(key: str) -> str:

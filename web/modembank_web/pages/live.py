@@ -1,7 +1,11 @@
 """The one stream of each page: it names what has changed, and whatever shows that asks for itself again.
 
 Nothing but names goes over it, so there is nothing in it to be escaped or kept from anybody, and a page that missed
-some is right again after one look. Changes gather for a second: a thousand messages sent are one look.
+some is right again after one look. Changes gather for a second: a thousand messages sent are one look. What changed
+between the making of a page and the opening of its stream is told too: the page says which pulse it was made at.
+
+A browser hides from a page with which status its stream was refused. So a refusal that the page can act upon is told
+in the stream: ``ended`` (the session; the page leads to the login), ``full`` (too many streams; it tries later).
 """
 
 from __future__ import annotations
@@ -9,8 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from modembank.accounts import Actor
-from modembank.errors import ModembankError
+import msgspec
+
+from modembank.accounts import Actor, NotLoggedIn
+from modembank.errors import Forbidden, ModembankError
+from modembank.eventlog import TooManyFollowers, TooManyOfYours
 from modembank.events import (
     Event,
     IssueCleared,
@@ -25,7 +32,7 @@ from modembank.events import (
 )
 from modembank_web.answer import Answer
 from modembank_web.operation import Call
-from modembank_web.pages.page import Page
+from modembank_web.pages.page import LIVE, Page, admit
 from modembank_web.streaming import Stream
 
 GATHER_S = 1.0
@@ -44,14 +51,30 @@ TOPICS: dict[type[Event], tuple[str, ...]] = {
 """What of a page is out of date after an event, by the names that stand in its ``data-live-on``."""
 
 
+class Since(msgspec.Struct, frozen=True):
+    """What the page has seen: the event log's pulse when it was made; None: nobody can say."""
+
+    pulse: int | None = None
+
+
 async def live(call: Call) -> Answer:
     """Follow what changes."""
-    stream = _stream(call)
-    await anext(stream)  # enters the block in which it is counted: a refusal has a status of its own
+    try:
+        await admit((), call)
+        stream = _stream(call, call.query(Since).pulse)
+        await anext(stream)  # enters the block in which it is counted
+    except (NotLoggedIn, Forbidden):
+        return Stream(_told("ended"))
+    except (TooManyFollowers, TooManyOfYours):
+        return Stream(_told("full"))
     return Stream(stream)
 
 
-async def _stream(call: Call) -> AsyncGenerator[bytes, None]:
+async def _told(kind: str) -> AsyncGenerator[bytes, None]:
+    yield _event(kind, kind)
+
+
+async def _stream(call: Call, seen: int | None) -> AsyncGenerator[bytes, None]:
     changed: set[str] = set()
     actor = call.caller
 
@@ -64,7 +87,9 @@ async def _stream(call: Call) -> AsyncGenerator[bytes, None]:
     try:
         with call.app.events.follow(actor.user_id) as follower:
             yield b""
-            yield b"event: hello\ndata: hello\n\n"
+            yield _event("hello", "hello")
+            if seen is not None and seen != call.app.events.pulse:
+                changed.update(*TOPICS.values())
             spoke = loop.time()
             while not follower.ended:
                 follower.looks()
@@ -72,11 +97,11 @@ async def _stream(call: Call) -> AsyncGenerator[bytes, None]:
                     await asyncio.sleep(GATHER_S)
                 if changed or loop.time() - spoke >= BEAT_S:
                     if not await _still_here(call):
-                        yield b"event: ended\ndata: ended\n\n"
+                        yield _event("ended", "ended")
                         return
                     told, spoke = " ".join(sorted(changed)), loop.time()
                     changed.clear()
-                    yield f"event: changed\ndata: {told}\n\n".encode() if told else b": still here\n\n"
+                    yield _event("changed", told) if told else b": still here\n\n"
                     continue
                 await follower.wait(BEAT_S)
     finally:
@@ -90,12 +115,15 @@ def _concerns(actor: Actor, event: Event) -> bool:
 
 async def _still_here(call: Call) -> bool:
     """Whether the session lasts; whoever is gone is led to the login by the page it was."""
-    assert call.admit_again is not None
     try:
-        await call.admit_again(call)
+        await admit((), call)
     except ModembankError:
         return False
     return True
 
 
-PAGES = (Page("live", "GET", "/ui/live", live),)
+def _event(kind: str, data: str) -> bytes:
+    return f"event: {kind}\ndata: {data}\n\n".encode()
+
+
+PAGES = (Page("live", "GET", LIVE, live, open=True, stream=True),)

@@ -59,9 +59,10 @@ async def log_in(call: Call) -> Answer:
         )
     except (NotLoggedIn, TooManyLogins) as error:
         status = 429 if isinstance(error, TooManyLogins) else 422
-        return render(
-            call, "login/page.html", status=status, wanted=wanted, name=form.name, problem=str(error), secure=True
-        )
+        wait_s = getattr(error, "retry_after_s", None)
+        extra = ((b"retry-after", b"%d" % wait_s),) if wait_s is not None else ()
+        shown = {"wanted": wanted, "name": form.name, "problem": str(error), "secure": True}
+        return render(call, "login/page.html", status=status, extra=extra, **shown)
     return goes_to(call, wanted, (giving(token),))
 
 

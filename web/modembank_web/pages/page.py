@@ -13,8 +13,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import quote, unquote, urlsplit
+
+from litestar.types import HTTPReceiveMessage, HTTPScope
 
 from modembank.accounts import NotLoggedIn, Scope
 from modembank.errors import Forbidden, InvalidRequest
@@ -25,9 +27,13 @@ from modembank_web.pages.rendering import notice, refusal
 from modembank_web.problems import Failure
 from modembank_web.routing import is_local
 
+if TYPE_CHECKING:
+    from modembank.app import App
+
 ROOT = "/ui"
 LOGIN = f"{ROOT}/login"
 SETUP = f"{ROOT}/setup"
+LIVE = f"{ROOT}/live"
 TOKEN_HEADER = b"x-page-token"
 _READS = frozenset({"GET", "HEAD"})
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -47,6 +53,8 @@ class Page:
     """One of these scopes is needed; an admin has them all."""
     open: bool = False
     """Whether it is shown to those who are not logged in."""
+    stream: bool = False
+    """Whether it answers without an end; HEAD is not for it."""
 
 
 def operations_of(pages: Iterable[Page]) -> tuple[Operation, ...]:
@@ -57,6 +65,11 @@ def operations_of(pages: Iterable[Page]) -> tuple[Operation, ...]:
 def by_htmx(call: Call) -> bool:
     """Whether a part of a page is asked for, by htmx."""
     return call.headers.get(b"hx-request") == b"true"
+
+
+def by_itself(call: Call) -> bool:
+    """Whether a page asks without anybody's doing, to show what has changed: that keeps no session."""
+    return call.headers.get(b"x-live") == b"true" or call.scope["path"] == LIVE
 
 
 def to(path: str, extra: tuple[Header, ...] = ()) -> Answer:
@@ -88,6 +101,7 @@ def _operation(page: Page) -> Operation:
         replies=(),
         access=Access.OPEN,
         parameters=parameters,
+        head=not page.stream,
     )
 
 
@@ -95,6 +109,7 @@ async def _run(page: Page, call: Call) -> Answer:
     call.failures = Failures(partial(_refused, call), shape=None, example=str, media="text/html; charset=utf-8")
     if page.path != SETUP and await call.app.first_start.is_open():
         return goes_to(call, SETUP)
+    call.pulse = call.app.events.pulse
     if not page.open:
         await admit(page.needs, call)
         call.admit_again = partial(admit, page.needs)
@@ -106,7 +121,7 @@ async def admit(needs: tuple[Scope, ...], call: Call) -> None:
     token = session_token(call.headers)
     if not token:
         raise NotLoggedIn(why="log in to see this page")
-    actor = await holder_of_session(call, token, local=is_local(call))
+    actor = await holder_of_session(call, token, local=is_local(call), used=not by_itself(call))
     call.actor = actor.at(call.source)
     if call.scope["method"] not in _READS:
         given = call.headers.get(TOKEN_HEADER, b"").decode("latin-1")
@@ -120,7 +135,7 @@ def _refused(call: Call, failure: Failure, tracking_id: str) -> Answer:
     """Tell what was refused where it can be seen."""
     htmx = by_htmx(call)
     if failure.kind.key == "not_logged_in" and call.scope["path"] != LOGIN:
-        asked = call.scope["path"] + ("?" + call.scope["query_string"].decode("latin-1")).rstrip("?")
+        asked = "?".join(part.decode("latin-1") for part in (raw_path(call), call.scope["query_string"]) if part)
         if htmx:
             asked = _path_of(call.headers.get(b"hx-current-url", b"").decode("latin-1"))
         elif call.scope["method"] not in _READS:
@@ -128,6 +143,11 @@ def _refused(call: Call, failure: Failure, tracking_id: str) -> Answer:
         login = f"{LOGIN}?next={quote(asked, safe='')}"
         return Answer(b"", 401, extra=((b"hx-redirect", login.encode("ascii")),)) if htmx else to(login)
     return notice(call, failure, tracking_id) if htmx else refusal(call, failure, tracking_id)
+
+
+def raw_path(call: Call) -> bytes:
+    """Return the path as it was asked for: decoded, it may lead elsewhere (``%3F``) or nowhere (``%C3%A9``)."""
+    return call.scope["raw_path"].partition(b"?")[0]
 
 
 def _path_of(address: str) -> str:
@@ -148,4 +168,23 @@ def own_path(wanted: str) -> str:
     """Return a path of these pages to lead to; the first page for whatever else was asked (S7: no open redirect)."""
     if not wanted.isascii() or not wanted.isprintable() or "\\" in wanted:
         return ROOT
+    path = wanted.partition("?")[0].partition("#")[0]
+    if path in {LOGIN, LIVE} or any(unquote(part) in {".", ".."} for part in path.split("/")):
+        return ROOT
     return wanted if wanted == ROOT or wanted.startswith((f"{ROOT}/", f"{ROOT}?")) else ROOT
+
+
+def unrouted(app: App) -> Callable[[HTTPScope, Failure, str], Answer | None]:
+    """Return what answers as a page where there is none; whoever asks is not known then, so it has no menu."""
+
+    def answer(scope: HTTPScope, failure: Failure, tracking_id: str) -> Answer | None:
+        if scope["path"] != ROOT and not scope["path"].startswith(ROOT + "/"):
+            return None
+        call = Call(app, scope, _nothing, dict(scope["headers"]))
+        return notice(call, failure, tracking_id) if by_htmx(call) else refusal(call, failure, tracking_id)
+
+    return answer
+
+
+async def _nothing() -> HTTPReceiveMessage:
+    return {"type": "http.disconnect"}

@@ -50,7 +50,8 @@ def environment() -> Environment:
 def render(call: Call, template: str, *, status: int = 200, extra: tuple[Header, ...] = (), **shown: Any) -> Answer:
     """Answer a page, or a part of one, made of ``templates/{template}`` and what it shows.
 
-    Every template also knows ``me`` (the Actor, or None), ``menu``, ``here`` (the path), ``box`` and ``page_token``.
+    Every template also knows ``me`` (the Actor, or None), ``menu``, ``here`` (the path), ``box``, ``page_token``, and
+    ``pulse`` for its stream.
     """
     here = call.scope["path"]
     text = (
@@ -62,6 +63,7 @@ def render(call: Call, template: str, *, status: int = 200, extra: tuple[Header,
             here=here,
             box=call.app.config.box.id,
             page_token=page_token(session_token(call.headers)),
+            pulse=call.pulse,
             now=formats.Moment(to_ms(call.app.clock.now())),
             **shown,
         )

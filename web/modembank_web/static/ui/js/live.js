@@ -1,10 +1,14 @@
 // One stream for each page. The box names what changed; whatever shows it (data-live-on="topic …") fetches itself again.
 (() => {
   const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
+  const FULL_MS = 60_000;
   let source = null;
   let failures = 0;
   let timer = 0;
   let hadLost = false;
+  let typed = false;
+  let touchedAt = Date.now();
+  const KEEPS_MS = 60_000;
 
   const tell = (state, words) => {
     const shown = document.getElementById("live-state");
@@ -12,8 +16,7 @@
       shown.dataset.state = state;
       shown.textContent = words;
     }
-    const offline = document.getElementById("offline");
-    if (offline) offline.hidden = state !== "lost";
+    for (const banner of document.querySelectorAll("[data-shown-when]")) banner.hidden = banner.dataset.shownWhen !== state;
   };
 
   const filledIn = (part) => {
@@ -48,7 +51,17 @@
       tell("live", "live");
     });
     source.addEventListener("changed", (event) => refresh(event.data.split(" ")));
-    source.addEventListener("ended", () => { location.reload(); });
+    source.addEventListener("ended", () => {
+      close();
+      if (!typed) location.reload(); // leads to the login, and from there back
+      else tell("ended", "logged out");
+    });
+    source.addEventListener("full", () => {
+      close();
+      hadLost = true;
+      tell("full", "not live: too many pages are open");
+      timer = setTimeout(open, FULL_MS);
+    });
     source.onerror = () => {
       close();
       hadLost = true;
@@ -67,6 +80,18 @@
       open();
     }
   });
+  // A session lasts for as long as somebody is there: what a page asks by itself keeps none.
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { touchedAt = Date.now(); }, true);
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.triggeringEvent?.type === "live" && Date.now() - touchedAt > KEEPS_MS) event.detail.headers["X-Live"] = "true";
+  });
+  document.addEventListener("input", () => { typed = true; });
+
   window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    hadLost = true;
+    open();
+  });
   document.addEventListener("DOMContentLoaded", open);
 })();

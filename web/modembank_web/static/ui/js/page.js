@@ -71,6 +71,12 @@
     setTimeout(() => notice.remove(), 8000);
   };
 
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status < 400 || xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) return;
+    event.detail.shouldSwap = false; // no page of the box says that: a part of one must not give way to it
+    say(`The box could not do that (${xhr.status}). Try again in a moment.`);
+  });
   document.addEventListener("htmx:sendError", () => say("The box did not answer. Nothing was changed; try again."));
   document.addEventListener("htmx:timeout", () => say("The box took too long to answer. Look whether it was done before you try again."));
   document.addEventListener("htmx:afterSettle", (event) => localTimes(event.detail.elt.parentElement ?? document));
