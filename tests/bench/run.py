@@ -8,7 +8,7 @@ from pathlib import Path
 from processes import end
 
 HERE = Path(__file__).resolve().parent
-ORDER = ("latency", "peer", "accepts", "bank", "faults", "lists")
+ORDER = ("latency", "peer", "accepts", "bank", "faults", "lists", "pages")
 
 
 def main() -> int:
