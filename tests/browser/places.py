@@ -22,6 +22,8 @@ NAMED = {
     "/ui/keys/": "key",
 }
 """What a parameter names, by all that stands before it."""
+OWNED = {"/ui/mailings/", "/ui/messages/"}
+"""Whose things have an owner, and are not there for other senders."""
 GET_PAGES = [page for page in PAGES if page.method == "GET" and page.path not in NO_PAGES]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from browser.accessible import BY_LOOKS, findings
-from browser.places import GET_PAGES, place, unnamed
+from browser.places import GET_PAGES, OWNED, place, unnamed
 from fakes.chromium import DESK, PHONE
+from fakes.lived_in import OTHER, REPLY, TEMPLATE, TEXT
 from modembank.accounts.model import ROLE_SCOPES, Role
 
 SENDERS = ROLE_SCOPES[Role.SENDER]
@@ -35,6 +37,20 @@ async def test_it_is_right_for_a_sender_too(page_as_sender, things, asked):
 
 async def test_it_is_right_for_who_is_not_logged_in(page_as_stranger):
     await look_at(page_as_stranger, "/ui/login")
+
+
+@pytest.mark.parametrize(
+    "asked", [page for page in GET_PAGES if "{" in page.path and not page.open], ids=lambda page: page.path
+)
+async def test_s10_what_is_anothers_is_shown_to_nobody_else(box, things, asked):
+    """Every page of a thing of Ann's, asked for by Olga."""
+    async with httpx.AsyncClient(base_url=box.daemon.url, trust_env=False) as client:
+        client.headers["Cookie"] = f"__Host-mb={await OTHER.token(box)}"
+        answer = await client.get(place(asked, things))
+    assert answer.status_code in {200, 403, 404}
+    assert answer.status_code == 404 or asked.path.split("{")[0] not in OWNED
+    for words in (TEXT, REPLY, TEMPLATE, things.mailing, things.message):
+        assert words not in answer.text.replace(place(asked, things), "")
 
 
 async def look_at(page, path, *, thorough=True):

@@ -31,7 +31,10 @@ class Person:
         return (await begun)[1]
 
 
-ADMIN, SENDER = Person("ada", Role.ADMIN), Person("ann", Role.SENDER)
+ADMIN, SENDER, OTHER = Person("ada", Role.ADMIN), Person("ann", Role.SENDER), Person("olga", Role.SENDER)
+"""What is there is Ann's; Olga has nothing."""
+TEXT, REPLY = "Dear Ann, your appointment is at 10:40.", "Thank you, I will be there."
+TEMPLATE = "Dear {name}, we are open again."
 
 
 @dataclass(frozen=True)
@@ -50,23 +53,23 @@ class Things:
 
 
 async def live_in(box: TestBox) -> Things:
-    """Make them; two people, a mailing of theirs, messages in both directions, a webhook, an opt-out."""
+    """Make them; three people, a mailing of theirs, messages in both directions, a webhook, an opt-out."""
     make_cheap(box.app.accounts)
-    for person in (ADMIN, SENDER):
+    for person in (ADMIN, SENDER, OTHER):
         await box.app.accounts.add_user(LOCAL_ADMIN, person.name, person.role, PASSWORD)
     _, key = await box.app.accounts.add_key(LOCAL_ADMIN, SENDER.name, label="clinic")
     hers = {"Authorization": f"Bearer {key}"}
-    sent = await _post(box, "messages", {"to": WRITER, "text": "Dear Ann, your appointment is at 10:40."}, hers)
+    sent = await _post(box, "messages", {"to": WRITER, "text": TEXT}, hers)
     mailing = await box.client.post(
         "/api/v1/mailings",
         files={"file": ("people.csv", FILE.encode())},
-        data={"name": LONG_NAME[:100], "template": "Dear {name}, we are open again.", "hold": "true"},
+        data={"name": LONG_NAME[:100], "template": TEMPLATE, "hold": "true"},
         headers=hers,
     )
     assert mailing.status_code == 202, mailing.text
     hook = await _post(box, "webhooks", {"url": "https://hooks.example/told", "events": ["box.restored"]})
     await _post(box, "opt-outs", {"number": "+447911000999", "note": "asked by telephone"})
-    box.bank.network.inject(box.bank.cards[0].msisdn, "Thank you, I will be there.", WRITER)
+    box.bank.network.inject(box.bank.cards[0].msisdn, REPLY, WRITER)
     await box.until_status(sent["id"], "sent", "delivered")
     (inbound, *_) = await box.until(box.inbox)
     slot = box.app.bank.modems()[0].slot
