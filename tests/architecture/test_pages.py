@@ -14,6 +14,7 @@ from fakes.browsers import browser
 from fakes.web_boxes import make_box
 from modembank_web.pages import PAGES
 from modembank_web.pages.assets import ASSETS
+from modembank_web.pages.live import TOPICS
 from modembank_web.pages.navigation import GROUPS
 from modembank_web.pages.rendering import environment
 from modembank_web.pages.showcase import COMPONENTS
@@ -157,6 +158,17 @@ def test_the_menu_leads_to_pages_that_exist() -> None:
     missing = {entry.path for group in GROUPS for entry in group.entries} - paths
     assert missing <= NOT_YET
     assert not NOT_YET & paths, "these are there now"
+
+
+def test_what_is_live_hears_of_something_and_asks_for_itself() -> None:
+    known = {name for names in TOPICS.values() for name in names}
+    for path in TEMPLATES:
+        for tag in re.findall(r"<[^>]*\sdata-live-on=[^>]*>", path.read_text("utf-8")):
+            topics = re.search(r'data-live-on="([^"{]+)"', tag)
+            assert topics is not None, f"{relative(path)}: {tag}"
+            assert set(topics[1].split(" ")) <= known, f"{relative(path)}: {tag}"
+            assert 'hx-trigger="live"' in tag, f"{relative(path)}: {tag}"
+            assert "hx-get=" in tag, f"{relative(path)}: {tag}"
 
 
 def test_every_page_has_a_name_and_a_place_of_its_own() -> None:

@@ -14,7 +14,7 @@ NAMED = {
     "/ui/conversations/": "number",
     "/ui/opt-outs/": "number",
     "/ui/bank/": "slot",
-    "/ui/bank/modems/": "slot",
+    "/ui/bank/slots/": "slot",
     "/ui/bank/sims/": "iccid",
     "/ui/sims/": "iccid",
     "/ui/users/": "user",
