@@ -6,10 +6,15 @@ from fakes.lived_in import Things
 from modembank_web.pages import PAGES
 from modembank_web.pages.page import Page
 
-NO_PAGES = {"/ui/live", "/ui"}
-"""A stream, which answers without an end; and what leads to another page."""
+NO_PAGES = {
+    "/ui/live", "/ui", "/ui/mailings/drafts/{id}/check/progress", "/ui/mailings/drafts/{id}/refused-rows",
+}  # fmt: skip
+"""A stream, which answers without an end; what leads to another page; what is there once a check was asked for."""
+PERSONAL = "/ui/mailings/drafts/"
+"""Whose things nobody else sees, not even an admin."""
 NAMED = {
     "/ui/mailings/": "mailing",
+    "/ui/mailings/drafts/": "draft",
     "/ui/messages/": "message",
     "/ui/conversations/": "number",
     "/ui/opt-outs/": "number",
@@ -22,9 +27,17 @@ NAMED = {
     "/ui/keys/": "key",
 }
 """What a parameter names, by all that stands before it."""
-OWNED = {"/ui/mailings/", "/ui/messages/"}
+OWNED = {"/ui/mailings/", "/ui/mailings/drafts/", "/ui/messages/"}
 """Whose things have an owner, and are not there for other senders."""
 GET_PAGES = [page for page in PAGES if page.method == "GET" and page.path not in NO_PAGES]
+
+
+def nouns(pages: list[Page]) -> dict[str, list[Page]]:
+    """Return pages by what they are about: a window is opened once for each noun, not for each page."""
+    found: dict[str, list[Page]] = {}
+    for page in pages:
+        found.setdefault(page.path.split("/")[2], []).append(page)
+    return found
 
 
 def unnamed() -> list[str]:

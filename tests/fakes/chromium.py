@@ -25,8 +25,8 @@ _TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
     console.error("policy violated", event.effectiveDirective, event.blockedURI, event.sample));
 """
-_LEAVING = re.compile(r"GET \S+ net::ERR_ABORTED")
-"""A page that is left closes its stream, and what it still loaded."""
+_LEAVING = re.compile(r"[A-Z]+ \S+ net::ERR_ABORTED")
+"""A page that is left closes its stream, and what it still loaded, or the answer that led away from it."""
 
 
 @asynccontextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import msgspec
 
 from fakes.boxes import TestBox
-from fakes.browsers import PASSWORD
+from fakes.browsers import OWN_PAGE, PASSWORD
 from fakes.guards import make_cheap
 from modembank.accounts import LOCAL_ADMIN, Role
+from modembank_web.cookies import page_token
+from modembank_web.pages import PAGES
 
 WRITER = "+447911123456"
 """Who has written to the box, and is written to."""
@@ -50,6 +53,7 @@ class Things:
     user: str
     webhook: str
     key: str
+    draft: str
 
 
 async def live_in(box: TestBox) -> Things:
@@ -67,7 +71,7 @@ async def live_in(box: TestBox) -> Things:
         headers=hers,
     )
     assert mailing.status_code == 202, mailing.text
-    hook = await _post(box, "webhooks", {"url": "https://hooks.example/told", "events": ["box.restored"]})
+    hook = await _post(box, "webhooks", {"url": "https://hooks.example/told", "events": ["message.unknown"]}, hers)
     await _post(box, "opt-outs", {"number": "+447911000999", "note": "asked by telephone"})
     box.bank.network.inject(box.bank.cards[0].msisdn, REPLY, WRITER)
     await box.until_status(sent["id"], "sent", "delivered")
@@ -83,8 +87,22 @@ async def live_in(box: TestBox) -> Things:
         slot=slot,
         user=SENDER.name,
         webhook=hook["id"],
+        draft=await _draft(box),
         key=next(one["id"] for one in keys if one["label"] == "clinic"),
     )
+
+
+async def _draft(box: TestBox) -> str:
+    """Upload a file as somebody does who is not done yet; empty where no page takes files."""
+    if not any((page.method, page.path) == ("POST", "/ui/mailings/new") for page in PAGES):
+        return ""
+    token = await SENDER.token(box)
+    own = {"Cookie": f"__Host-mb={token}", "X-Page-Token": page_token(token), "HX-Request": "true"}
+    async with httpx.AsyncClient(base_url=box.daemon.url, headers=OWN_PAGE | own, trust_env=False) as client:
+        client.headers["Origin"] = box.daemon.url
+        answer = await client.post("/ui/mailings/new", files={"file": ("people.csv", FILE.encode())})
+    assert "hx-redirect" in answer.headers, answer.text
+    return answer.headers["hx-redirect"].split("/")[4]
 
 
 async def _post(box: TestBox, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:

@@ -22,6 +22,8 @@ from modembank_web.pages.rendering import POLICY
 BEHIND = [page for page in PAGES if not page.open]
 READS = [page for page in BEHIND if page.method == "GET"]
 CHANGES = [page for page in BEHIND if page.method != "GET"]
+NUMBERS = ("/ui/conversations/",)
+"""What is named here is a number, which is there for everybody; what was said with it is not (test_every_page.py)."""
 FOR_ADMINS = [page for page in BEHIND if page.needs and not ROLE_SCOPES[Role.SENDER] & set(page.needs)]
 
 
@@ -132,7 +134,7 @@ async def test_s10_pages_for_admins_are_not_for_senders(box: Box, page: Page) ->
         assert await written(box) == before
 
 
-@each([page for page in READS if "{" in page.path and page not in FOR_ADMINS])
+@each([page for page in READS if "{" in page.path and page not in FOR_ADMINS and not page.path.startswith(NUMBERS)])
 async def test_what_is_not_there_or_not_ones_own_is_not_found(box: Box, page: Page) -> None:
     async with at_a_page(box, SENDER) as client:
         answer = await client.get(address(page))
