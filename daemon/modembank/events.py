@@ -37,6 +37,13 @@ class MessageStateChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MailingChanged(Event):
+    """Something of a user's mailings, or of a file that is checked for one, is not as it was shown before."""
+
+    user: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReceived(Event):
     """An inbound message is complete (or given up as incomplete) and in the inbox."""
 

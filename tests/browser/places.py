@@ -29,6 +29,8 @@ NAMED = {
 """What a parameter names, by all that stands before it."""
 OWNED = {"/ui/mailings/", "/ui/mailings/drafts/", "/ui/messages/"}
 """Whose things have an owner, and are not there for other senders."""
+OWNERS_ALONE = {"/ui/mailings/drafts/"}
+"""What not even an admin sees of others."""
 GET_PAGES = [page for page in PAGES if page.method == "GET" and page.path not in NO_PAGES]
 
 
@@ -43,6 +45,11 @@ def nouns(pages: list[Page]) -> dict[str, list[Page]]:
 def unnamed() -> list[str]:
     """Return the parameters of pages that nobody said the meaning of."""
     return [page.path for page in GET_PAGES if "{" in page.path and page.path.split("{")[0] not in NAMED]
+
+
+def named(page: Page, things: Things) -> str:
+    """Return what the address of a page names, which an answer may repeat to whoever asked."""
+    return getattr(things, NAMED[page.path.split("{")[0]])
 
 
 def place(page: Page, things: Things) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import msgspec
 
 from fakes.boxes import TestBox
-from fakes.browsers import OWN_PAGE, PASSWORD
+from fakes.browsers import PASSWORD
 from fakes.guards import make_cheap
 from modembank.accounts import LOCAL_ADMIN, Role
-from modembank_web.cookies import page_token
-from modembank_web.pages import PAGES
+from modembank.accounts.model import ROLE_SCOPES, Actor
+from modembank.mailings.requests import MailingRequest
 
 WRITER = "+447911123456"
 """Who has written to the box, and is written to."""
@@ -87,22 +86,20 @@ async def live_in(box: TestBox) -> Things:
         slot=slot,
         user=SENDER.name,
         webhook=hook["id"],
-        draft=await _draft(box),
         key=next(one["id"] for one in keys if one["label"] == "clinic"),
+        draft=await _draft(box),
     )
 
 
 async def _draft(box: TestBox) -> str:
-    """Upload a file as somebody does who is not done yet; empty where no page takes files."""
-    if not any((page.method, page.path) == ("POST", "/ui/mailings/new") for page in PAGES):
-        return ""
-    token = await SENDER.token(box)
-    own = {"Cookie": f"__Host-mb={token}", "X-Page-Token": page_token(token), "HX-Request": "true"}
-    async with httpx.AsyncClient(base_url=box.daemon.url, headers=OWN_PAGE | own, trust_env=False) as client:
-        client.headers["Origin"] = box.daemon.url
-        answer = await client.post("/ui/mailings/new", files={"file": ("people.csv", FILE.encode())})
-    assert "hx-redirect" in answer.headers, answer.text
-    return answer.headers["hx-redirect"].split("/")[4]
+    """Upload a file as Ann, and say what it is for."""
+    user = await box.app.accounts.user(LOCAL_ADMIN, SENDER.name)
+    ann = Actor(user.id, user.name, SENDER.role, ROLE_SCOPES[SENDER.role])
+    upload = box.app.mailings.upload(ann, f"{LONG_NAME}.csv")
+    await upload.write(FILE.encode())
+    draft = await box.app.mailings.drafts.keep(ann, await upload.received())
+    await box.app.mailings.drafts.change(ann, draft.id, MailingRequest(template=TEMPLATE))
+    return draft.id
 
 
 async def _post(box: TestBox, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:

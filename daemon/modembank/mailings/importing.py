@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from modembank.accounts import is_active
 from modembank.accounts.quotas import QuotaExceeded, Spending
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
-from modembank.events import MessagesReady, MessageStateChanged
+from modembank.events import MailingChanged, MessagesReady, MessageStateChanged
 from modembank.failpoints import Failpoint, reach
 from modembank.mailings import rows
 from modembank.mailings.model import Found, ImportPhase, Layout, Order, Row, Wish
@@ -41,6 +41,8 @@ SHOWN = 10
 OPTED_OUT = "has opted out: it wants no messages of this box"
 DISABLED = "was not accepted: the user of this mailing was disabled before its turn came"
 Change = Callable[[sqlite3.Connection, Mailing, int], None]
+Seen = Callable[[Sequence[Row]], None]
+"""Is told of rows that were checked, those that are opted out among them; all but the good ones have a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,20 @@ class _Tally:
     saved: int = 0
     forced: Counter[str] = field(default_factory=Counter)
 
-    def count(self, chunk: Sequence[Row], out: Container[str]) -> None:
+    def count(self, chunk: Sequence[Row]) -> None:
         for row in chunk:
             self.rows += 1
             self.duplicates += row.duplicate
-            reason = row.reason or (OPTED_OUT if row.number in out else "")
-            if not reason:
+            self.opted_out += row.reason == OPTED_OUT
+            if not row.reason:
                 self.accepted += 1
                 self.segments += row.segments
                 self.ucs2 += row.encoding == Encoding.UCS2
                 self.plain += row.plain_segments > 0
                 self.saved += row.segments - row.plain_segments if row.plain_segments else 0
                 self.forced.update(row.forced_by)
-            elif reason is OPTED_OUT:
-                self.opted_out += 1
-            if reason and not row.duplicate and len(self.first) < SHOWN:
-                self.first.append((row.line, row.written, reason))
+            elif not row.duplicate and len(self.first) < SHOWN:
+                self.first.append((row.line, row.written, row.reason))
 
     def result(self) -> Found:
         refused = self.rows - self.accepted - self.duplicates
@@ -116,19 +116,22 @@ class Importing:
         """Return where a mailing's file is until it is imported."""
         return self._folder / mailing.public_id
 
-    async def check(self, path: Path, layout: Layout) -> Found:
-        """Look at every row of a file; raises UnreadableFile."""
+    async def check(self, path: Path, layout: Layout, seen: Seen | None = None) -> Found:
+        """Look at every row of a file, and tell of them as it goes; raises UnreadableFile."""
         async with reading(Order(path=str(path), layout=layout, offers=True)) as next_pass:
-            return await self._checked(next_pass)
+            return await self._checked(next_pass, seen)
 
-    async def _checked(self, next_pass: Pass) -> Found:
+    async def _checked(self, next_pass: Pass, seen: Seen | None = None) -> Found:
         tally = _Tally()
         async with aclosing(next_pass()) as chunks:
             async for chunk in chunks:
                 checked = await asyncio.to_thread(self._admitted, chunk)
                 numbers = [row.number for row in checked if not row.reason]
                 out = await self._store.read(lambda conn, some=numbers: optouts.among(conn, some))  # type: ignore[misc]
-                tally.count(checked, out)
+                judged = [_opted_out(row) if not row.reason and row.number in out else row for row in checked]
+                tally.count(judged)
+                if seen is not None:
+                    seen(judged)
         return tally.result()
 
     async def carry_on(self, mailing: Mailing) -> None:
@@ -148,11 +151,17 @@ class Importing:
             await self._write(mailing.id, lambda conn, one, now: _unreadable(conn, one, why, now))
         finally:
             await self._forget_file(mailing)
+            self._tell(mailing)
+
+    def _tell(self, mailing: Mailing) -> None:
+        """Have whoever looks at it look again."""
+        self._bus.publish(MailingChanged(self._now(), mailing.user_id))
 
     async def _has_good_rows(self, mailing: Mailing, next_pass: Pass) -> bool:
         """Look at every row, and note durably what was found."""
         found = await self._checked(next_pass)
         await self._write(mailing.id, lambda conn, one, now: _checked(conn, one, found, now))
+        self._tell(mailing)
         return found.accepted > 0
 
     async def _load(self, mailing: Mailing, next_pass: Pass) -> None:
@@ -170,6 +179,7 @@ class Importing:
                     self.announce(mailing.user_id, loaded.added)
                 if not loaded.going:
                     return
+                self._tell(mailing)
                 done += len(chunk)
                 # Others write too: the import takes half of the writer's time at most.
                 await asyncio.sleep(self._clock.monotonic() - began)
@@ -180,11 +190,12 @@ class Importing:
         found = []
         for row in chunk:
             if not row.reason:
-                row = msgspec.structs.replace(row, reason=self._refusal(row.number))  # noqa: PLW2901 - the same row, judged
+                row = msgspec.structs.replace(row, reason=self.refusal(row.number))  # noqa: PLW2901 - the same row, judged
             found.append(row)
         return found
 
-    def _refusal(self, written: str) -> str:
+    def refusal(self, written: str) -> str:
+        """Return why the box does not send to a number; empty when it does."""
         try:
             number = self._admission.recipient(written)
         except BadNumber as error:
@@ -319,3 +330,7 @@ def _file_gone(conn: sqlite3.Connection, mailing: Mailing, now: int) -> None:
 def _fail(conn: sqlite3.Connection, mailing: Mailing, why: str, now: int) -> None:
     mailing.phase, mailing.cause, mailing.finished_at = ImportPhase.FAILED, why, now
     rows.tell(conn, mailing, "failed", now)
+
+
+def _opted_out(row: Row) -> Row:
+    return msgspec.structs.replace(row, reason=OPTED_OUT)

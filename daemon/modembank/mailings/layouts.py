@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.mailings import charsets, tables
-from modembank.mailings.model import Ask, Layout
+from modembank.mailings.model import Ask, Layout, Table
 from modembank.mailings.tables import BadFile, Cells
 from modembank.mailings.templates import BadTemplate, compile_template, find_column, named
 from modembank.messages.numbers import BadNumber, normalise_recipient
@@ -24,11 +26,30 @@ _NUMBER_WORDS = re.compile(
     r"num[eé]ro( de t[eé]l[eé]phone)?|t[eé]l([eé]phone)?|tel[eé]fono|m[oó]vil|celular|cellulare|telefone|telem[oó]vel|"
     r"telefon[ií]? ?[cč]?[ií]?slo|telefon|empf[aä]nger|destinataire|destinatario|number"
 )
+_TEXT_WORDS = re.compile(
+    r"(sms|message|mobile)?[ _.-]*(text|message|body)|nachricht|mitteilung|mensaje|texto|messaggio|testo"
+)
 _LIKE_NUMBER = re.compile(r"'?\+?[0-9][0-9 ()./-]{4,24}")
 
 
-def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
-    """Return how a file is read, and its first rows behind the header; raises BadFile, InvalidRequest."""
+CELLS_SHOWN = 30_000
+"""Characters of one row of a table, all cells together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the beginning of a file shows."""
+
+    kind: Literal["csv", "xlsx"]
+    charset: str
+    delimiter: str
+    header: bool
+    columns: tuple[str, ...]
+    body: list[Cells]
+
+
+def opened(path: Path, ask: Ask) -> Opened:
+    """Return the first rows of a file, and how they are read; raises BadFile, InvalidRequest."""
     kind = tables.kind_of(path)
     charset = delimiter = ""
     if kind == "csv":
@@ -48,17 +69,52 @@ def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
     body = first[1:] if header else first
     if not body:
         raise BadFile(why="has a header and no row behind it")
-    chosen = _Columns(columns, body, ask.region)
+    return Opened("csv" if kind == "csv" else "xlsx", charset, delimiter, header, columns, body)
+
+
+def tabulate(path: Path, ask: Ask, sample: int) -> Table:
+    """Return the first rows as they are shown, and what the columns seem to hold; raises BadFile, InvalidRequest."""
+    found = opened(path, ask)
+    try:
+        numbers = _Columns(found.columns, found.body, ask.region).numbers(None, named_columns=found.header)
+    except InvalidRequest:
+        numbers = None
+    texts = [at for at, name in enumerate(found.columns) if _TEXT_WORDS.fullmatch(name.strip().casefold())]
+    each = CELLS_SHOWN // max(len(found.columns), 1)
+    return Table(
+        kind=found.kind,
+        charset=found.charset,
+        delimiter=found.delimiter,
+        sheets=tables.sheet_names(path) if found.kind == "xlsx" else (),
+        sheet=ask.sheet or "",
+        header=found.header,
+        columns=found.columns,
+        rows=tuple((line, tuple(cell[:each] for cell in cells)) for line, cells in found.body[:sample]),
+        to_column=numbers,
+        text_column=texts[0] if found.header and len(texts) == 1 else None,
+    )
+
+
+def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
+    """Return how a file is read, and its first rows behind the header; raises BadFile, InvalidRequest."""
+    found = opened(path, ask)
+    return laid_out(found, ask), found.body
+
+
+def laid_out(found: Opened, ask: Ask) -> Layout:
+    """Return how what was opened is read; raises InvalidRequest naming the fields that do not fit it."""
+    columns = found.columns
+    chosen = _Columns(columns, found.body, ask.region)
     layout = Layout(
-        kind="csv" if kind == "csv" else "xlsx",
+        kind=found.kind,
         columns=columns,
-        to_column=chosen.numbers(ask.to_column, named_columns=header),
-        header_rows=1 if header else 0,
+        to_column=chosen.numbers(ask.to_column, named_columns=found.header),
+        header_rows=1 if found.header else 0,
         template=ask.template,
         text_column=chosen.named("/text_column", ask.text_column),
         reference_column=chosen.named("/reference_column", ask.reference_column),
-        charset=charset,
-        delimiter=delimiter,
+        charset=found.charset,
+        delimiter=found.delimiter,
         sheet=ask.sheet or "",
         encoding=ask.encoding,
         max_segments=ask.max_segments,
@@ -71,7 +127,7 @@ def lay_out(path: Path, ask: Ask) -> tuple[Layout, list[Cells]]:
             compile_template(ask.template, columns)
         except BadTemplate as error:
             raise InvalidRequest(FieldProblem("/template", str(error))) from error
-    return layout, body
+    return layout
 
 
 def rows_of(path: Path, layout: Layout) -> Iterator[Cells]:

@@ -149,7 +149,26 @@ class Looked(msgspec.Struct, frozen=True, array_like=True, tag="looked"):
     sample: tuple[Row, ...]
 
 
-Said = Row | End | Trouble | Looked
+class Table(msgspec.Struct, frozen=True, array_like=True, tag="table"):
+    """A file as its first rows show it, before anybody says what is sent. Columns count from 0."""
+
+    kind: Literal["csv", "xlsx"]
+    charset: str
+    delimiter: str
+    sheets: tuple[str, ...]
+    """Of a workbook."""
+    sheet: str
+    header: bool
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    """Line and cells of the first ones behind the header; long cells are cut."""
+    to_column: int | None
+    """Which seems to hold the numbers."""
+    text_column: int | None
+    """Which seems to hold a text for each row."""
+
+
+Said = Row | End | Trouble | Looked | Table
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -157,6 +176,8 @@ class Order(msgspec.Struct, frozen=True):
 
     path: str
     ask: Ask | None = None
+    table: bool = False
+    """Only show its first rows."""
     sample: int = 5
     layout: Layout | None = None
     skip: int = 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from modembank.errors import InvalidRequest
-from modembank.mailings.layouts import lay_out, rows_of
+from modembank.mailings.layouts import lay_out, rows_of, tabulate
 from modembank.mailings.model import MAX_ROWS, End, Looked, Order, Said, Trouble
 from modembank.mailings.recipients import Recipients
 from modembank.mailings.tables import BadFile
@@ -45,7 +45,7 @@ def confine() -> None:
 def carried_out(order: Order) -> Iterator[Said]:
     """Yield what is to be said; the last is always an End, a Trouble, or what a look found."""
     try:
-        yield from _look(order) if order.ask is not None else _read(order)
+        yield from _shown(order)
     except InvalidRequest as error:
         for problem in error.problems:
             yield Trouble(problem.pointer, problem.detail)
@@ -53,6 +53,12 @@ def carried_out(order: Order) -> Iterator[Said]:
         yield Trouble("/file", str(error))
     except MemoryError:
         yield Trouble("/file", "takes too much memory to be read")
+
+
+def _shown(order: Order) -> Iterator[Said]:
+    if order.ask is None:
+        return _read(order)
+    return iter([tabulate(Path(order.path), order.ask, order.sample)]) if order.table else _look(order)
 
 
 def _look(order: Order) -> Iterator[Said]:

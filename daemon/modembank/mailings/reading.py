@@ -9,12 +9,13 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from modembank.errors import FieldProblem, InvalidRequest, ModembankError
-from modembank.mailings.model import End, Looked, Order, Row, Said, Trouble
+from modembank.mailings.model import End, Looked, Order, Row, Said, Table, Trouble
 
 STALL_S = 60.0
 """How long the process may say nothing while it is waited for."""
@@ -24,6 +25,7 @@ CHUNK = 250
 _PASSED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 _decode = msgspec.json.Decoder(Said).decode
 _log = structlog.get_logger()
+T = TypeVar("T")
 Pass = Callable[[], AsyncGenerator[list[Row]]]
 
 
@@ -36,10 +38,19 @@ class UnreadableFile(ModembankError):
 
 async def look(order: Order) -> Looked:
     """Return what a first look at a file finds; raises InvalidRequest naming the fields that do not fit it."""
+    return await _found(order, Looked)
+
+
+async def tabulated(order: Order) -> Table:
+    """Return the first rows of a file as a table; raises InvalidRequest naming the fields that do not fit it."""
+    return await _found(order, Table)
+
+
+async def _found(order: Order, shape: type[T]) -> T:
     problems: list[FieldProblem] = []
     async with _lines(order) as lines:
         async for said in lines:
-            if isinstance(said, Looked):
+            if isinstance(said, shape):
                 return said
             if isinstance(said, Trouble):
                 problems.append(FieldProblem(said.pointer, said.detail))

@@ -34,6 +34,8 @@ class MailingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] | None = None
     charset: str | None = None
     sheet: str | None = None
+    region: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z", description="a country in two capitals")] | None = None
+    """ISO 3166 country of national numbers; the box's when left out."""
     allow_duplicates: bool = False
     replace: bool = False
     """Replace what forces UCS-2 in texts, where that makes them 7-bit."""
@@ -143,7 +145,7 @@ def as_ask(request: MailingRequest, max_segments: int, region: str) -> Ask:
         sheet=request.sheet,
         encoding=request.encoding,
         max_segments=max_segments,
-        region=region,
+        region=request.region or region,
         allow_duplicates=request.allow_duplicates,
         replace=request.replace,
     )

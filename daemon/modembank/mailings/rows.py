@@ -136,6 +136,13 @@ def page(conn: sqlite3.Connection, user_id: int | None, before: int | None, limi
     return [_mailing(row) for row in rows]
 
 
+def owners(conn: sqlite3.Connection, mailings: Sequence[int]) -> dict[int, str]:
+    """Return the names of those who made mailings."""
+    marks = ", ".join("?" * len(mailings))
+    query = f"SELECT m.id, u.name FROM mailings m JOIN users u ON u.id = m.user_id WHERE m.id IN ({marks})"  # noqa: S608
+    return dict(conn.execute(query, tuple(mailings)).fetchall())
+
+
 def open_ones(conn: sqlite3.Connection) -> list[Mailing]:
     """Return those of which something is still to be done, oldest first."""
     rows = conn.execute(f"{_SELECT} WHERE finished_at IS NULL OR walk IS NOT NULL ORDER BY id")

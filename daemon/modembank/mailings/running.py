@@ -14,7 +14,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.dispatch import Finishing
 from modembank.errors import ModembankError
-from modembank.events import MessageStateChanged
+from modembank.events import MailingChanged, MessageStateChanged
 from modembank.mailings import canaries, history, rows
 from modembank.mailings.forecast import Forecast, Pace
 from modembank.mailings.history import Sampler
@@ -79,6 +79,10 @@ class Running:
         """Something changed: look at everything."""
         for event in (self._import, self._import_small, self._walk, self._watch):
             event.set()
+
+    def tell(self, user_id: int) -> None:
+        """Have whoever looks at this user's mailings look again."""
+        self._bus.publish(MailingChanged(to_ms(self._clock.now()), user_id))
 
     def forecast(self, mailing: Mailing, by_state: Mapping[MessageState, int], now: int) -> Forecast:
         """Return how fast a mailing goes, and when it will have left."""
@@ -153,6 +157,7 @@ class Running:
             wanted = [one for one in await self._store.read(rows.open_ones) if one.walk is not None]
             for mailing in wanted:
                 await self._walking.carry_out(mailing.id)
+                self.tell(mailing.user_id)
                 self._watch.set()
             if not wanted:
                 await self._walk.wait()
@@ -182,9 +187,11 @@ class Running:
                 await self._store.write(noted, Urgency.LAZY)
             if _begins(mailing, now) or _is_over(mailing, by_state):
                 await self._store.write(lambda conn, which=mailing.id: _settle(conn, which, now), Urgency.SOON)  # type: ignore[misc]
+                self._bus.publish(MailingChanged(now, mailing.user_id))
             elif _wants_judging(mailing, left, now):
                 await self._store.write(partial(_judge, mailing_id=mailing.id, now=now), Urgency.SOON)
                 self._walk.set()
+                self._bus.publish(MailingChanged(now, mailing.user_id))
 
 
 def _smallest(waiting: Sequence[Mailing]) -> Mailing | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,10 +19,13 @@ from modembank.clock import Clock, to_ms
 from modembank.config import SendingConfig
 from modembank.dispatch import Finishing
 from modembank.errors import FieldProblem, InvalidRequest, ModembankError, NotFound
-from modembank.ids import row_id
+from modembank.ids import public_id, row_id
 from modembank.mailings import canaries, changing, history, rows, uploads
+from modembank.mailings.checking import Checks
+from modembank.mailings.details import MailingDetails, Plan, details_of
+from modembank.mailings.drafting import Drafts
 from modembank.mailings.importing import Importing
-from modembank.mailings.model import ImportPhase, Looked, Order, Wish
+from modembank.mailings.model import Ask, ImportPhase, Looked, Order, Wish
 from modembank.mailings.reading import UnreadableFile, look
 from modembank.mailings.requests import MailingRequest, Received, as_ask, as_canary, as_message
 from modembank.mailings.results import Format, refusals, results
@@ -86,16 +89,18 @@ class Mailings:
         self._importing = Importing(store, bus, clock, metrics, admission, self._folder)
         self._finishing = finishing
         self._running = Running(store, bus, clock, finishing, self._importing)
+        self.drafts = Drafts(self._folder, clock, Checks(bus, clock, self._importing), self)
 
     async def start(self) -> None:
         """Go on with what the last run left, and delete files that belong to nothing."""
         left = await self._store.read(rows.open_ones)
-        needed = {one.public_id for one in left if one.importing}
+        needed = {one.public_id for one in left if one.importing} | await self.drafts.start()
         await asyncio.to_thread(uploads.clean, self._folder, needed)
         self._running.start()
 
     async def stop(self) -> None:
         """End what runs; the next start goes on with it."""
+        await self.drafts.stop()
         await self._running.stop()
 
     def upload(self, actor: Actor, name: str) -> Upload:
@@ -259,7 +264,8 @@ class Mailings:
 
     async def _change(self, actor: Actor, mailing: str, verb: str, change: changing.Change) -> MailingView:
         actor.require(Scope.MAILINGS)
-        mailing_id = (await self._one(actor, mailing)).id
+        found = await self._one(actor, mailing)
+        mailing_id = found.id
         now = self._now()
 
         def write(conn: sqlite3.Connection) -> None:
@@ -276,14 +282,49 @@ class Mailings:
         if verb == "cancel":  # nothing more is read of it
             await self._delete(mailing)
         self._running.wake()
+        self._running.tell(found.user_id)
         _log.info("mailing_changed", mailing=mailing, verb=verb, by=actor.name)
         return await self._view(mailing_id)
 
-    async def _look(self, file: Received, request: MailingRequest) -> Looked:
+    def ask(self, request: MailingRequest) -> Ask:
+        """Return how a file is to be read; raises InvalidRequest."""
         allowed = self._sending.max_segments if request.max_segments is None else request.max_segments
-        ask = as_ask(request, allowed, self._region)
+        return as_ask(request, allowed, self._region)
+
+    def refusal(self, number: str) -> str:
+        """Return why the box does not send to a number; empty when it does."""
+        return self._importing.refusal(number)
+
+    async def plan(self, actor: Actor, request: MailingRequest, segments: int) -> Plan:
+        """Return what would become of so many segments; raises Forbidden, InvalidRequest, UnknownProvider."""
+        actor.require(Scope.MAILINGS)
+        now = self._now()
+        terms = self._admission.terms(as_message(request), now)
+        begins = max(terms.not_before or now, now)
+        needed = self._finishing.needed_s(
+            segments, terms.route, rank=terms.rank, window=terms.window, begins_at=begins, now=now
+        )
+        ends = None if needed is None else begins + needed * 1000
+        return Plan(begins, ends, terms.expires_at, await self._quota_left(actor))
+
+    async def details(self, actor: Actor, mailing: str) -> MailingDetails:
+        """Return with what settings one was made, and by whom; raises Forbidden, NotFound."""
+        actor.require(Scope.MAILINGS)
+        one = await self._one(actor, mailing)
+        owners = await self._store.read(lambda conn: rows.owners(conn, [one.id]))
+        return details_of(one, owners.get(one.id, ""))
+
+    async def owners(self, actor: Actor, mailings: Sequence[MailingView]) -> Mapping[str, str]:
+        """Return who made which of these, by the mailing's id, for an admin; raises Forbidden."""
+        actor.require(Scope.ADMIN)
+        ids = [found for one in mailings if (found := row_id(MAILING_ID, one.id)) is not None]
+        names = await self._store.read(lambda conn: rows.owners(conn, ids))
+        return {public_id(MAILING_ID, one): name for one, name in names.items()}
+
+    async def _look(self, file: Received, request: MailingRequest) -> Looked:
+        path, ask = (self._folder / file.token).absolute(), self.ask(request)
         async with self._reading:
-            return await look(Order(path=str((self._folder / file.token).absolute()), ask=ask, sample=SAMPLE))
+            return await look(Order(path=str(path), ask=ask, sample=SAMPLE))
 
     async def _new(self, actor: Actor, file: Received, request: MailingRequest) -> Mailing:
         now = self._now()
@@ -367,7 +408,7 @@ class Mailings:
         wanted = row_id(MAILING_ID, mailing)
         found = None if wanted is None else await self._store.read(lambda conn: rows.read(conn, wanted))
         if found is None or not (actor.is_admin or found.user_id == actor.user_id):
-            raise NotFound(what="mailing", which=f"{mailing[:80]!a}" if found is None else mailing)
+            raise NotFound(what="mailing", which=f"{mailing[:80]!a}")
         return found
 
     async def _view(self, mailing_id: int) -> MailingView:

@@ -19,6 +19,8 @@ MAX_LINE = 262_144
 DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_ROWS = 50
 MAX_ENTRIES = 200
+MAX_SHEETS = 50
+"""Names of sheets that are shown."""
 MAX_INFLATED = 100_000_000
 """Octets of all parts of a workbook."""
 MAX_RATIO = 100
@@ -108,6 +110,16 @@ def xlsx_rows(path: Path, sheet: str) -> Iterator[Cells]:
             yield line, [cell_text(value) for value in values]
     except PasswordError as error:
         raise BadFile(why="is protected with a password: save it without") from error
+    except CalamineError as error:
+        raise BadFile(why=f"is no workbook that can be read: {str(error)[:200]}") from error
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets, whose wrapping was checked; raises BadFile."""
+    from python_calamine import CalamineError, CalamineWorkbook  # costs time, and only here
+
+    try:
+        return tuple(name[:200] for name in CalamineWorkbook.from_path(path).sheet_names[:MAX_SHEETS])
     except CalamineError as error:
         raise BadFile(why=f"is no workbook that can be read: {str(error)[:200]}") from error
 

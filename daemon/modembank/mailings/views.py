@@ -223,7 +223,7 @@ def moment_view(at: int, counts: Mapping[MessageState, int]) -> MomentView:
 
 def preview_view(looked: Looked) -> MailingPreview:
     """Return a first look as it is shown."""
-    return MailingPreview(_layout_view(looked.layout), _sample(looked))
+    return MailingPreview(layout_view(looked.layout), _sample(looked))
 
 
 def preflight(
@@ -231,7 +231,7 @@ def preflight(
 ) -> Preflight:
     """Return a dry run as it is shown; it would begin at that moment and need so long."""
     return Preflight(
-        layout=_layout_view(looked.layout),
+        layout=layout_view(looked.layout),
         sample=_sample(looked),
         rows=found.rows,
         accepted=found.accepted,
@@ -277,7 +277,8 @@ def _by_word(counts: Mapping[MessageState, int]) -> dict[str, int]:
     return {state.word: counts.get(state, 0) for state in MessageState}
 
 
-def _layout_view(layout: Layout) -> LayoutView:
+def layout_view(layout: Layout) -> LayoutView:
+    """Return how a file is read as it is shown."""
     return LayoutView(
         kind=layout.kind,
         columns=layout.columns,
@@ -289,10 +290,11 @@ def _layout_view(layout: Layout) -> LayoutView:
 
 
 def _sample(looked: Looked) -> tuple[SampleRow, ...]:
-    return tuple(_sample_row(row) for row in looked.sample)
+    return tuple(sample_row(row) for row in looked.sample)
 
 
-def _sample_row(row: Row) -> SampleRow:
+def sample_row(row: Row) -> SampleRow:
+    """Return one row as it is shown."""
     offers = replaceable(row.text) if row.forced_by else {}
     return SampleRow(
         line=row.line,

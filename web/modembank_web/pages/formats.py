@@ -83,6 +83,11 @@ def when(moment: int | str | None, style: str = "short") -> Markup:
     return Markup('<time datetime="{}" data-style="{}">{} UTC</time>').format(iso, style, at.strftime(shapes[style]))
 
 
+def moment(at: str | None) -> int | None:
+    """Return a moment of a view (RFC 3339) in unix milliseconds."""
+    return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
 def foreign(text: str | None) -> Markup:
     """Return text from the air, a file or another's client, kept apart from what surrounds it (S9).
 
@@ -124,6 +129,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "octets": octets,
     "duration": duration,
     "when": when,
+    "moment": moment,
     "foreign": foreign,
     "visible": visible,
     "words": words,

@@ -23,6 +23,7 @@ from modembank.events import (
     IssueCleared,
     IssueRaised,
     LoopChanged,
+    MailingChanged,
     MessageReceived,
     MessagesReady,
     MessageStateChanged,
@@ -41,6 +42,7 @@ TOPICS: dict[type[Event], tuple[str, ...]] = {
     ModemStateChanged: ("bank",),
     SimChanged: ("bank",),
     MessageStateChanged: ("messages", "mailings", "conversations", "bank"),
+    MailingChanged: ("mailings",),
     MessagesReady: ("messages", "mailings"),
     MessageReceived: ("conversations",),
     IssueRaised: ("issues",),
@@ -109,8 +111,8 @@ async def _stream(call: Call, seen: int | None) -> AsyncGenerator[bytes, None]:
 
 
 def _concerns(actor: Actor, event: Event) -> bool:
-    """Whether an event can change what the actor sees; a sender sees its own messages."""
-    return actor.is_admin or not isinstance(event, MessageStateChanged) or event.user == actor.user_id
+    """Whether an event can change what the actor sees; a sender sees its own messages and mailings."""
+    return actor.is_admin or not isinstance(event, MessageStateChanged | MailingChanged) or event.user == actor.user_id
 
 
 async def _still_here(call: Call) -> bool:

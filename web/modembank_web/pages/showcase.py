@@ -8,7 +8,8 @@ from modembank_web.pages.page import Page
 from modembank_web.pages.rendering import render
 
 COMPONENTS = (
-    "badge", "button", "card", "chart", "dialog", "empty", "field", "icon", "meter", "notice", "signal", "stat", "table", "tabs",
+    "badge", "button", "card", "chart", "dialog", "empty", "field", "icon", "meter", "notice", "signal", "stat",
+    "steps", "table", "tabs",
 )  # fmt: skip
 """Each is one file in ``templates/components`` (a card is a style alone) with its style in ``static/ui/css``."""
 

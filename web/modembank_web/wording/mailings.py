@@ -19,6 +19,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "delimiter": {"description": "The character between the columns of a CSV file; found out when left out"},
         "charset": {"description": "The character set of a CSV file, such as `cp1250`; found out when left out"},
         "sheet": {"description": "The sheet of a workbook; the first when left out"},
+        "region": {"description": "The country of numbers without `+`, as GB; the box's own when left out"},
         "allow_duplicates": {"description": "Send to a number as often as it stands in the file"},
         "replace": {"description": "Replace typographic characters that force UCS-2, where that makes a text 7-bit"},
         "hold": {"description": "Import the file and wait for `start`"},
