@@ -15,6 +15,7 @@ from modembank.config import Config
 from modembank.conversations import Conversations
 from modembank.dispatch import Dispatcher
 from modembank.eventlog import EventLog
+from modembank.figures import Figures
 from modembank.health import Health
 from modembank.mailings.service import Mailings
 from modembank.messages import HeldMessages, Inbox, Messages, Taking
@@ -22,6 +23,7 @@ from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.system import System
 from modembank.twilio import Twilio
 from modembank.webhooks import Webhooks
 
@@ -54,6 +56,8 @@ class App:
     backups: ScheduledBackups
     health: Health
     alerts: Alerts
+    figures: Figures
+    system: System
 
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""

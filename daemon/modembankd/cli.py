@@ -112,12 +112,13 @@ def main() -> None:
 def run(config_path: Path) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
     from modembank.config import load_config
+    from modembank.system import Process
     from modembankd.daemon import run_daemon
     from modembankd.logs import configure_logs
 
-    config = load_config(config_path)
-    configure_logs(config.log)
-    run_async(run_daemon(config))
+    config, process = load_config(config_path), Process(config_path.absolute())
+    configure_logs(config.log, process.logs)
+    run_async(run_daemon(config, process=process))
 
 
 @main.command()

@@ -19,6 +19,7 @@ from modembank.conversations import Conversations
 from modembank.couriers import Means
 from modembank.dispatch import Decency, Dispatcher, Finishing, QuietHours
 from modembank.eventlog import EventLog
+from modembank.figures import Figures
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
 from modembank.messages import (
@@ -42,6 +43,7 @@ from modembank.modem import Timings
 from modembank.optouts import OptOuts
 from modembank.sim import Sims
 from modembank.store import Store
+from modembank.system import Process, System
 from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
 from modembankd.data_folder import DATABASE
@@ -61,7 +63,9 @@ class Box:
     receiving: Receiving
 
 
-async def assemble(config: Config, clock: Clock, options: BankOptions | None = None) -> Box:
+async def assemble(
+    config: Config, clock: Clock, options: BankOptions | None = None, process: Process | None = None
+) -> Box:
     """Open the store, recover what the last run left, and build all services; nothing is sent yet.
 
     Raises StoreError when the data cannot be used.
@@ -80,7 +84,7 @@ async def assemble(config: Config, clock: Clock, options: BankOptions | None = N
         now = to_ms(clock.now())
         loops.learn(await store.read(lambda conn: recent(conn, now - loops.within_ms)), now)
         undo.pop_all()
-    ground = _Ground(config, clock, bus, metrics, store, outbox, sims, admission, loops)
+    ground = _Ground(config, clock, bus, metrics, store, outbox, sims, admission, loops, process or Process())
     receiving = Receiving(store, bus, clock, metrics, outbox, _consent(ground), number_of=admission.sender)
     return Box(_app(ground, receiving, options), outbox, receiving)
 
@@ -98,6 +102,7 @@ class _Ground:
     sims: Sims
     admission: Admission
     loops: Loops
+    process: Process
 
 
 def _admission(config: Config, sims: Sims) -> Admission:
@@ -196,4 +201,6 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         backups=backups,
         health=Health(around, bus),
         alerts=Alerts(messages, config.alerts),
+        figures=Figures(store, clock, sims),
+        system=System(config, data_dir / DATABASE, clock, ground.process),
     )

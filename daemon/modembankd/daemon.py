@@ -18,6 +18,7 @@ from modembank.config import Config
 from modembank.failpoints import Failpoint, reach
 from modembank.store import StoreError, Urgency
 from modembank.supervision import Supervisor
+from modembank.system import Process
 from modembank_web import WebServer, create_app, serve
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
@@ -37,11 +38,18 @@ _log = structlog.get_logger()
 class Daemon:
     """One box in this process."""
 
-    def __init__(self, config: Config, options: BankOptions | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        options: BankOptions | None = None,
+        clock: Clock | None = None,
+        process: Process | None = None,
+    ) -> None:
         """Prepare; ``start`` opens the data folder and the ports."""
         self._config = config
         self._options = options
         self._clock = clock or SystemClock()
+        self._process = process
         self._data_dir = Path(config.box.data_dir)
         self._supervisor = Supervisor()
         self._servers: list[WebServer] = []
@@ -60,7 +68,7 @@ class Daemon:
     async def start(self) -> None:
         """Recover, open the bank, begin to send, and answer; raises ModembankError with nothing left running."""
         make_data_folder(self._data_dir)
-        self._box = box = await assemble(self._config, self._clock, self._options)
+        self._box = box = await assemble(self._config, self._clock, self._options, self._process)
         app = box.app
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
@@ -123,13 +131,15 @@ def spare_collector() -> None:
     gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
 
 
-async def run_daemon(config: Config, started: Callable[[Daemon], None] | None = None) -> None:
+async def run_daemon(
+    config: Config, started: Callable[[Daemon], None] | None = None, process: Process | None = None
+) -> None:
     """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    daemon = Daemon(config)
+    daemon = Daemon(config, process=process)
     await daemon.start()
     spare_collector()
     try:

@@ -21,6 +21,7 @@ from modembank.events import Event, MessageReceived, MessageStateChanged, ModemS
 from modembank.ids import public_id
 from modembank.messages import MessageState, SubmitRequest
 from modembank.modem import ModemState
+from modembank.system import Process
 from modembank_emulator import Bank as EmulatedBank
 from modembank_emulator import BankConfig as EmulatedBankConfig
 from modembank_emulator import LatencyModel
@@ -33,7 +34,8 @@ _LIMITS = LimitsConfig(min_interval_s=1.0, per_minute=15, per_hour=200, per_day=
 
 async def run_demo(modems: int, port: int, latency: LatencyModel, *, verbose: bool) -> None:
     """Run until Ctrl-C or SIGTERM."""
-    configure_logs(LogConfig(level="info" if verbose else "error"))
+    process = Process()
+    configure_logs(LogConfig(level="info" if verbose else "error"), process.logs)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,7 +45,7 @@ async def run_demo(modems: int, port: int, latency: LatencyModel, *, verbose: bo
         emulated = EmulatedBankConfig(modems=modems, link_dir=folder / "tty", latency=latency)
         async with EmulatedBank(emulated) as bank:
             click.echo(f"emulating {modems} modems; they look for their network …")
-            daemon = Daemon(_config(folder, modems, port), BankOptions(stagger_s=0.02))
+            daemon = Daemon(_config(folder, modems, port), BankOptions(stagger_s=0.02), process=process)
             await daemon.start()
             try:
                 await _until_registered(daemon, modems)

@@ -11,29 +11,36 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from modembank.config import LogConfig
+from modembank.system import RecentLogs
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 # systemd.journal-fields(7), sd-daemon(3): a line that starts with <N> has that syslog priority.
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
-def configure_logs(config: LogConfig) -> None:
-    """Set up structlog and route the standard library's loggers (uvicorn, litestar) into it."""
+def configure_logs(config: LogConfig, recent: RecentLogs | None = None) -> None:
+    """Set up structlog and route the standard library's loggers (uvicorn, litestar) into it.
+
+    ``recent`` remembers what is worth it, whatever the level of what is written.
+    """
     form = _form(config.format)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    level = _LEVELS[config.level]
+    if recent is not None:
+        shared += [recent.note, _only_from(level)]
     structlog.configure(
         processors=[*shared, *_renderers(form)],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[config.level]),
+        wrapper_class=structlog.make_filtering_bound_logger(level if recent is None else min(level, _LEVELS["info"])),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
     root.handlers[:] = [_IntoStructlog()]
-    root.setLevel(max(_LEVELS[config.level], logging.WARNING))
+    root.setLevel(max(level if recent is None else 0, logging.WARNING))
 
 
 class _IntoStructlog(logging.Handler):
@@ -62,6 +69,15 @@ def _renderers(form: Literal["journal", "json", "console"]) -> list[Processor]:
         structlog.processors.JSONRenderer(ensure_ascii=True),
     ]
     return [*steps, _prefix_priority] if form == "journal" else steps
+
+
+def _only_from(level: int) -> Processor:
+    def drop(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if _LEVELS.get(method, level) < level:
+            raise structlog.DropEvent
+        return event
+
+    return drop
 
 
 def _prefix_priority(_logger: WrappedLogger, method: str, line: EventDict | str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from litestar import Litestar
 
 from fakes.modem_hosts import RememberingSink
@@ -19,11 +20,12 @@ from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
-from modembank.config import AlertsConfig, BankConfig, Config, PortEntry, SendingConfig
+from modembank.config import AlertsConfig, BankConfig, BoxConfig, Config, PortEntry, SendingConfig
 from modembank.conversations import Conversations
 from modembank.couriers import Means
 from modembank.dispatch import Finishing
 from modembank.eventlog import EventLog
+from modembank.figures import Figures
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
 from modembank.messages.admission import Admission
@@ -41,6 +43,7 @@ from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
 from modembank.sim import SimIdentity, Sims
 from modembank.store import Store
+from modembank.system import System
 from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
 from modembank_web import Readiness, create_app
@@ -114,6 +117,8 @@ class Box:
     backups: Any
     health: Any
     alerts: Any
+    figures: Figures
+    system: System
     readiness: Readiness = field(default_factory=Readiness)
 
     observe = App.observe
@@ -202,4 +207,8 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     )  # fmt: skip
     parts["health"] = Health(around, bus)
     parts["alerts"] = Alerts(parts["messages"], AlertsConfig(on_call=("+447900900123",)))
+    parts["figures"] = Figures(store, clock, sims)
+    parts["system"] = System(
+        msgspec.structs.replace(config, box=BoxConfig(data_dir=str(folder))), folder / "box.db", clock
+    )
     return Box(**(parts | changes))

@@ -11,8 +11,17 @@ import sqlite3
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from modembank.accounts.model import LOCAL_ADMIN
 from modembank.clock import rfc3339
 from modembank.errors import ModembankError
+
+# From user to user along the primary key, so that days that are not asked for are not read.
+_ACCEPTED_BY_DAY = (
+    "WITH RECURSIVE counted (id) AS (SELECT min(user_id) FROM user_usage UNION ALL"
+    " SELECT (SELECT min(user_id) FROM user_usage WHERE user_id > id) FROM counted WHERE id IS NOT NULL)"
+    " SELECT coalesce(u.name, CASE c.id WHEN ? THEN ? ELSE 'user ' || c.id END), s.day, s.segments FROM counted AS c"
+    " CROSS JOIN user_usage AS s ON s.user_id = c.id AND s.day BETWEEN ? AND ? LEFT JOIN users AS u ON u.id = c.id"
+)
 
 
 class QuotaExceeded(ModembankError):
@@ -56,6 +65,19 @@ class Usage:
     quota_per_month: int
     day_ends_at: int
     month_ends_at: int
+
+
+def accepted_by_day(conn: sqlite3.Connection, first: date, last: date) -> dict[str, dict[date, int]]:
+    """Return the segments that were accepted by user and day of the box, for the days that have any, both ends in.
+
+    Users whose row is gone have names of their number.
+    """
+    found: dict[str, dict[date, int]] = {}
+    rows = conn.execute(_ACCEPTED_BY_DAY, (LOCAL_ADMIN.user_id, LOCAL_ADMIN.name, _number(first), _number(last)))
+    for name, number, segments in rows:
+        day = date(number // 10_000, number // 100 % 100, number % 100)
+        found.setdefault(name, {})[day] = segments
+    return found
 
 
 def usage(conn: sqlite3.Connection, user_id: int, now_ms: int, zone: tzinfo | None = None) -> Usage:

@@ -74,6 +74,11 @@ class ScheduledBackups:
         self._metrics.backups.labels("made").inc()
         return True
 
+    def newest(self) -> Path | None:
+        """Return the file of the newest good backup that is known of."""
+        folder, at = self.facts.folder, self.facts.last_good_at
+        return None if folder is None or at is None else self._file(folder, at)
+
     def observe(self) -> None:
         """Bring the gauge up to date."""
         if self.facts.last_good_at is not None:
@@ -86,9 +91,7 @@ class ScheduledBackups:
         return good is None or now - good >= self.facts.every_ms
 
     async def _make(self, folder: Path, now: int) -> None:
-        target = folder / (
-            self._prefix() + datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%dT%H%M%SZ") + _ENDING
-        )
+        target = self._file(folder, now)
         stop = threading.Event()
         job = BackupJob(self._database, target, self._box, now, replace=True, stopped=stop.is_set)
         making = asyncio.create_task(asyncio.to_thread(self._make_and_prune, job), name="backup")
@@ -129,6 +132,9 @@ class ScheduledBackups:
         except ValueError:
             return None
         return round(moment.timestamp() * 1000)
+
+    def _file(self, folder: Path, at: int) -> Path:
+        return folder / (self._prefix() + datetime.fromtimestamp(at / 1000, UTC).strftime("%Y%m%dT%H%M%SZ") + _ENDING)
 
     def _prefix(self) -> str:
         return f"modembank-{self._box}-"

@@ -20,6 +20,7 @@ from modembank.ids import public_id, row_id
 from modembank.messages import cancelling, conservation, idempotency, late, listing, redacting, settling
 from modembank.messages.accepting import Accepting, Beside, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
+from modembank.messages.backlog import Backlog, backlogs
 from modembank.messages.late import LateGroup, UnknownFound
 from modembank.messages.members import BatchMember, members
 from modembank.messages.model import MessageState
@@ -234,6 +235,10 @@ class Messages:
     async def counts(self) -> dict[str, int]:
         """Return how many messages are in each state, by its word."""
         return conservation.by_word(await self._store.fetch_all("SELECT state, n FROM state_counts"))
+
+    async def backlogs(self) -> tuple[Backlog, ...]:
+        """Return what may be sent now, by route."""
+        return await self._store.read(backlogs)
 
     async def counters(self) -> Conservation:
         """Return what the counters say, now."""

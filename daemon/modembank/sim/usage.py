@@ -45,6 +45,18 @@ def load_usage(connection: sqlite3.Connection) -> dict[int, list[Bucket]]:
     return found
 
 
+def segments_between(connection: sqlite3.Connection, since_ms: int, before_ms: int) -> dict[int, int]:
+    """Return what each SIM sent in a stretch of time (unix ms): tries of segments that may have gone out.
+
+    Exact to the minute for two days, then to the hour; nothing is known that is older than USAGE_KEPT_MS.
+    """
+    rows = connection.execute(
+        "SELECT sim_id, sum(segments) FROM sim_usage WHERE bucket >= ? AND bucket < ? GROUP BY sim_id",
+        (-(-since_ms // MINUTE_MS), -(-before_ms // MINUTE_MS)),
+    )
+    return dict(rows.fetchall())
+
+
 def load_recipients(connection: sqlite3.Connection) -> dict[int, dict[str, int]]:
     """Return recipient -> last time by SIM, for the SIMs whose recipients are kept."""
     found: dict[int, dict[str, int]] = {}

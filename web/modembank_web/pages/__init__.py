@@ -15,9 +15,11 @@ from modembank_web.pages import (
     messages,
     new_mailing,
     optouts,
+    report,
     setup,
     showcase,
     sims,
+    system,
     users,
     webhooks,
 )
@@ -43,6 +45,8 @@ PAGES = (
     *messages.PAGES,
     *conversations.PAGES,
     *optouts.PAGES,
+    *report.PAGES,
+    *system.PAGES,
 )
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -1,0 +1,56 @@
+"""What a report holds: days, and a line of numbers for each user and each SIM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from modembank.messages import MessageState
+
+MOST_DAYS = 92
+"""A quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One user or one SIM."""
+
+    key: str
+    """The user's name, or the SIM's ICCID."""
+    name: str
+    by_day: tuple[int, ...]
+    """Segments on each day of the report."""
+
+    @property
+    def total(self) -> int:
+        """Segments on all its days."""
+        return sum(self.by_day)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A span of days of the box, in segments; and messages that came to a bad end, by the day they were accepted on."""
+
+    days: tuple[date, ...]
+    senders: tuple[Line, ...]
+    """Who had segments accepted, the most first."""
+    sims: tuple[Line, ...]
+    """What sent, the most first; a segment that was tried again counts again."""
+    sims_since: date
+    """What SIMs sent is known from this day on."""
+    ends: Mapping[MessageState, tuple[int, ...]]
+    """Messages by state and day."""
+
+    @property
+    def accepted(self) -> tuple[int, ...]:
+        """Segments accepted on each day."""
+        return self._sum(self.senders)
+
+    @property
+    def sent(self) -> tuple[int, ...]:
+        """Segments that SIMs sent on each day."""
+        return self._sum(self.sims)
+
+    def _sum(self, lines: tuple[Line, ...]) -> tuple[int, ...]:
+        return tuple(sum(line.by_day[place] for line in lines) for place in range(len(self.days)))

@@ -1,0 +1,86 @@
+"""The figures service: reads counters that are kept anyway, never the messages themselves, on behalf of an admin."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from modembank.accounts import Actor, Scope
+from modembank.accounts.quotas import accepted_by_day
+from modembank.clock import Clock, to_ms
+from modembank.errors import FieldProblem, InvalidRequest
+from modembank.figures.report import MOST_DAYS, Line, Report
+from modembank.messages.ended_badly import bad_ends
+from modembank.sim import Sims
+from modembank.sim.usage import USAGE_KEPT_MS, segments_between
+from modembank.store import Store
+
+
+class Figures:
+    """Reports over days of the box."""
+
+    def __init__(self, store: Store, clock: Clock, sims: Sims, zone: tzinfo | None = None) -> None:
+        """Use these; ``zone`` is the box's own when None."""
+        self._store = store
+        self._clock = clock
+        self._sims = sims
+        self._zone = zone
+
+    def today(self) -> date:
+        """Return the day of the box."""
+        return datetime.fromtimestamp(self._clock.now(), self._zone).date()
+
+    async def report(self, actor: Actor, first: date, last: date) -> Report:
+        """Return what happened from one day to another, both in.
+
+        Raises Forbidden for all but admins, and InvalidRequest for a span that is none or is longer than MOST_DAYS.
+        """
+        actor.require(Scope.ADMIN)
+        days = _days(first, last)
+        midnights = [self._midnight(day) for day in (*days, days[-1] + timedelta(days=1))]
+
+        def read(conn: sqlite3.Connection) -> Report:
+            by_sim: dict[int, list[int]] = {}
+            for place, (since, before) in enumerate(pairwise(midnights)):
+                for sim_id, segments in segments_between(conn, since, before).items():
+                    by_sim.setdefault(sim_id, [0] * len(days))[place] = segments
+            return Report(
+                days=days,
+                senders=_most_first(
+                    Line(name, name, tuple(by_day.get(day, 0) for day in days))
+                    for name, by_day in accepted_by_day(conn, first, last).items()
+                ),
+                sims=_most_first(self._line(sim_id, by_day, names) for sim_id, by_day in by_sim.items()),
+                sims_since=self._known_since(),
+                ends=bad_ends(conn, midnights),
+            )
+
+        names = {sim.id: (sim.iccid, sim.name) for sim in self._sims.all()}
+        return await self._store.read(read)
+
+    def _line(self, sim_id: int, by_day: list[int], names: Mapping[int, tuple[str, str]]) -> Line:
+        iccid, name = names.get(sim_id, (f"SIM {sim_id}", f"SIM {sim_id}"))
+        return Line(iccid, name, tuple(by_day))
+
+    def _known_since(self) -> date:
+        """Return the first day of which nothing has been dropped yet."""
+        oldest = self._clock.now() - USAGE_KEPT_MS / 1000
+        return datetime.fromtimestamp(oldest, self._zone).date() + timedelta(days=1)
+
+    def _midnight(self, day: date) -> int:
+        return to_ms(datetime.combine(day, time(), self._zone).timestamp())
+
+
+def _days(first: date, last: date) -> tuple[date, ...]:
+    count = (last - first).days + 1
+    if count < 1:
+        raise InvalidRequest(FieldProblem("/to", "must not lie before the first day"))
+    if count > MOST_DAYS:
+        raise InvalidRequest(FieldProblem("/from", f"{count} days are too many at once: ask for at most {MOST_DAYS}"))
+    return tuple(first + timedelta(days=place) for place in range(count))
+
+
+def _most_first(lines: Iterable[Line]) -> tuple[Line, ...]:
+    return tuple(sorted(lines, key=lambda line: (-line.total, line.name.casefold(), line.key)))

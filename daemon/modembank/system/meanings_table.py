@@ -1,0 +1,83 @@
+"""What the keys of the configuration mean, in the words of docs/configuration.md, which is not installed with us."""
+
+from __future__ import annotations
+
+MEANINGS = {
+    "box.id": "name of this box: lower-case letters, digits, hyphens",
+    "box.site": "where it stands, for people",
+    "box.data_dir": "database, control socket, failed PINs",
+    "box.region": "ISO 3166 country of national numbers (GB); empty: only + numbers are understood",
+    "web.listen": ("address and port; 0.0.0.0:8080 for the LAN; port 0 takes any and writes it to data_dir/address"),
+    "web.tls_cert": "PEM files; both or neither",
+    "web.tls_key": "PEM files; both or neither",
+    "bank.discovery": "the ports listed here",
+    "bank.send_timeout_s": (
+        "how long a modem may take from Ctrl-Z to its final result; after that the message is unknown. "
+        "Manuals say 120 s, 135 s were seen: a lower value makes more messages unknown, not fewer"
+    ),
+    "bank.usb_power": (
+        "uhubctl: the last rung of recovery cycles the power of a modem's USB port; auto: where that program "
+        "and the hub can; none: never. See recovery.md"
+    ),
+    "bank.port.path": "a tty, or socket://host:port, or rfc2217://host:port",
+    "bank.port.label": "the slot's name",
+    "bank.port.baudrate": "without meaning on USB",
+    "bank.port.pin": "tried once, never when fewer than three attempts are left",
+    "limits.min_interval_s": "between the starts of two messages",
+    "limits.per_minute": "60 seconds",
+    "limits.per_hour": "60 minutes",
+    "limits.per_day": "24 hours",
+    "limits.per_month": "31 days, so that no calendar month exceeds it either",
+    "limits.recipients_per_month": "distinct recipients in 31 days",
+    "sim.iccid": "which; 18 to 20 digits",
+    "sim.label": "its name, and the pool it belongs to",
+    "sim.msisdn": "its own number, where the SIM does not tell it",
+    "sim.pin": "wins over the port's",
+    "sending.valid_for_s": "after that a waiting message expires instead of going out late",
+    "sending.on_unknown": (
+        "a segment that may or may not have been sent is not sent again and stays unknown; resend sends it "
+        "again (promise.md)"
+    ),
+    "sending.max_segments": "a longer text is refused",
+    "outage.after_s": (
+        "the box was down, or no SIM could send, for so long: an outage; at least 300, since the box notes "
+        "only once a minute that it lives"
+    ),
+    "outage.older_than_s": "messages that had waited longer than this when it ended do not simply go out",
+    "outage.rule": "ask holds them until an admin decides, send sends them, expire gives them up",
+    "backup.folder": "where backups go; it must exist. Empty: none are made",
+    "backup.every_h": "hours between two",
+    "backup.keep": "how many of this box stay; the oldest beyond are deleted",
+    "health.late_after_s": "a message that waits to be sent for longer: stuck_messages",
+    "health.unknown_after_s": ("a message that is unknown for longer, without a delivery report: unknown_messages"),
+    "health.modem_missing_after_s": "a port that is not there for longer: modem_missing",
+    "health.modem_hung_after_s": "a modem that is being recovered or initialised for longer: modem_hung",
+    "health.no_network_after_s": "a modem that searches for longer: no_network",
+    "health.limit_percent": "a SIM that has used so much of a limit: limits_nearly_spent",
+    "health.webhook_failing_after_s": "a webhook's endpoint that takes nothing for longer: webhook_failing",
+    "health.disk_free_mib": "less room than this, in MiB: disk_nearly_full",
+    "health.disk_free_percent": "or less than this of the file system; 0 for either means that it does not count",
+    "alerts.on_call": ("numbers that are told of alerts without a label or annotation sms_to of their own"),
+    "alerts.summary_above": "more alerts than this for one recipient in one notification are one message",
+    "alerts.resolved": "tell also when an alert is over",
+    "alerts.max_segments": "a text that takes more is cut there",
+    "opt_out.enabled": ("whether inbound messages are looked at; opt-outs that are there hold in any case"),
+    "opt_out.languages": (
+        "whose stop words count: ar bg cs da de el en es et fi fr hi hr hu it lt lv nb nl pl pt ro ru sk sl sv tr uk"
+    ),
+    "opt_out.keywords": "further stop words",
+    "opt_out.confirmation": "the answer to an opt-out; empty: none",
+    "opt_out.welcome_back": "the answer to START; empty: none",
+    "quiet_hours.from": 'such as "21:00" and "08:00": nothing is sent then; both or neither',
+    "quiet_hours.to": 'such as "21:00" and "08:00": nothing is sent then; both or neither',
+    "quiet_hours.exempt_priority": "messages of at least this priority go at any time; 10: none",
+    "recipients.allowed_prefixes": 'beginnings such as "+44"; empty: all that are not blocked',
+    "recipients.blocked_prefixes": "the longest prefix of either list that fits decides",
+    "recipients.allow_premium": "whether numbers at a premium rate may be written to",
+    "loops.exchanges": (
+        "so many messages from a number and as many to it are a loop, and nothing is sent there for an hour; 0: never"
+    ),
+    "loops.within_s": "in so many seconds",
+    "log.level": "debug, info, warning, error",
+    "log.format": ("json, console; auto: journald priorities under systemd, colours on a terminal, else JSON"),
+}
