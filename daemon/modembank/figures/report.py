@@ -19,6 +19,8 @@ class Line:
     key: str
     """The user's name, or the SIM's ICCID."""
     name: str
+    hint: str
+    """What tells it from others of the same name: the SIM's number, or the end of its ICCID."""
     by_day: tuple[int, ...]
     """Segments on each day of the report."""
 

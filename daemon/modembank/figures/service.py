@@ -13,7 +13,7 @@ from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.figures.report import MOST_DAYS, Line, Report
 from modembank.messages.ended_badly import bad_ends
-from modembank.sim import Sims
+from modembank.sim import Sim, Sims
 from modembank.sim.usage import USAGE_KEPT_MS, segments_between
 from modembank.store import Store
 
@@ -49,20 +49,22 @@ class Figures:
             return Report(
                 days=days,
                 senders=_most_first(
-                    Line(name, name, tuple(by_day.get(day, 0) for day in days))
+                    Line(name, name, "", tuple(by_day.get(day, 0) for day in days))
                     for name, by_day in accepted_by_day(conn, first, last).items()
                 ),
-                sims=_most_first(self._line(sim_id, by_day, names) for sim_id, by_day in by_sim.items()),
+                sims=_most_first(self._line(sim_id, by_day, sims) for sim_id, by_day in by_sim.items()),
                 sims_since=self._known_since(),
                 ends=bad_ends(conn, midnights),
             )
 
-        names = {sim.id: (sim.iccid, sim.name) for sim in self._sims.all()}
+        sims = {sim.id: sim for sim in self._sims.all()}
         return await self._store.read(read)
 
-    def _line(self, sim_id: int, by_day: list[int], names: Mapping[int, tuple[str, str]]) -> Line:
-        iccid, name = names.get(sim_id, (f"SIM {sim_id}", f"SIM {sim_id}"))
-        return Line(iccid, name, tuple(by_day))
+    def _line(self, sim_id: int, by_day: list[int], sims: Mapping[int, Sim]) -> Line:
+        sim = sims.get(sim_id)
+        if sim is None:
+            return Line(f"SIM {sim_id}", f"SIM {sim_id}", "", tuple(by_day))
+        return Line(sim.iccid, sim.name, sim.msisdn or f"…{sim.iccid[-6:]}", tuple(by_day))
 
     def _known_since(self) -> date:
         """Return the first day of which nothing has been dropped yet."""

@@ -24,6 +24,8 @@ LONGEST = 400
 LONGEST_TRACE = 4_000
 """Characters of an exception; its end says most."""
 _RANK = {"info": 0, "warning": 1, "warn": 1, "error": 2, "exception": 2, "critical": 2, "fatal": 2}
+WITHHELD = frozenset({("setup_code", "code")})
+"""Fields (of an event) that are for whoever reads the log on the box alone: what they hold lets somebody in."""
 _HEAD = frozenset({"event", "level", "timestamp", "exception"})
 
 
@@ -60,11 +62,16 @@ class RecentLogs:
 
 
 def _line(event: EventDict, method: str) -> LogLine:
-    fields = [(name, _text(value)) for name, value in event.items() if name not in _HEAD]
+    what = event.get("event", "")
+    fields = [
+        (_text(name), "not shown here" if (what, name) in WITHHELD else _text(value))
+        for name, value in event.items()
+        if name not in _HEAD
+    ]
     return LogLine(
         at=str(event.get("timestamp", "")),
         level=str(event.get("level", method)),
-        event=_text(event.get("event", "")),
+        event=_text(what),
         fields=tuple(fields[:MOST_FIELDS]),
         exception=str(event.get("exception", ""))[-LONGEST_TRACE:],
     )

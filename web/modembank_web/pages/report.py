@@ -94,7 +94,7 @@ def _one(query: ReportQuery, found: Report) -> Line | None:
     lines, key = (found.senders, query.user) if query.user else (found.sims, query.sim)
     if not key:
         return None
-    return next((line for line in lines if line.key == key), Line(key, key, (0,) * len(found.days)))
+    return next((line for line in lines if line.key == key), Line(key, key, "", (0,) * len(found.days)))
 
 
 def _spans(call: Call) -> list[tuple[int, date, date]]:

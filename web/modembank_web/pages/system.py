@@ -13,7 +13,7 @@ from modembank.accounts import Scope
 from modembank.messages.backlog import Backlog
 from modembank.modem import AdminState, ModemState
 from modembank.sim import Sim
-from modembank.system import LEVELS, Level
+from modembank.system import KEPT, LEVELS, Level
 from modembank_web.answer import Answer
 from modembank_web.operation import Call
 from modembank_web.pages.page import ROOT, Page
@@ -63,8 +63,7 @@ async def system(call: Call) -> Answer:
     about = await app.system.about(actor)
     clock = next((issue for issue in app.health.open() if issue.kind == _CLOCK_ISSUE), None)
     backups = {"backup": app.backups.facts, "keep": app.config.backup.keep, "newest": app.backups.newest()}
-    file = app.system.config_file(actor)
-    return render(call, "system/page.html", about=about, site=app.config.box.site, clock=clock, file=file, **backups)
+    return render(call, "system/page.html", about=about, site=app.config.box.site, clock=clock, **backups)
 
 
 async def settings(call: Call) -> Answer:
@@ -96,7 +95,12 @@ async def log_now(call: Call) -> Answer:
 
 def _log(call: Call) -> dict[str, Any]:
     query = call.query(LogQuery)
-    return {"level": query.level, "levels": LEVELS, "lines": call.app.system.log(call.caller, query.level)}
+    return {
+        "level": query.level,
+        "levels": LEVELS,
+        "kept": KEPT,
+        "lines": call.app.system.log(call.caller, query.level),
+    }
 
 
 async def _pools(call: Call) -> dict[str, Any]:

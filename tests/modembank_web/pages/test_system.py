@@ -1,0 +1,192 @@
+"""The box about itself as pages: facts, settings without secrets, pools and what waits for them, and its log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+import structlog
+
+from fakes.readers import Element, reader
+from fakes.web_boxes import ICCID, Box
+from modembank.accounts import LOCAL_ADMIN, Role
+from modembank.backup import ScheduledBackups
+from modembank.config import BackupConfig, BankConfig, Config, LogConfig, PortEntry, SimConfig
+from modembank.messages import SubmitRequest
+from modembank.messages import backlog as backlog_module
+from modembank.sim import SimIdentity
+from modembank.sim.model import SimChange
+from modembank.system import Process, System
+from modembankd.logs import configure_logs
+
+HOSTILE = "<img src=x onerror=alert(1)>\u202e\x1b[31m\nforged"
+PATHS = ("", "/settings", "/routes", "/routes/now", "/log", "/log/now")
+
+
+def facts(page: Element) -> dict[str, str]:
+    terms = [each.text for each in page.all("dt")]
+    return dict(zip(terms, [each.text for each in page.all("dd")], strict=True))
+
+
+async def test_the_box_says_what_it_is(box: Box, tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads" / "numbers.csv").write_bytes(b"x" * 3_000_000)
+    async with reader(box) as admin:
+        page = await admin.opens("/ui/system")
+        shown = facts(page)
+        assert shown["Version"].startswith("Modembank ")
+        assert "SQLite 3." in shown["Python"]
+        assert f"in {tmp_path}" in shown["Data folder"]
+        assert float(shown["Data folder"].split()[0]) >= 3
+        assert "of" in shown["Free"]
+        assert "plausible" in shown["Its clock"]
+        assert "not set up" in page.text
+        about = await box.system.about(LOCAL_ADMIN)
+        assert about.data_octets >= 3_000_000 + about.database_octets
+        assert about.database_octets == (tmp_path / "box.db").stat().st_size
+        assert 0 < about.free_octets < about.total_octets
+        assert about.now - about.started_at == pytest.approx(about.up_s * 1000, abs=2)
+
+
+async def test_a_box_without_its_data_folder_still_answers(box: Box, tmp_path: Path) -> None:
+    gone = System(msgspec.structs.replace(box.config), tmp_path / "gone" / "box.db", box.clock)
+    about = await gone.about(LOCAL_ADMIN)
+    assert (about.database_octets, about.log_octets) == (0, 0)
+
+
+async def test_backups_are_told_with_the_commands_to_restore_the_last_one(box: Box, tmp_path: Path) -> None:
+    (tmp_path / "safe").mkdir()
+    config = BackupConfig(folder=str(tmp_path / "safe"), every_h=6, keep=28)
+    async with reader(box) as admin:
+        assert "No backups are made by the clock" in (await admin.opens("/ui/system")).text
+        box.backups = ScheduledBackups(config, "modembank", tmp_path / "box.db", box.clock, box.metrics)
+        assert "none was found yet" in (await admin.opens("/ui/system")).text
+        assert await box.backups.run_if_due()
+        (made,) = (tmp_path / "safe").glob("*.sqlite3")
+        assert box.backups.newest() == made
+        page = await admin.opens("/ui/system")
+        assert made.name in facts(page)["Last good one"]
+        assert any(f"modembank restore {made}" in each.text for each in page.all("pre"))
+        failed = replace(box.backups.facts, last_failed_at=box.backups.facts.last_good_at + 1, last_error=HOSTILE)
+        box.backups.facts = failed
+        page = await admin.opens("/ui/system")
+        assert "The last backup failed" in page.text
+        assert "<img src=x" in page.text
+        assert not [each for each in page.all("img") if each["src"] == "x"]
+
+
+async def test_a_clock_that_cannot_be_right_is_said(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with reader(box) as admin:
+        later = round(box.clock.now() * 1000) + 86_400_000
+        await box.store.write(lambda conn: conn.execute("UPDATE sims SET last_seen_at = ?", (later,)).rowcount)
+        await box.health.load()
+        await box.health.look("clock_not_set")
+        page = await admin.opens("/ui/system")
+        assert "The clock is not right" in page.text
+        assert "not right" in facts(page)["Its clock"]
+
+
+async def test_settings_are_those_in_force_and_hold_no_secret(box: Box, tmp_path: Path) -> None:
+    file = tmp_path / "modembank.toml"
+    config = Config(
+        bank=BankConfig(port=(PortEntry("/dev/ttyUSB0", "slot-01", pin="4711"),)),
+        sim=(SimConfig("894411006825627005", label="<b>clinic</b>", pin="4711"),),
+    )
+    async with reader(box) as admin:
+        assert "No configuration file was read" in (await admin.opens("/ui/system/settings")).text
+        box.system = System(config, tmp_path / "box.db", box.clock, Process(file))
+        page = await admin.opens("/ui/system/settings")
+        assert str(file) in page.text
+        assert "4711" not in page.text
+        tables = {each.one("caption").text: each for each in page.all("table")}
+        assert list(tables)[:4] == ["[box]", "[web]", "[bank]", "[[bank.port]]"]
+        port = {row.one("td").text: [cell.text for cell in row.all("td")] for row in tables["[[bank.port]]"].all("tr")
+                if list(row.all("td"))}  # fmt: skip
+        assert port["path"][1] == '"/dev/ttyUSB0" set'
+        assert port["baudrate"][1:] == ["115200", "without meaning on USB"]
+        assert port["pin"][1].startswith("set, and not shown")
+        assert '"<b>clinic</b>"' in tables["[[sim]]"].text
+
+
+async def test_pools_are_the_labels_of_sims_with_what_waits_for_them(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog_module, "MOST_COUNTED", 2)
+    other = await box.sims.identify(SimIdentity(iccid="8944110068256270062", msisdn="+447900900002"), "slot-09")
+    one = box.sims.by_iccid(ICCID)
+    assert one is not None
+    await box.sims.change(one.id, SimChange(label="<i>clinic</i>"))
+    async with reader(box) as admin:
+        for number in range(3):
+            await box.messages.submit(LOCAL_ADMIN, SubmitRequest(to=f"+4479009001{number:02d}", text="x"))
+        await box.messages.submit(LOCAL_ADMIN, SubmitRequest(to="+447900900110", text="x", pool="<i>clinic</i>"))
+        await box.messages.submit(LOCAL_ADMIN, SubmitRequest(to="+447900900111", text="x", sim=other.iccid))
+        page = await admin.opens("/ui/system/routes")
+        pools, named = [list(each.one("tbody").all("tr")) for each in page.all("table")]
+        found = [[cell.text for cell in row.all("td")][:4] for row in pools]
+        assert found == [["Any SIM messages that name none", "2", "0", "2+"], ["<i>clinic</i>", "1", "0", "1"]]
+        assert "+447900900001 not in the box" in pools[1].text
+        assert [cell.text for cell in named[0].all("td")] == ["+447900900002 not in the box", "0", "1"]
+        part = page.one(id="pools")
+        assert (part["hx-get"], part["hx-trigger"]) == ("/ui/system/routes/now", "live")
+        assert (await admin.asks("/ui/system/routes/now")).one(id="pools").text == part.text
+
+
+@pytest.fixture
+def logged(box: Box, tmp_path: Path):
+    """Logs go where the daemon's go, and are remembered."""
+    process = Process()
+    configure_logs(LogConfig(level="error"), process.logs)
+    box.system = System(box.config, tmp_path / "box.db", box.clock, process)
+    yield structlog.get_logger()
+    structlog.reset_defaults()
+
+
+async def test_the_log_is_shown_newest_first_and_can_be_narrowed(box: Box, logged) -> None:
+    async with reader(box) as admin:
+        assert "<img" not in str(admin.last)
+        logged.info("daemon_started", url="http://127.0.0.1:8080")
+        logged.debug("too_small")
+        logged.warning("modem_slow", modem="slot-03")
+        logged.error("backup_failed", error="no room")
+        page = await admin.opens("/ui/system/log")
+        heads = [each.text.rpartition("UTC ")[2] for each in page.all("div", class_="log-head")]
+        ours = [each for each in heads if "password" not in each and "user" not in each and "session" not in each]
+        assert ours[:3] == ["error backup_failed", "warning modem_slow", "daemon_started"]
+        assert "too_small" not in page.text
+        worse = await admin.asks("/ui/system/log/now?level=warning")
+        assert len(list(worse.all("li"))) == 2
+        assert "modem slot-03" in worse.text
+        assert len(list((await admin.asks("/ui/system/log/now?level=error")).all("li"))) == 1
+        await admin.asks("/ui/system/log/now?level=everything", 422)
+
+
+async def test_hostile_text_in_the_log_is_text(box: Box, logged) -> None:
+    async with reader(box) as admin:
+        try:
+            raise ValueError(HOSTILE)
+        except ValueError:
+            logged.exception(HOSTILE, **{"text": HOSTILE, "name<b>": 1})
+        page = await admin.opens("/ui/system/log?level=error")
+        assert not [each for each in page.all("img") if each["src"] == "x"]
+        assert admin.last is not None
+        for mark in ("\u202e", "\x1b"):
+            assert mark not in admin.last.text
+        assert "\u27e8202E\u27e9" in page.text
+        (line,) = page.one("ol").all("li")
+        assert "ValueError" in line.one("pre").text
+        assert "name<b> 1" in line.text
+
+
+async def test_nothing_logged_yet(box: Box, logged) -> None:
+    async with reader(box) as admin:
+        assert "Nothing of that kind was logged" in (await admin.opens("/ui/system/log?level=error")).text
+
+
+async def test_only_admins_see_the_system(box: Box) -> None:
+    async with reader(box, Role.SENDER) as sender:
+        for path in PATHS:
+            await sender.opens(f"/ui/system{path}", 403)
+    async with reader(box) as admin:
+        for path in PATHS:
+            await admin.opens(f"/ui/system{path}")
