@@ -55,7 +55,13 @@ async def report(call: Call) -> Answer:
         found = await call.app.figures.report(call.caller, first, last)
     except InvalidRequest as error:
         typed = {"from": query.first, "to": query.last}
-        shown = {"report": None, "typed": typed, "errors": errors_at(error), "spans": _spans(call), "here_days": 0}
+        shown: dict[str, Any] = {
+            "report": None,
+            "typed": typed,
+            "errors": errors_at(error),
+            "spans": _spans(call),
+            "here_days": 0,
+        }
         return render(call, "report/page.html", status=422, query=query, **shown)
     return render(call, "report/page.html", query=query, **_shown(call, query, found))
 

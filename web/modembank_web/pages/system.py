@@ -62,15 +62,18 @@ async def system(call: Call) -> Answer:
     app, actor = call.app, call.caller
     about = await app.system.about(actor)
     clock = next((issue for issue in app.health.open() if issue.kind == _CLOCK_ISSUE), None)
-    backups = {"backup": app.backups.facts, "keep": app.config.backup.keep, "newest": app.backups.newest()}
+    backups: dict[str, Any] = {
+        "backup": app.backups.facts,
+        "keep": app.config.backup.keep,
+        "newest": app.backups.newest(),
+    }
     return render(call, "system/page.html", about=about, site=app.config.box.site, clock=clock, **backups)
 
 
 async def settings(call: Call) -> Answer:
     """Show the configuration in force."""
     service, actor = call.app.system, call.caller
-    shown = {"sections": service.settings(actor), "file": service.config_file(actor)}
-    return render(call, "system/settings.html", **shown)
+    return render(call, "system/settings.html", sections=service.settings(actor), file=service.config_file(actor))
 
 
 async def routes(call: Call) -> Answer:
