@@ -37,6 +37,7 @@ from modembank.messages import (
 from modembank.messages.accepting import Accepting
 from modembank.messages.loops import recent
 from modembank.messages.outbox import Outbox
+from modembank.messages.search import Indexing
 from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.modem import Timings
@@ -61,6 +62,7 @@ class Box:
     app: App
     outbox: Outbox
     receiving: Receiving
+    indexing: Indexing
 
 
 async def assemble(
@@ -86,7 +88,7 @@ async def assemble(
         undo.pop_all()
     ground = _Ground(config, clock, bus, metrics, store, outbox, sims, admission, loops, process or Process())
     receiving = Receiving(store, bus, clock, metrics, outbox, _consent(ground), number_of=admission.sender)
-    return Box(_app(ground, receiving, options), outbox, receiving)
+    return Box(_app(ground, receiving, options), outbox, receiving, Indexing(store))
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,8 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
         Chore("backup", 60, app.backups.run_if_due, first_s=30),
         Chore("old_issues", 6 * 3600, app.health.forget_old, first_s=120),
+        Chore("search", 10, box.indexing.index, first_s=20),
+        Chore("search_tidy", 6 * 3600, box.indexing.tidy, first_s=240),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
         Chore("alive", 60, app.dispatcher.note_alive, first_s=0),
     )

@@ -1,6 +1,7 @@
 """Who was put out, and what was taken away, since the backup: a restore does not bring it back."""
 
 import re
+from contextlib import closing
 from importlib import resources
 
 import pytest
@@ -10,7 +11,9 @@ from modembank.accounts import LOCAL_ADMIN
 from modembank.audit import record
 from modembank.backup import BackupJob, restore, take_backup
 from modembank.messages.model import InboxHiding, MessageFlags
-from modembank.store.opening import open_owned
+from modembank.messages.search import MESSAGES
+from modembank.messages.search.index import Sizes, add_batch
+from modembank.store.opening import connect, open_owned
 
 USER = "INSERT INTO users (id, name, role, password_hash, created_at) VALUES ({}, '{}', '{}', 'old', 5)"
 KEY = (
@@ -177,6 +180,26 @@ def test_outbound_text_that_was_redacted_or_deleted_since_does_not_come_back(dat
     restored(database)
     found = rows(database, "SELECT text, flags & 96 FROM messages WHERE id IN (?, ?) ORDER BY id", first, second)
     assert found == [("", MessageFlags.REDACTED), ("", both)]
+
+
+def test_an_index_of_words_is_not_taken_over(tmp_path):
+    """It would still find what was redacted since, and hold its octets."""
+    (tmp_path / "data").mkdir()
+    database = load_newest(tmp_path / "data" / "box.db")
+    ((first,),) = rows(database, "SELECT min(id) FROM messages WHERE state >= 80")
+    change(database, f"UPDATE messages SET text = 'xylophonist' WHERE id = {first}")
+    with closing(connect(database)) as conn:
+        while add_batch(conn, MESSAGES, Sizes(batch=1, left=0, shard=2)):
+            pass
+    took = take_backup(BackupJob(database, tmp_path / "backup", "clinic", NOW))
+    assert took.made_at == NOW
+    assert b"lophonist" in (tmp_path / "backup").read_bytes()
+    change(database, f"UPDATE messages SET text = '', flags = flags | {int(MessageFlags.REDACTED)} WHERE id = {first}")
+    restored(database)
+    assert b"lophonist" not in database.read_bytes()
+    assert rows(database, "SELECT name FROM sqlite_schema WHERE name LIKE 'search_messages%'") == []
+    with closing(connect(database)) as conn:
+        assert add_batch(conn, MESSAGES, Sizes(batch=1, left=0, shard=2)), "it is made anew"
 
 
 SCRIPTS = [each.name for each in resources.files("modembank.backup").iterdir() if each.name.endswith(".sql")]

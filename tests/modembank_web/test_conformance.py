@@ -260,6 +260,12 @@ async def test_filters_of_the_list(box: Box) -> None:
         assert await ids("since=2020-01-01T00:00:00Z") == [other["id"], first["id"]]
         assert await ids("since=2099-01-01T00:00:00Z") == []
         assert await ids("status=queued,sent") == [other["id"], first["id"]]
+        assert await ids("q=B") == [other["id"]]
+        assert await ids("q=a%20b") == []
+        for wrong in ("", "%21", "a*"):
+            answer = await client.get(f"/api/v1/messages?q={wrong}")
+            assert answer.status_code == 422, wrong
+            assert [each["pointer"] for each in answer.json()["errors"]] == ["/q"]
         for wrong in ("cursor=abc", "cursor=%00", "to=nonsense", "batch=msg_1", "status="):
             answer = await client.get(f"/api/v1/messages?{wrong}")
             assert answer.status_code in {200, 404, 422}, (wrong, answer.text)

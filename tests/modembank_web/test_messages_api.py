@@ -239,6 +239,8 @@ async def test_a_preview_needs_no_number(box: Box) -> None:
 async def test_the_inbox_is_empty_at_first(box: Box) -> None:
     async with box.client(await box.key()) as client:
         assert (await client.get("/api/v1/inbox")).json() == {"items": [], "next": None}
+        assert (await client.get("/api/v1/inbox?q=hello")).json() == {"items": [], "next": None}
+        assert (await client.get("/api/v1/inbox?q=*")).json()["errors"][0]["pointer"] == "/q"
         assert (await client.get("/api/v1/inbox?limit=1000")).status_code == 422
 
 

@@ -30,6 +30,7 @@ from modembank.clock import rfc3339
 from modembank.durable import sync
 from modembank.ids import EPOCH_SHIFT
 from modembank.mailings.rows import break_off
+from modembank.messages import search
 from modembank.messages.outbox.fold import Fold
 from modembank.messages.outbox.holding import hold_waiting
 from modembank.modem import FAILED_PINS, PinRecord
@@ -141,8 +142,12 @@ def _copied(source: Path, path: Path) -> sqlite3.Connection:
     conn.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
     with closing(open_untouched(source)) as whole:
         whole.backup(conn, pages=4_096)
+    conn.execute("PRAGMA secure_delete = ON")  # what was redacted since is overwritten, in the index as well
     conn.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, also when the source was one with a log
     apply_due(conn, path)
+    conn.execute("BEGIN")
+    search.forget_all(conn)  # it knows nothing of what is redacted here; the daemon makes it anew
+    conn.execute("COMMIT")
     return conn
 
 

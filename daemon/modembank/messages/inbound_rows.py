@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from modembank import eventlog
+from modembank.messages import search
 from modembank.messages.conversing import note_inbound
 from modembank.messages.inbound_content import Content, kept_raw
 from modembank.messages.likeness import likeness
@@ -76,6 +77,7 @@ def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown
 
     What was taken away stays away.
     """
+    search.remove(conn, search.INBOX, row_id)
     row = conn.execute(
         "UPDATE inbox SET kind = ?1, text = iif(hidden IS NULL, ?2, ''), octets = iif(hidden IS NULL, ?3, NULL),"
         " missing = ?4, sent_at = ?5 WHERE id = ?6"
@@ -91,6 +93,7 @@ def show_again(conn: sqlite3.Connection, row_id: int, content: Content) -> Shown
     ).fetchone()
     if row is None:
         return None
+    search.put(conn, search.INBOX, row_id)
     sim_id, sender = row
     return Shown(row_id, sim_id, sender, content.kind.value, len(content.missing), again=True)
 

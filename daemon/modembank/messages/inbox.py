@@ -16,6 +16,8 @@ from modembank.ids import public_id, row_id
 from modembank.messages import redacting
 from modembank.messages.cursors import cursor_after, position_of
 from modembank.messages.numbers import BadNumber
+from modembank.messages.search import INBOX as INBOX_TEXTS
+from modembank.messages.search import Hunt, hunt, match_of, unsearched
 from modembank.messages.views import INBOX_ID, InboxView, Page
 from modembank.messages.walks import INBOX, INBOX_DELETED, INBOX_FROM, INBOX_OF_USER, walk_down
 from modembank.store import Store
@@ -52,23 +54,31 @@ class Inbox:
         self._clock = clock
 
     async def list(
-        self, actor: Actor, *, sender: str | None = None, cursor: str | None = None, limit: int = 50
+        self,
+        actor: Actor,
+        *,
+        sender: str | None = None,
+        words: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> Page[InboxView]:
         """Return a page, newest first; ``sender`` is a number in any usual form, or a sender name exactly.
 
-        Raises Forbidden, InvalidRequest for a limit or a cursor that is none of this list.
+        ``words`` are what the text must have (``search.match_of``). Raises Forbidden, InvalidRequest for words that
+        cannot be looked for, a limit, or a cursor that is none of this list.
         """
         actor.require(Scope.MESSAGES_READ)
         if not 1 <= limit <= MOST_A_PAGE:
             raise InvalidRequest(FieldProblem("/limit", f"must be 1 to {MOST_A_PAGE}"))
         senders = None if sender is None else self._written(sender)
-        about = msgspec.json.encode(("inbox", senders))
+        match = None if words is None else match_of(words)
+        about = msgspec.json.encode(("inbox", senders) if match is None else ("inbox", senders, match))
         before = _FROM_THE_TOP if cursor is None else position_of(cursor, about)
-        wanted = _Wanted(None if actor.is_admin else actor.user_id, senders)
-        rows, floor = await self._store.read(lambda conn: _page(conn, wanted, before, limit + 1))
+        wanted = _Wanted(None if actor.is_admin else actor.user_id, senders, match)
+        rows, floor, behind = await self._store.read(lambda conn: _page(conn, wanted, before, limit + 1))
         if len(rows) > limit:
             floor = rows[limit - 1][0]
-        return Page(tuple(_view(row) for row in rows[:limit]), cursor_after(floor, about) if floor else None)
+        return Page(tuple(_view(row) for row in rows[:limit]), cursor_after(floor, about) if floor else None, behind)
 
     async def get(self, actor: Actor, message: str) -> InboxView:
         """Return one message by its public id (``inb_…``). Raises Forbidden, NotFound."""
@@ -117,10 +127,11 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Whose messages (None: everybody's), and from whom (None: anybody)."""
+    """Whose messages (None: everybody's), from whom (None: anybody), and an FTS5 expression for their texts."""
 
     user_id: int | None
     senders: tuple[str, ...] | None = None
+    match: str | None = None
 
     @property
     def fits(self) -> tuple[str, tuple[int, ...]]:
@@ -134,9 +145,12 @@ def _rows(conn: sqlite3.Connection, wanted: _Wanted, ids: Sequence[int]) -> list
     return [row for row in found if row is not None]
 
 
-def _page(conn: sqlite3.Connection, wanted: _Wanted, before: int, most: int) -> tuple[list[_Row], int]:
-    """Return rows newest first, and the row down to which all was looked at: 0 when there is nothing below."""
+def _page(conn: sqlite3.Connection, wanted: _Wanted, before: int, most: int) -> tuple[list[_Row], int, int]:
+    """Return rows newest first, the row down to which all was looked at (0: to the end), and how many were left out."""
     user_id = wanted.user_id
+    if wanted.match is not None:
+        found, floor = hunt(conn, _hunt(wanted, wanted.match), before, most)
+        return _rows(conn, wanted, found), floor, unsearched(conn, INBOX_TEXTS)
     if wanted.senders is not None:
         # One walk down the index for each form: rows of both together would have to be sorted, all of them.
         walks = [walk_down(conn, INBOX_FROM, (sender,), before, most, user_id) for sender in wanted.senders]
@@ -146,7 +160,18 @@ def _page(conn: sqlite3.Connection, wanted: _Wanted, before: int, most: int) -> 
         walks = [walk_down(conn, INBOX_OF_USER, (user_id,), before, most)]
     floor = max(walk.floor for walk in walks)
     ids = sorted((row for walk in walks for row in walk.ids if row >= floor), reverse=True)[:most]
-    return _rows(conn, wanted, ids), floor
+    return _rows(conn, wanted, ids), floor, 0
+
+
+def _hunt(wanted: _Wanted, match: str) -> Hunt:
+    terms, values = [f"hidden IS NOT {INBOX_DELETED}"], list[object]()
+    if wanted.user_id is not None:
+        terms.append("user_id = ?")
+        values.append(wanted.user_id)
+    if wanted.senders is not None:
+        terms.append(f"sender IN ({', '.join('?' * len(wanted.senders))})")
+        values += wanted.senders
+    return Hunt(INBOX_TEXTS, match, " AND ".join(terms), tuple(values))
 
 
 def _view(row: _Row) -> InboxView:

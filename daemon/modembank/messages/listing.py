@@ -3,7 +3,8 @@
 A list walks the narrowest index (or the primary key) downwards and looks at no more than WALK_LIMIT rows a page; when
 that does not fill the page it is shorter, maybe empty, and its cursor goes on where the walk ended. The walk is a
 subquery with a limit, so that the rows which do not fit never come to Python. What several parts of indexes hold
-together is walked along all of them at once, row by row in the order of all.
+together is walked along all of them at once, row by row in the order of all. Where words are looked for, what has them
+is walked along, whatever else is wanted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from modembank.messages.cursors import cursor_after, position_of
 from modembank.messages.model import MessageFlags, MessageState
 from modembank.messages.numbers import BadNumber
 from modembank.messages.requests import MessageFilter
+from modembank.messages.search import MESSAGES, Hunt, hunt, match_of, unsearched
 from modembank.messages.views import BATCH_ID
 
 MOST_A_PAGE = 500
@@ -68,6 +70,8 @@ class Selection(msgspec.Struct, frozen=True, array_like=True):
     reference: str | None = None
     until: int | None = None
     sim: str | None = None
+    words: str | None = None
+    """An FTS5 expression."""
 
     @property
     def about(self) -> bytes:
@@ -81,6 +85,7 @@ class Picked:
 
     ids: tuple[int, ...]
     cursor: str | None
+    unsearched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class _Seen:
 
 def select(which: MessageFilter, admission: Admission, user_id: int | None) -> Selection:
     """Return what a filter means, for one user's messages or (None) all; raises InvalidRequest with all problems."""
-    recipient = batch = None
+    recipient = batch = words = None
     wrong = [word for word in which.status if word not in _WORDS]
     known = ", ".join(_WORDS)
     problems = [FieldProblem("/status", f"{word[:40]!a} is no status; there are: {known}") for word in wrong]
@@ -110,6 +115,11 @@ def select(which: MessageFilter, admission: Admission, user_id: int | None) -> S
             recipient = admission.recipient(which.to)
         except BadNumber as error:
             problems.append(FieldProblem("/to", str(error)))
+    if which.words is not None:
+        try:
+            words = match_of(which.words)
+        except InvalidRequest as error:
+            problems += error.problems
     moments: dict[str, int] = {}
     for name, moment in (("since", which.since), ("until", which.until)):
         try:
@@ -124,7 +134,7 @@ def select(which: MessageFilter, admission: Admission, user_id: int | None) -> S
         raise InvalidRequest(*problems)
     states = tuple(sorted({int(_WORDS[word]) for word in which.status}))
     since, until = moments.get("since"), moments.get("until")
-    return Selection(user_id, states, recipient, since, batch, which.reference, until, which.sim)
+    return Selection(user_id, states, recipient, since, batch, which.reference, until, which.sim, words)
 
 
 def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit: int) -> Picked:
@@ -134,6 +144,8 @@ def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit:
     before = _FROM_THE_TOP if cursor is None else position_of(cursor, wanted.about)
     if cursor is None and wanted.until is not None:
         before = first_accepted_at(conn, wanted.until)
+    if wanted.words is not None:
+        return _having(conn, wanted, wanted.words, before, limit)
     walks = _walks(conn, wanted, before)
     # A page that all rows fit must be full, however many it may hold.
     bounds = _Bounds(before, max(INDEX_LIMIT if walks[0].params else WALK_LIMIT, limit + 1), limit + 1)
@@ -152,6 +164,17 @@ class _Bounds:
     before: int
     steps: int
     needs: int
+
+
+def _having(conn: sqlite3.Connection, wanted: Selection, words: str, before: int, limit: int) -> Picked:
+    """Pick among the messages whose text has the words."""
+    ids, floor = hunt(conn, Hunt(MESSAGES, words, *_fits(wanted)), before, limit + 1)
+    behind = unsearched(conn, MESSAGES)
+    if len(ids) > limit:
+        return Picked(tuple(ids[:limit]), cursor_after(ids[limit - 1], wanted.about), behind)
+    below = _Bounds(floor, WALK_LIMIT, 1)
+    goes_on = floor and (ids or _goes_on(conn, wanted, [_Walk("NOT INDEXED WHERE")], below))
+    return Picked(tuple(ids), cursor_after(floor, wanted.about) if goes_on else None, behind)
 
 
 def _seen(conn: sqlite3.Connection, wanted: Selection, walks: Sequence[_Walk], bounds: _Bounds) -> _Seen:

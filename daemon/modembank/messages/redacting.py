@@ -12,6 +12,7 @@ from modembank import audit
 from modembank.accounts.model import Actor
 from modembank.errors import Conflict, NotFound
 from modembank.ids import public_id
+from modembank.messages import search
 from modembank.messages.conversing import note_deleted
 from modembank.messages.model import TERMINAL, InboxHiding, MessageFlags, MessageState, OnUnknown
 from modembank.messages.stored import StoredMessage, read_stories
@@ -26,6 +27,7 @@ def redact(conn: sqlite3.Connection, message_id: int, actor: Actor, now: int) ->
     message = _taken(conn, message_id, actor, "redacted")
     if message.flags & MessageFlags.REDACTED:
         return
+    search.remove(conn, search.MESSAGES, message_id)
     flags = int(MessageFlags.REDACTED)
     conn.execute("UPDATE messages SET text = '', flags = flags | ? WHERE id = ?", (flags, message_id))
     audit.record(conn, actor, "message.redact", public_id(MESSAGE_ID, message_id), now)
@@ -37,6 +39,7 @@ def delete(conn: sqlite3.Connection, message_id: int, actor: Actor, now: int) ->
     Raises as ``redact`` does; what is deleted is not found any more.
     """
     _taken(conn, message_id, actor, "deleted")
+    search.remove(conn, search.MESSAGES, message_id)
     flags = int(MessageFlags.REDACTED | MessageFlags.HIDDEN)
     conn.execute(
         "UPDATE messages SET text = '', reference = NULL, cause = NULL, flags = flags | ? WHERE id = ?",
@@ -83,4 +86,5 @@ def _hiding(conn: sqlite3.Connection, inbox_id: int, actor: Actor) -> int | None
 
 
 def _hide(conn: sqlite3.Connection, inbox_id: int, how: InboxHiding) -> None:
+    search.remove(conn, search.INBOX, inbox_id)
     conn.execute("UPDATE inbox SET text = '', octets = NULL, hidden = ? WHERE id = ?", (int(how), inbox_id))

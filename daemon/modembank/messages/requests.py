@@ -163,3 +163,5 @@ class MessageFilter:
     reference: str | None = None
     sim: str | None = None
     """ICCID of the SIM that sent it, or last tried to."""
+    words: str | None = None
+    """What its text must have, as ``search.match_of`` reads it."""

@@ -126,12 +126,12 @@ class Messages:
         actor.require(Scope.MESSAGES_READ)
         wanted = listing.select(which, self._admission, None if actor.is_admin else actor.user_id)
 
-        def read(conn: sqlite3.Connection) -> tuple[list[_Shown], str | None]:
+        def read(conn: sqlite3.Connection) -> tuple[list[_Shown], listing.Picked]:
             picked = listing.pick(conn, wanted, cursor, limit)
-            return _shown(conn, picked.ids), picked.cursor
+            return _shown(conn, picked.ids), picked
 
-        shown, following = await self._store.read(read)
-        return Page(tuple(self._explained(each) for each in shown), following)
+        shown, picked = await self._store.read(read)
+        return Page(tuple(self._explained(each) for each in shown), picked.cursor, picked.unsearched)
 
     async def some(self, actor: Actor, ids: Sequence[int]) -> tuple[MessageView, ...]:
         """Return those of the messages (row ids) that exist and the actor may see, in the order asked for."""

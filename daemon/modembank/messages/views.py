@@ -22,6 +22,8 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     cursor: str | None
+    unsearched: int = 0
+    """When words were looked for: how many rows are not indexed yet, and were not looked at."""
 
 
 REFUSED = "refused"

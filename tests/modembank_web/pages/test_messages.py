@@ -10,6 +10,7 @@ from fakes.readers import Element, reader
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.messages import MessageFilter
+from modembank.messages.search import looking
 
 TO = "+447900900123"
 HOSTILE = "<script>alert(1)</script> {{7*7}} \u202e\"'>"
@@ -106,6 +107,29 @@ async def test_lists_are_filtered_and_go_on(box: Box) -> None:
         wrong = await admin.opens("/ui/messages?to=nobody", 422)
         assert wrong.one(id="to-error").text
         assert wrong.one("input", name="to")["value"] == "nobody"
+
+
+async def test_texts_are_searched(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with reader(box) as admin, reader(box, Role.SENDER) as sender:
+        for at in range(60):
+            await admin.sends("/ui/messages", 204, to=TO, text=f"Müller, table {at}")
+        await sender.sends("/ui/messages", 204, to=TO, text="table of my own")
+        shown = await admin.opens("/ui/messages?q=muller+tab*")
+        assert shown.one("input", name="q")["value"] == "muller tab*"
+        rows = list(shown.one("tbody").all("tr"))
+        assert len(list((await admin.asks(rows[-1].one("button")["hx-get"])).all("tr"))) == 10
+        assert len(list((await admin.opens("/ui/messages?q=%22table+7%22")).one("tbody").all("tr"))) == 1
+        assert len(list((await sender.opens("/ui/messages?q=table")).one("tbody").all("tr"))) == 1
+        assert "No such messages" in (await admin.opens("/ui/messages?q=chair")).text
+        assert len(rows) == len(list((await admin.opens("/ui/messages?q=+")).one("tbody").all("tr"))), "no filter"
+        wrong = await admin.opens("/ui/messages?q=t*&to=" + "%2B447900900123", 422)
+        assert "2 letters or more" in wrong.one(id="q-error").text
+        assert wrong.one("input", name="q")["value"] == "t*"
+        assert "Not everything is searched yet" not in shown.text
+        monkeypatch.setattr(looking, "TAIL_LIMIT", 10)
+        behind = await admin.opens("/ui/messages?q=table")
+        assert "Not everything is searched yet" in behind.text
+        assert "51 messages were not looked at" in behind.text
 
 
 async def test_a_sender_sees_its_own_alone(box: Box) -> None:

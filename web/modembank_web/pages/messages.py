@@ -33,6 +33,7 @@ class MessagesQuery(msgspec.Struct, frozen=True):
     to: Word = ""
     reference: Word = ""
     batch: Word = ""
+    q: Word = ""
     since: Word = ""
     until: Word = ""
     cursor: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
@@ -191,6 +192,7 @@ def _wanted(query: MessagesQuery, errors: dict[str, str]) -> MessageFilter:
         to=query.to.strip() or None,
         reference=query.reference.strip() or None,
         batch=query.batch.strip() or None,
+        words=query.q.strip() or None,
         since=since,
         until=None if until is None else until + timedelta(days=1),
     )

@@ -7,6 +7,11 @@ from typing import Any
 
 from modembank_web.wording.paging import CURSOR, LIMIT
 
+WORDS: Mapping[str, Any] = {"description": "Words that the text must have", "example": '"table for two" confirm*'}
+UNSEARCHED: Mapping[str, Any] = {
+    "description": "Only with `q`: how many messages, still to be indexed, were not looked at; left out when all were"
+}
+
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "SubmitRequest": {
         "to": {"description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code"},
@@ -54,14 +59,18 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "batch": {"description": "The batch's id", "example": "bat_0000008000001"},
         "reference": {"description": "Your own name for it", "example": "order-4711"},
         "sim": {"description": "ICCID of the SIM that sent it, or tried last", "example": "8944110068256270054"},
+        "q": WORDS,
         "cursor": CURSOR,
         "limit": LIMIT,
     },
     "InboxQuery": {
         "from": {"description": "The sender's number or name", "example": "+447900900123"},
+        "q": WORDS,
         "cursor": CURSOR,
         "limit": LIMIT,
     },
+    "MessagesPage": {"unsearched": UNSEARCHED},
+    "InboxPage": {"unsearched": UNSEARCHED},
     "SettleRequest": {
         "as": {"description": "What became of it, as far as you know"},
         "note": {"description": "How you know, up to 200 characters; it stands in the message's `cause`"},

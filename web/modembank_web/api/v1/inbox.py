@@ -20,22 +20,26 @@ class InboxQuery(msgspec.Struct, frozen=True, rename={"sender": "from"}):
     """Which inbound messages to list."""
 
     sender: str | None = None
+    q: str | None = None
     cursor: str | None = None
     limit: Limit = DEFAULT_LIMIT
 
 
-class InboxPage(msgspec.Struct, frozen=True):
+class InboxPage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A page of inbound messages, newest first; ``next`` is the address of the next page, or null at the end."""
 
     items: Sequence[InboxView]
     next: str | None
+    unsearched: int = 0
 
 
 async def list_inbox(call: Call) -> Answer:
     """Return a page of inbound messages."""
     query = call.query(InboxQuery)
-    page = await call.app.inbox.list(call.caller, sender=query.sender, cursor=query.cursor, limit=query.limit)
-    return json_answer(InboxPage(page.items, next_address(PATH, query, page.cursor)))
+    page = await call.app.inbox.list(
+        call.caller, sender=query.sender, words=query.q, cursor=query.cursor, limit=query.limit
+    )
+    return json_answer(InboxPage(page.items, next_address(PATH, query, page.cursor), page.unsearched))
 
 
 async def get_inbox_message(call: Call) -> Answer:
@@ -53,7 +57,8 @@ OPERATIONS = (
         description=(
             "Newest first. Long messages appear when all parts came, or were given up as incomplete. A sender's key "
             "sees what answers its own messages: an inbound message belongs to the user who had last written to its "
-            "sender. An admin's key sees all. A page can be short and still have a `next`."
+            "sender. An admin's key sees all. A page can be short and still have a `next`. `q` "
+            "looks for words as in `listMessages`."
         ),
         run=list_inbox,
         needs=(Scope.MESSAGES_READ,),

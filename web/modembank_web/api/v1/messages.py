@@ -66,11 +66,12 @@ class MessagesQuery(msgspec.Struct, frozen=True):
     batch: str | None = None
     reference: str | None = None
     sim: str | None = None
+    q: str | None = None
     cursor: str | None = None
     limit: Limit = DEFAULT_LIMIT
 
 
-class MessagesPage(msgspec.Struct, frozen=True):
+class MessagesPage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A page of messages, newest first.
 
     ``next`` is the address of the next page, or null at the end; a short or empty page can have one too.
@@ -78,6 +79,7 @@ class MessagesPage(msgspec.Struct, frozen=True):
 
     items: Sequence[MessageView]
     next: str | None
+    unsearched: int = 0
 
 
 _SUBMIT = JsonBody(SubmitRequest)
@@ -111,9 +113,10 @@ async def list_messages(call: Call) -> Answer:
         batch=query.batch,
         reference=query.reference,
         sim=query.sim,
+        words=query.q,
     )
     page = await call.app.messages.list(call.caller, which, cursor=query.cursor, limit=query.limit)
-    return json_answer(MessagesPage(page.items, next_address(PATH, query, page.cursor)))
+    return json_answer(MessagesPage(page.items, next_address(PATH, query, page.cursor), page.unsearched))
 
 
 async def get_message(call: Call) -> Answer:
@@ -224,7 +227,11 @@ OPERATIONS = (
         description=(
             "Newest first. A sender's key sees its own messages, an admin's all. Follow `next` for more until it "
             "is null: a page of rare messages can be short or even empty and still have a `next`. The order stays "
-            "stable while new messages arrive."
+            "stable while new messages arrive.\n\n"
+            "`q` looks for words in the texts: all must be there, in any order, whatever their case and accents; "
+            '`"several words"` in quotes stand together, and `confirm*` is the beginning of a word. All else is '
+            "literal. What was accepted a moment ago is found at once. `unsearched` is there while messages are still "
+            "to be indexed, as after an upgrade: so many older ones were not looked at."
         ),
         run=list_messages,
         needs=(Scope.MESSAGES_READ,),
