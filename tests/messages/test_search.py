@@ -18,7 +18,7 @@ from modembank.messages.inbound_rows import show, show_again
 from modembank.messages.redacting import delete_inbound, redact_inbound
 from modembank.messages.search import INBOX, MESSAGES, Hunt, hunt, looking, match_of, unsearched
 from modembank.messages.search.corpora import shards, watermark
-from modembank.messages.search.index import Sizes, add_batch, forget_all, is_untidy, remove, tidy_step
+from modembank.messages.search.index import Sizes, add_batch, forget_all, is_untidy, put, remove, tidy_step
 from modembank.store.schema import known_migrations
 from modembank.tpdu import ContentKind
 
@@ -283,6 +283,25 @@ def test_a_batch_that_is_not_committed_leaves_nothing_behind(conn):
     forget_all(conn)
     assert found(conn, "row") == before, "all is looked through again"
     assert conn.execute("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'search_messages_%'").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "does", [lambda conn: remove(conn, MESSAGES, FIRST + 9), tidy_step, lambda conn: put(conn, MESSAGES, FIRST + 9)]
+)
+def test_a_damaged_shard_fails_nothing_else_and_is_made_anew(conn, does):
+    """FTS5 reports damage as damage of the whole file, which would undo what others write in the same commit."""
+    for row in range(30):
+        add(conn, row, f"row {row}")
+    index_all(conn)
+    conn.execute("UPDATE search_shards SET untidy = (shard = 2)")
+    conn.execute("UPDATE search_messages_2_data SET block = x'00ffffffffff' WHERE id = 10")  # its structure
+    conn.execute("BEGIN")
+    does(conn)
+    conn.execute("COMMIT")
+    assert [each.number for each in shards(conn, MESSAGES)] == [1]
+    assert found(conn, "row", limit=50) == list(range(29, -1, -1))
+    assert index_all(conn) == 5
+    assert found(conn, "row", limit=50) == list(range(29, -1, -1))
 
 
 def test_a_full_shard_becomes_one_segment(conn):

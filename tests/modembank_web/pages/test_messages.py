@@ -125,6 +125,8 @@ async def test_texts_are_searched(box: Box, monkeypatch: pytest.MonkeyPatch) -> 
         wrong = await admin.opens("/ui/messages?q=t*&to=" + "%2B447900900123", 422)
         assert "2 letters or more" in wrong.one(id="q-error").text
         assert wrong.one("input", name="q")["value"] == "t*"
+        assert "Nothing was looked for" in wrong.one(id="messages-list").text
+        assert "hx-get" not in wrong.one(id="messages-list").attributes, "it would be refused again and again"
         assert "Not everything is searched yet" not in shown.text
         monkeypatch.setattr(looking, "TAIL_LIMIT", 10)
         behind = await admin.opens("/ui/messages?q=table")

@@ -4,12 +4,19 @@ Accepting writes nothing here. Rows are indexed later, a batch at a time; the ne
 (``looking``). A shard holds no texts: to take one out of it, the text itself is needed, so ``remove`` is called before
 the row loses it. FTS5 then notes that the words are gone, and they are found no more; their octets go when the shard is
 rewritten, in bounded steps (``tidy_step``): SQLite before 3.42 has no other way.
+
+A shard that FTS5 finds damaged must never fail what else is in the transaction: it is dropped with all behind it, and
+made anew from the texts.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from modembank.messages.search.corpora import INBOX, MESSAGES, TOKENIZER, Corpus, Shard, shards, watermark
 
@@ -22,6 +29,7 @@ _SETTINGS = (
     ("crisismerge", 1_000),
     ("usermerge", 16),
 )
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +58,19 @@ def add_batch(conn: sqlite3.Connection, corpus: Corpus, sizes: Sizes) -> bool:
     after = known[0].last_id if known else 0
     last = _row_at(conn, corpus, after, sizes.batch - 1)
     shard = known[0] if known and known[0].n < sizes.shard else _begun(conn, corpus, known, after)
-    conn.execute(
-        f"INSERT INTO {shard.table} (rowid, text)"  # noqa: S608 - constants and numbers
-        f" SELECT id, text FROM {corpus.table} NOT INDEXED WHERE id > ? AND id <= ? AND text <> ''",
-        (after, last),
-    )
-    _merge(conn, shard.table, _MERGE_PAGES)
     full = shard.n + sizes.batch >= sizes.shard
-    conn.execute(
-        "UPDATE search_shards SET last_id = ?, n = n + ?, untidy = iif(?, 1, untidy) WHERE corpus = ? AND shard = ?",
-        (last, sizes.batch, full, corpus.table, shard.number),
-    )
+    with _sound_or_dropped(conn, corpus.table, shard.number):
+        conn.execute(
+            f"INSERT INTO {shard.table} (rowid, text)"  # noqa: S608 - constants and numbers
+            f" SELECT id, text FROM {corpus.table} NOT INDEXED WHERE id > ? AND id <= ? AND text <> ''",
+            (after, last),
+        )
+        _merge(conn, shard.table, _MERGE_PAGES)
+        conn.execute(
+            "UPDATE search_shards SET last_id = ?, n = n + ?, untidy = iif(?, 1, untidy)"
+            " WHERE corpus = ? AND shard = ?",
+            (last, sizes.batch, full, corpus.table, shard.number),
+        )
     return True
 
 
@@ -71,8 +81,9 @@ def remove(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> None:
     if shard is None or not text:
         return
     table = shard.table
-    conn.execute(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", (row_id, text))  # noqa: S608 - a constant and a number
-    conn.execute("UPDATE search_shards SET untidy = 1 WHERE corpus = ? AND shard = ?", (corpus.table, shard.number))
+    with _sound_or_dropped(conn, corpus.table, shard.number):
+        conn.execute(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", (row_id, text))  # noqa: S608 - a constant and a number
+        conn.execute("UPDATE search_shards SET untidy = 1 WHERE corpus = ? AND shard = ?", (corpus.table, shard.number))
 
 
 def put(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> None:
@@ -80,7 +91,8 @@ def put(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> None:
     shard = _shard_of(conn, corpus, row_id)
     text = _text_of(conn, corpus, row_id)
     if shard is not None and text:
-        conn.execute(f"INSERT INTO {shard.table} (rowid, text) VALUES (?, ?)", (row_id, text))  # noqa: S608 - a constant and a number
+        with _sound_or_dropped(conn, corpus.table, shard.number):
+            conn.execute(f"INSERT INTO {shard.table} (rowid, text) VALUES (?, ?)", (row_id, text))  # noqa: S608 - a constant and a number
 
 
 def is_untidy(conn: sqlite3.Connection) -> bool:
@@ -97,19 +109,40 @@ def tidy_step(conn: sqlite3.Connection) -> bool:
     if row is None:
         return False
     corpus, number, untidy = row
-    # A negative number of pages begins to merge all there is into one (sqlite.org/fts5.html, 6.9).
-    changed = _merge(conn, f"search_{corpus}_{number}", -_TIDY_PAGES if untidy == 1 else _TIDY_PAGES)
-    now = 2 if changed or untidy == 1 else 0
-    conn.execute("UPDATE search_shards SET untidy = ? WHERE corpus = ? AND shard = ?", (now, corpus, number))
+    with _sound_or_dropped(conn, corpus, number):
+        # A negative number of pages begins to merge all there is into one (sqlite.org/fts5.html, 6.9).
+        changed = _merge(conn, f"search_{corpus}_{number}", -_TIDY_PAGES if untidy == 1 else _TIDY_PAGES)
+        now = 2 if changed or untidy == 1 else 0
+        conn.execute("UPDATE search_shards SET untidy = ? WHERE corpus = ? AND shard = ?", (now, corpus, number))
     return True
 
 
 def forget_all(conn: sqlite3.Connection) -> None:
     """Drop the whole index: it is made anew from the texts."""
     for corpus in (MESSAGES, INBOX):
-        for shard in shards(conn, corpus):
-            conn.execute(f"DROP TABLE {shard.table}")
-    conn.execute("DELETE FROM search_shards")
+        _drop(conn, corpus.table, 0)
+
+
+@contextmanager
+def _sound_or_dropped(conn: sqlite3.Connection, corpus: str, number: int) -> Iterator[None]:
+    """Drop a shard, and those behind it, when FTS5 finds it damaged; what the block was to do is then not needed."""
+    try:
+        yield
+        # FTS5 gathers what is written until a savepoint or the commit, which is too late to learn of damage.
+        conn.execute("SAVEPOINT indexed")
+        conn.execute("RELEASE indexed")
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_CORRUPT_VTAB:
+            raise
+        _log.error("search_index_damaged", corpus=corpus, shard=number, error=str(error))
+        _drop(conn, corpus, number)
+
+
+def _drop(conn: sqlite3.Connection, corpus: str, first: int) -> None:
+    found = conn.execute("SELECT shard FROM search_shards WHERE corpus = ? AND shard >= ?", (corpus, first)).fetchall()
+    for (number,) in found:
+        conn.execute(f"DROP TABLE search_{corpus}_{number}")
+    conn.execute("DELETE FROM search_shards WHERE corpus = ? AND shard >= ?", (corpus, first))
 
 
 def _begun(conn: sqlite3.Connection, corpus: Corpus, known: list[Shard], after: int) -> Shard:
