@@ -343,6 +343,19 @@ def test_a_page_is_bounded_and_goes_on(conn, monkeypatch):
     assert found(conn, "common", fits=rare) == [30, 0]
 
 
+def test_one_users_rows_are_gone_to_straight(conn, monkeypatch):
+    """Whose they are is no word of the text."""
+    for row in range(60):
+        add(conn, row, "common u2", user=1 + (row % 30 == 0))
+    index_all(conn)
+    monkeypatch.setattr(looking, "HITS_LIMIT", 5)
+    for words, rows in (("common", [30, 0]), ("u2", [30, 0]), ("u1", []), ("u2*", [30, 0]), ("common u1", [])):
+        wanted = Hunt(MESSAGES, match_of(words), "user_id = ?", (2,), user_id=2)
+        ids, floor = hunt(conn, wanted, 1 << 62, 3)
+        assert ([row - FIRST for row in ids], floor) == (rows, 0)
+    assert len(hunt(conn, Hunt(MESSAGES, match_of("u1"), *ALL), 1 << 62, 60)[0]) == 0
+
+
 async def test_a_list_of_words_goes_with_all_other_filters(post: Post, monkeypatch):
     ids = [await post.one((ANNE, BERT)[at % 2], text=f"table {at}", reference=f"r{at}") for at in range(12)]
     await post.one(text="chair")

@@ -171,7 +171,7 @@ def _hunt(wanted: _Wanted, match: str) -> Hunt:
     if wanted.senders is not None:
         terms.append(f"sender IN ({', '.join('?' * len(wanted.senders))})")
         values += wanted.senders
-    return Hunt(INBOX_TEXTS, match, " AND ".join(terms), tuple(values))
+    return Hunt(INBOX_TEXTS, match, " AND ".join(terms), tuple(values), wanted.user_id)
 
 
 def _view(row: _Row) -> InboxView:

@@ -168,7 +168,7 @@ class _Bounds:
 
 def _having(conn: sqlite3.Connection, wanted: Selection, words: str, before: int, limit: int) -> Picked:
     """Pick among the messages whose text has the words."""
-    ids, floor = hunt(conn, Hunt(MESSAGES, words, *_fits(wanted)), before, limit + 1)
+    ids, floor = hunt(conn, Hunt(MESSAGES, words, *_fits(wanted), wanted.user_id), before, limit + 1)
     behind = unsearched(conn, MESSAGES)
     if len(ids) > limit:
         return Picked(tuple(ids[:limit]), cursor_after(ids[limit - 1], wanted.about), behind)

@@ -5,6 +5,9 @@ Accepting writes nothing here. Rows are indexed later, a batch at a time; the ne
 the row loses it. FTS5 then notes that the words are gone, and they are found no more; their octets go when the shard is
 rewritten, in bounded steps (``tidy_step``): SQLite before 3.42 has no other way.
 
+Whose a row is (which never changes) is a word of its own, in a column beside the text, so that a search among
+everybody's messages goes straight to those of one user.
+
 A shard that FTS5 finds damaged must never fail what else is in the transaction: it is dropped with all behind it, and
 made anew from the texts.
 """
@@ -29,6 +32,7 @@ _SETTINGS = (
     ("crisismerge", 1_000),
     ("usermerge", 16),
 )
+_WHO = "'u' || coalesce(user_id, 0)"
 _log = structlog.get_logger()
 
 
@@ -61,8 +65,8 @@ def add_batch(conn: sqlite3.Connection, corpus: Corpus, sizes: Sizes) -> bool:
     full = shard.n + sizes.batch >= sizes.shard
     with _sound_or_dropped(conn, corpus.table, shard.number):
         conn.execute(
-            f"INSERT INTO {shard.table} (rowid, text)"  # noqa: S608 - constants and numbers
-            f" SELECT id, text FROM {corpus.table} NOT INDEXED WHERE id > ? AND id <= ? AND text <> ''",
+            f"INSERT INTO {shard.table} (rowid, text, who)"  # noqa: S608 - constants and numbers
+            f" SELECT id, text, {_WHO} FROM {corpus.table} NOT INDEXED WHERE id > ? AND id <= ? AND text <> ''",
             (after, last),
         )
         _merge(conn, shard.table, _MERGE_PAGES)
@@ -77,22 +81,22 @@ def add_batch(conn: sqlite3.Connection, corpus: Corpus, sizes: Sizes) -> bool:
 def remove(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> None:
     """Let a row be found no more, before its text is changed or taken away."""
     shard = _shard_of(conn, corpus, row_id)
-    text = _text_of(conn, corpus, row_id)
-    if shard is None or not text:
+    words = _words_of(conn, corpus, row_id)
+    if shard is None or words is None:
         return
     table = shard.table
     with _sound_or_dropped(conn, corpus.table, shard.number):
-        conn.execute(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", (row_id, text))  # noqa: S608 - a constant and a number
+        conn.execute(f"INSERT INTO {table} ({table}, rowid, text, who) VALUES ('delete', ?, ?, ?)", (row_id, *words))  # noqa: S608 - a constant and a number
         conn.execute("UPDATE search_shards SET untidy = 1 WHERE corpus = ? AND shard = ?", (corpus.table, shard.number))
 
 
 def put(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> None:
     """Let a row that was removed be found by the text that it has now; where it is not indexed yet, do nothing."""
     shard = _shard_of(conn, corpus, row_id)
-    text = _text_of(conn, corpus, row_id)
-    if shard is not None and text:
+    words = _words_of(conn, corpus, row_id)
+    if shard is not None and words is not None:
         with _sound_or_dropped(conn, corpus.table, shard.number):
-            conn.execute(f"INSERT INTO {shard.table} (rowid, text) VALUES (?, ?)", (row_id, text))  # noqa: S608 - a constant and a number
+            conn.execute(f"INSERT INTO {shard.table} (rowid, text, who) VALUES (?, ?, ?)", (row_id, *words))  # noqa: S608 - a constant and a number
 
 
 def is_untidy(conn: sqlite3.Connection) -> bool:
@@ -151,7 +155,7 @@ def _begun(conn: sqlite3.Connection, corpus: Corpus, known: list[Shard], after: 
     table = shard.table
     # Without content and sizes, since the texts are in their own table; prefixes of two and three letters are indexed.
     conn.execute(
-        f"CREATE VIRTUAL TABLE {table} USING fts5(text, content = '', columnsize = 0, prefix = '2 3', {TOKENIZER})"
+        f"CREATE VIRTUAL TABLE {table} USING fts5(text, who, content = '', columnsize = 0, prefix = '2 3', {TOKENIZER})"
     )
     for name, value in _SETTINGS:
         conn.execute(f"INSERT INTO {table} ({table}, rank) VALUES (?, ?)", (name, value))  # noqa: S608 - a constant and a number
@@ -179,6 +183,8 @@ def _shard_of(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> Shard | 
     return next((each for each in shards(conn, corpus) if each.first_id <= row_id <= each.last_id), None)
 
 
-def _text_of(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> str:
-    row = conn.execute(f"SELECT text FROM {corpus.table} WHERE id = ?", (row_id,)).fetchone()  # noqa: S608 - a constant
-    return "" if row is None else str(row[0])
+def _words_of(conn: sqlite3.Connection, corpus: Corpus, row_id: int) -> tuple[str, str] | None:
+    """Return what of a row is indexed; None when it has no text."""
+    query = f"SELECT text, {_WHO} FROM {corpus.table} WHERE id = ? AND text <> ''"  # noqa: S608 - constants
+    row: tuple[str, str] | None = conn.execute(query, (row_id,)).fetchone()
+    return row

@@ -25,6 +25,14 @@ class Hunt:
     match: str
     fits: str
     values: tuple[object, ...]
+    user_id: int | None = None
+    """Whose rows alone are looked for, which ``fits`` must say as well; None: anybody's."""
+
+    @property
+    def in_shard(self) -> str:
+        """The expression with whose rows they are to be."""
+        text = f"text : ({self.match})"
+        return text if self.user_id is None else f"{text} AND who : u{self.user_id}"
 
 
 def hunt(conn: sqlite3.Connection, wanted: Hunt, before: int, needs: int) -> tuple[list[int], int]:
@@ -83,5 +91,5 @@ def _in_shard(conn: sqlite3.Connection, wanted: Hunt, shard: Shard, before: int,
         f" (SELECT rowid AS row FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < ?"
         " ORDER BY rowid DESC LIMIT ?)"
         f" AS hit CROSS JOIN {wanted.corpus.table} ON id = hit.row ORDER BY hit.row DESC",
-        (*wanted.values, wanted.match, before, most),
+        (*wanted.values, wanted.in_shard, before, most),
     ).fetchall()
