@@ -12,7 +12,7 @@ from markupsafe import Markup
 NARROW_SPACE = "\u202f"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _INVISIBLE = re.compile(
-    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _NAME = re.compile("[a-zA-Z][a-zA-Z0-9:_-]*")
 
@@ -36,24 +36,29 @@ class Moment:
 
 def number(value: float | None) -> str:
     """Return a count with its thousands apart: 4 812."""
-    return "–" if value is None else f"{value:,.0f}".replace(",", NARROW_SPACE)
+    return "–" if value is None else f"{round(value):,}".replace(",", NARROW_SPACE)
 
 
 def percent(part: float, whole: float) -> str:
-    """Return a share: whole per cent, with one digit where that is all there is."""
+    """Return a share: whole per cent, with one digit where that is all there is. It is never rounded up."""
     if not whole:
         return "–"
-    share = part / whole * 100
-    return f"{share:.1f}{NARROW_SPACE}%" if 0 < share < 10 and share != round(share) else f"{int(share)}{NARROW_SPACE}%"
+    tenths = int(part * 1000 / whole)
+    if part > 0 and not tenths:
+        return f"< 0.1{NARROW_SPACE}%"
+    whole_ones, tenth = divmod(tenths, 10)
+    return f"{whole_ones}.{tenth}{NARROW_SPACE}%" if whole_ones < 10 and tenth else f"{whole_ones}{NARROW_SPACE}%"
 
 
 def octets(value: float) -> str:
     """Return a size: 1.2 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f}{NARROW_SPACE}{unit}" if unit == "B" else f"{value:.1f}{NARROW_SPACE}{unit}"
+    if round(value) < 1000:
+        return f"{value:.0f}{NARROW_SPACE}B"
+    for unit in ("kB", "MB"):
         value /= 1000
-    return ""
+        if round(value, 1) < 1000:
+            return f"{value:.1f}{NARROW_SPACE}{unit}"
+    return f"{value / 1000:.1f}{NARROW_SPACE}GB"
 
 
 def duration(seconds: float) -> str:
@@ -61,10 +66,11 @@ def duration(seconds: float) -> str:
     seconds = round(seconds)
     if seconds < _MINUTE:
         return f"{seconds}{NARROW_SPACE}s"
-    if seconds < _HOUR:
-        return f"{round(seconds / _MINUTE)}{NARROW_SPACE}min"
-    if seconds < _DAY:
-        hours, minutes = divmod(round(seconds / _MINUTE), 60)
+    minutes = round(seconds / _MINUTE)
+    if minutes < _HOUR // _MINUTE:
+        return f"{minutes}{NARROW_SPACE}min"
+    if minutes < _DAY // _MINUTE:
+        hours, minutes = divmod(minutes, 60)
         return f"{hours}{NARROW_SPACE}h" + (f" {minutes}{NARROW_SPACE}min" if minutes else "")
     days, hours = divmod(round(seconds / _HOUR), 24)
     return f"{days}{NARROW_SPACE}d" + (f" {hours}{NARROW_SPACE}h" if hours else "")
@@ -77,7 +83,7 @@ def when(moment: int | str | None, style: str = "short") -> Markup:
     """
     if moment is None:
         return Markup("–")
-    at = datetime.fromisoformat(moment) if isinstance(moment, str) else datetime.fromtimestamp(moment / 1000, UTC)
+    at = _read(moment) if isinstance(moment, str) else datetime.fromtimestamp(moment / 1000, UTC)
     shapes = {"short": "%d %b %Y, %H:%M", "time": "%H:%M:%S", "full": "%d %b %Y, %H:%M:%S"}
     iso = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}" data-style="{}">{} UTC</time>').format(iso, style, at.strftime(shapes[style]))
@@ -85,7 +91,13 @@ def when(moment: int | str | None, style: str = "short") -> Markup:
 
 def moment(at: str | None) -> int | None:
     """Return a moment of a view (RFC 3339) in unix milliseconds."""
-    return None if at is None else round(datetime.fromisoformat(at).timestamp() * 1000)
+    return None if at is None else round(_read(at).timestamp() * 1000)
+
+
+def _read(at: str) -> datetime:
+    """Return a moment (RFC 3339) in UTC, which it is in where it does not say."""
+    read = datetime.fromisoformat(at)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def foreign(text: str | None) -> Markup:
