@@ -155,6 +155,8 @@ async def _shown(call: Call, query: OptOutsQuery) -> dict[str, Any]:
             actor, number=query.number.strip() or None, state=query.state or None, cursor=query.cursor, limit=_A_PAGE
         )
     except (InvalidRequest, NotFound) as error:
+        if query.cursor is not None:
+            raise  # only rows were asked for: there is no field to say it at
         wrong = str(error)
     reviews = await service.reviews(actor, limit=20)
     return {
