@@ -26,7 +26,7 @@ from modembank_web.forms import FORM, FormBody
 from modembank_web.pages import PAGES
 from modembank_web.pages.page import Page
 
-EXAMPLES = max(settings.default.max_examples // 12, 4) if settings.default else 8
+EXAMPLES = max(settings.default.max_examples // 20, 4) if settings.default else 5
 """Of each page; ``make soak`` tries thirty times as many."""
 quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 READS = [page for page in PAGES if page.method == "GET" and not page.stream]
