@@ -66,11 +66,12 @@ async def test_an_address_is_not_made_of_another_by_moving_its_slashes(box: Box,
     assert (answer.status_code, answer.json()["error_code"]) == (404, "NOT_FOUND"), answer.text
 
 
-async def test_who_looks_around_is_shown_the_documentation(box: Box) -> None:
+async def test_who_looks_around_is_shown_the_pages_and_the_documentation(box: Box) -> None:
     async with box.client() as client:
-        answer = await client.get("/")
-    assert answer.status_code == 404
-    assert "/docs" in answer.json()["detail"]
+        bare, unknown = await client.get("/"), await client.get("/api")
+    assert (bare.status_code, bare.headers["location"]) == (303, "/ui")
+    assert unknown.status_code == 404
+    assert "/docs" in unknown.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/api/send-sms", "/api/receive-sms"])

@@ -40,6 +40,7 @@ class MailingFields(TypedDict, total=False):
     text_column: str
     to_column: str
     reference_column: str
+    region: str
     header: str
     delimiter: str
     charset: str

@@ -71,6 +71,8 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> int:
         if primary_code(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise StoreCorrupt(path=path, detail=str(error)) from error
         raise
+    except UnicodeDecodeError as error:  # SQLite quotes what it finds where its schema should be
+        raise StoreCorrupt(path=path, detail="its schema is no text") from error
     if application != APPLICATION_ID and (application or version or tables):
         raise ForeignDatabase(path=path, application_id=application)
     return version

@@ -54,7 +54,9 @@ MEANINGS = {
     "health.modem_hung_after_s": "a modem that is being recovered or initialised for longer: modem_hung",
     "health.no_network_after_s": "a modem that searches for longer: no_network",
     "health.limit_percent": "a SIM that has used so much of a limit: limits_nearly_spent",
-    "health.webhook_failing_after_s": "a webhook's endpoint that takes nothing for longer: webhook_failing",
+    "health.webhook_failing_after_s": (
+        "an endpoint of a webhook or a Twilio account that takes nothing for longer: webhook_failing, twilio_failing"
+    ),
     "health.disk_free_mib": "less room than this, in MiB: disk_nearly_full",
     "health.disk_free_percent": "or less than this of the file system; 0 for either means that it does not count",
     "alerts.on_call": ("numbers that are told of alerts without a label or annotation sms_to of their own"),
@@ -75,7 +77,8 @@ MEANINGS = {
     "recipients.blocked_prefixes": "the longest prefix of either list that fits decides",
     "recipients.allow_premium": "whether numbers at a premium rate may be written to",
     "loops.exchanges": (
-        "so many messages from a number and as many to it are a loop, and nothing is sent there for an hour; 0: never"
+        "from so many messages from a number and as many to it on it is looked whether machines talk (decency.md);"
+        " 0: never"
     ),
     "loops.within_s": "in so many seconds",
     "log.level": "debug, info, warning, error",
