@@ -51,9 +51,14 @@ def taking() -> Header:
     return b"set-cookie", f"{COOKIE}=; {_ATTRIBUTES}; Max-Age=0".encode("ascii")
 
 
+def is_private(call: Call, *, local: bool) -> bool:
+    """Whether nobody can read along: it is https, or comes from the box itself."""
+    return local or call.scope.get("scheme") == "https"
+
+
 def require_private(call: Call, *, local: bool) -> None:
-    """Raise Forbidden where others could read along: neither https nor from the box itself."""
-    if call.scope.get("scheme") != "https" and not local:
+    """Raise Forbidden where others could read along."""
+    if not is_private(call, local=local):
         raise Forbidden(why="logging in needs https ([web] tls_cert, tls_key), or a browser on the box itself")
 
 
@@ -76,6 +81,18 @@ def require_own_page(call: Call, *, asked_by_browser: bool = True) -> None:
         raise Forbidden(why=_FOREIGN)
     if site not in {None, b"same-origin"} and not (site == b"none" and origin is not None):
         raise Forbidden(why=_FOREIGN)
+
+
+async def begin_session(call: Call, name: str, password: str) -> tuple[Header, Actor]:
+    """Log in; return the header that gives the browser its session, and who it is. Its former session ends.
+
+    Raises TooManyLogins and NotLoggedIn.
+    """
+    agent = call.headers.get(b"user-agent", b"").decode("latin-1")
+    _, token, actor = await call.app.accounts.sessions.begin(
+        name, password, source=call.source, agent=agent, former=session_token(call.headers)
+    )
+    return giving(token), actor
 
 
 async def holder_of_session(call: Call, token: str, *, local: bool, used: bool = True) -> Actor:

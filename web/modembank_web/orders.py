@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from modembank.errors import NotFound
 from modembank.modem import UssdAnswer
-from modembank.sim import Sim
+from modembank.sim import Sim, SimChange
 from modembank_web.operation import Call
 
 _SERVICE = re.compile(r"[*#]{1,3}[0-9]{1,4}[*#]?")
@@ -32,6 +33,12 @@ async def dial(call: Call, code: str) -> UssdAnswer:
     """Dial a USSD code. Raises NotFound, Conflict and what the network refuses."""
     slot = await ordered(call, "ussd", {"code": masked(code)})
     return await call.app.bank.ussd(slot, code)
+
+
+async def change_sim(call: Call, sim: Sim, wanted: SimChange, detail: Mapping[str, object]) -> None:
+    """Change a SIM, and record in the same write what was asked for. Raises InvalidRequest."""
+    entry = call.app.audit.entry(call.caller, "sim.change", sim.iccid, detail)
+    await call.app.sims.change(sim.id, wanted, entry)
 
 
 def masked(code: str) -> str:

@@ -13,7 +13,7 @@ from modembank.errors import Forbidden, InvalidRequest, NotFound
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
-from modembank_web.pages.page import ROOT, Page, errors_at
+from modembank_web.pages.page import ROOT, Page, errors_by_field
 from modembank_web.pages.rendering import render
 
 PATH = f"{ROOT}/keys"
@@ -75,7 +75,7 @@ async def add(call: Call) -> Answer:
                 networks=form.networks.replace(",", " ").split(),
             )
         except InvalidRequest as error:
-            errors = {name.partition("/")[0]: words for name, words in errors_at(error).items()}
+            errors = errors_by_field(error)
         except NotFound as error:
             errors = {"user": str(error)}
         except Forbidden as error:

@@ -11,7 +11,7 @@ from modembank.accounts import NotLoggedIn
 from modembank.accounts.errors import TooManyLogins
 from modembank.errors import NotFound
 from modembank_web.answer import Answer
-from modembank_web.cookies import giving, require_own_page, require_private, session_token, taking
+from modembank_web.cookies import begin_session, is_private, require_own_page, require_private, taking
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
 from modembank_web.pages.page import LOGIN, ROOT, Page, goes_to, own_path
@@ -39,7 +39,7 @@ _LOGIN = FormBody(Login)
 async def show(call: Call) -> Answer:
     """Show the form."""
     wanted = own_path(call.query(Next).next)
-    secure = call.scope.get("scheme") == "https" or is_local(call)
+    secure = is_private(call, local=is_local(call))
     return render(call, "login/page.html", wanted=wanted, name="", problem="", secure=secure)
 
 
@@ -50,20 +50,14 @@ async def log_in(call: Call) -> Answer:
     form = await call.form(_LOGIN)
     wanted = own_path(form.next)
     try:
-        _, token, _ = await call.app.accounts.sessions.begin(
-            form.name.strip(),
-            form.password,
-            source=call.source,
-            agent=call.headers.get(b"user-agent", b"").decode("latin-1"),
-            former=session_token(call.headers),
-        )
+        given, _ = await begin_session(call, form.name.strip(), form.password)
     except (NotLoggedIn, TooManyLogins) as error:
         status = 429 if isinstance(error, TooManyLogins) else 422
         wait_s = getattr(error, "retry_after_s", None)
         extra = ((b"retry-after", b"%d" % wait_s),) if wait_s is not None else ()
         shown = {"wanted": wanted, "name": form.name, "problem": str(error), "secure": True}
         return render(call, "login/page.html", status=status, extra=extra, **shown)
-    return goes_to(call, wanted, (giving(token),))
+    return goes_to(call, wanted, (given,))
 
 
 async def log_out(call: Call) -> Answer:

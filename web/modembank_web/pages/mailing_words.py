@@ -12,6 +12,7 @@ import msgspec
 
 from modembank.mailings.views import MailingView, MomentView
 from modembank.sim import Sim
+from modembank_web.pages.words import OPEN
 
 _OPERATIONS = re.compile(r" \((?:POST|GET) [^)]*\)")
 COLUMNS = 60
@@ -45,7 +46,6 @@ _PARTS = (
     ("bad", "failed", ("failed", "undelivered", "expired")),
     ("soft", "cancelled", ("cancelled",)),
 )
-_WAITING = ("accepted", "scheduled", "queued", "sending")
 
 
 def left(mailing: MailingView) -> int:
@@ -68,7 +68,7 @@ def whole(mailing: MailingView) -> int:
 def share_done(mailing: MailingView) -> float:
     """Return which part of it needs nothing more to be done, from 0 to 1."""
     of = whole(mailing)
-    return 0.0 if not of else 1 - (sum(mailing.messages[state] for state in _WAITING) / of)
+    return 0.0 if not of else 1 - (sum(mailing.messages[state] for state in OPEN) / of)
 
 
 def bar_of(messages: Mapping[str, int]) -> list[tuple[str, int, str]]:

@@ -164,6 +164,11 @@ def errors_at(refused: InvalidRequest) -> dict[str, str]:
     return {problem.pointer.lstrip("/"): problem.detail for problem in refused.problems}
 
 
+def errors_by_field(refused: InvalidRequest) -> dict[str, str]:
+    """Return the same for who chose several of a list in one field: ``/scopes/2`` stands at ``scopes``."""
+    return {name.partition("/")[0]: words for name, words in errors_at(refused).items()}
+
+
 def own_path(wanted: str) -> str:
     """Return a path of these pages to lead to; the first page for whatever else was asked (S7: no open redirect)."""
     if not wanted.isascii() or not wanted.isprintable() or "\\" in wanted:

@@ -9,7 +9,7 @@ import msgspec
 from modembank.accounts import TooManyLogins
 from modembank.errors import Conflict, InvalidRequest
 from modembank_web.answer import Answer
-from modembank_web.cookies import giving, require_own_page, require_private, session_token
+from modembank_web.cookies import begin_session, is_private, require_own_page, require_private
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
 from modembank_web.pages.page import LOGIN, ROOT, SETUP, Page, errors_at, goes_to, to
@@ -56,14 +56,8 @@ async def set_up(call: Call) -> Answer:
         return _page(call, status=409, problem=str(error), **typed)
     except TooManyLogins as error:
         return _page(call, status=429, problem=f"too many codes were tried: try again in {error.retry_after_s} seconds")
-    _, token, _ = await call.app.accounts.sessions.begin(
-        user.name,
-        form.password,
-        source=call.source,
-        agent=call.headers.get(b"user-agent", b"").decode("latin-1"),
-        former=session_token(call.headers),
-    )
-    return goes_to(call, ROOT, (giving(token),))
+    given, _ = await begin_session(call, user.name, form.password)
+    return goes_to(call, ROOT, (given,))
 
 
 def _page(
@@ -76,7 +70,7 @@ def _page(
     errors: dict[str, str] | None = None,
 ) -> Answer:
     shown: dict[str, Any] = {"name": name, "code": code, "problem": problem, "errors": errors or {}}
-    secure = call.scope.get("scheme") == "https" or is_local(call)
+    secure = is_private(call, local=is_local(call))
     return render(call, "setup/page.html", status=status, secure=secure, **shown)
 
 

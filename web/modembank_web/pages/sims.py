@@ -13,7 +13,7 @@ from modembank.sim import LimitName, Sim, SimChange
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
-from modembank_web.orders import sim_named
+from modembank_web.orders import change_sim, sim_named
 from modembank_web.pages.bank import meters
 from modembank_web.pages.page import Page
 from modembank_web.pages.rendering import render
@@ -81,11 +81,7 @@ async def change(call: Call) -> Answer:
     if not errors:
         detail = {"label": form.label, "limits": {name: value for name, value in limits.items() if value is not None}}
         try:
-            await call.app.sims.change(
-                one.id,
-                SimChange(label=form.label.strip(), limits=limits),
-                call.app.audit.entry(call.caller, "sim.change", one.iccid, detail),
-            )
+            await change_sim(call, one, SimChange(label=form.label.strip(), limits=limits), detail)
         except InvalidRequest as error:
             errors = {problem.pointer.rpartition("/")[2]: problem.detail for problem in error.problems}
     if errors:
@@ -98,17 +94,13 @@ async def pause(call: Call) -> Answer:
     """Let a SIM rest until somebody resumes it."""
     one, form = sim_named(call), await call.form(_PAUSE)
     reason = form.reason.strip() or f"paused by {call.caller.name}"
-    detail = {"paused": True, "paused_reason": reason}
-    entry = call.app.audit.entry(call.caller, "sim.change", one.iccid, detail)
-    await call.app.sims.change(one.id, SimChange(pause=reason), entry)
+    await change_sim(call, one, SimChange(pause=reason), {"paused": True, "paused_reason": reason})
     return await sim_now(call)
 
 
 async def resume(call: Call) -> Answer:
     """Let it send again."""
-    one = sim_named(call)
-    entry = call.app.audit.entry(call.caller, "sim.change", one.iccid, {"paused": False})
-    await call.app.sims.change(one.id, SimChange(resume=True), entry)
+    await change_sim(call, sim_named(call), SimChange(resume=True), {"paused": False})
     return await sim_now(call)
 
 

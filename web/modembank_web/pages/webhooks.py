@@ -15,7 +15,7 @@ from modembank.webhooks import NewWebhook, WebhookPatch
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
-from modembank_web.pages.page import ROOT, Page, errors_at, goes_to
+from modembank_web.pages.page import ROOT, Page, errors_by_field, goes_to
 from modembank_web.pages.rendering import render
 
 PATH = f"{ROOT}/webhooks"
@@ -157,7 +157,7 @@ def _errors(refused: InvalidRequest | Forbidden) -> dict[str, str]:
     """Return what is wrong by field; an event's own number is of no use to who chose from a list."""
     if isinstance(refused, Forbidden):
         return {"events": str(refused)}
-    return {name.partition("/")[0]: words for name, words in errors_at(refused).items()}
+    return errors_by_field(refused)
 
 
 PAGES = (

@@ -9,9 +9,10 @@ import msgspec
 
 from modembank.accounts import AccountView, SessionView, account_view, session_view
 from modembank.errors import Conflict
+from modembank_web import cookies
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import account_examples as examples
-from modembank_web.cookies import giving, require_own_page, require_private, session_token, taking
+from modembank_web.cookies import require_own_page, require_private, taking
 from modembank_web.operation import Access, Body, Call, Operation, Reply
 from modembank_web.reading import JsonBody
 from modembank_web.routing import is_local
@@ -42,12 +43,8 @@ async def begin_session(call: Call) -> Answer:
     require_private(call, local=is_local(call))
     require_own_page(call, asked_by_browser=False)
     request = await call.json(_LOGIN)
-    agent = call.headers.get(b"user-agent", b"").decode("latin-1")
-    accounts = call.app.accounts
-    _, token, actor = await accounts.sessions.begin(
-        request.name, request.password, source=call.source, agent=agent, former=session_token(call.headers)
-    )
-    return json_answer(account_view(actor, await accounts.quotas.own(actor)), extra=(giving(token),))
+    given, actor = await cookies.begin_session(call, request.name, request.password)
+    return json_answer(account_view(actor, await call.app.accounts.quotas.own(actor)), extra=(given,))
 
 
 async def end_session(call: Call) -> Answer:

@@ -15,7 +15,7 @@ from modembank.sim import Sim, SimChange
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply
-from modembank_web.orders import sim_named
+from modembank_web.orders import change_sim, sim_named
 from modembank_web.reading import JsonBody
 
 PATH = "/api/v1/sims"
@@ -95,7 +95,7 @@ async def get_sim(call: Call) -> Answer:
 
 async def patch_sim(call: Call) -> Answer:
     """Change a SIM; what is changed holds at once."""
-    sim, sims = sim_named(call), call.app.sims
+    sim = sim_named(call)
     patch = await call.json(_PATCH)
     if patch.paused_reason is not UNSET and patch.paused is not True:
         raise InvalidRequest(FieldProblem("/paused_reason", "only goes together with paused: true"))
@@ -105,8 +105,7 @@ async def patch_sim(call: Call) -> Answer:
         pause=(patch.paused_reason or f"paused by {call.caller.name}") if patch.paused is True else None,
         resume=patch.paused is False,
     )
-    detail = msgspec.to_builtins(patch)
-    await sims.change(sim.id, wanted, call.app.audit.entry(call.caller, "sim.change", sim.iccid, detail))
+    await change_sim(call, sim, wanted, msgspec.to_builtins(patch))
     return json_answer(_view(call, sim_named(call)))
 
 
