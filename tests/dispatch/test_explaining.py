@@ -44,6 +44,12 @@ async def test_several_named_sims_and_a_pool(box):
     assert await why(box, pooled) == "no SIM of the pool blue is in a registered modem"
 
 
+async def test_the_first_message_of_a_route_is_not_judged_by_another_route(box):
+    await box.settled()
+    waiting = WaitingMessage(1, 99, 0, MessageState.QUEUED, ready=True, not_before=None, window=None, cause=None)
+    assert box.dispatcher.explain(waiting) == "the SIMs that may send it are being looked up"
+
+
 async def test_a_limit_with_its_counts_and_time(box):
     await box.line(3, per_hour=2)
     messages = [await box.accept() for _ in range(4)]

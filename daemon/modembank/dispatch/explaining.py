@@ -49,8 +49,9 @@ class Explainer:
         for sim_id, queue in self._desk.bound.items():
             if any(entry.message.id == message.id for entry in queue):
                 return self._bound(message, sim_id, queue)
-        queue = self._desk.routes.get(message.route_id) or RouteQueue(Route(message.route_id))
-        return self._queued(message, queue)
+        if message.route_id not in self._desk.routes:  # the first of its route, and only just accepted
+            return "the SIMs that may send it are being looked up"
+        return self._queued(message, self._desk.routes[message.route_id])
 
     def _timed(self, message: WaitingMessage) -> str:
         when = "later" if message.not_before is None else f"at {moment(message.not_before, self._desk.now)}"
