@@ -18,10 +18,15 @@ def sync(path: Path) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Give a file new ASCII content, durable on return: after a power cut it holds the old or the new, whole.
 
-    Raises OSError; then it may hold either.
+    Nobody but its owner reads it. Raises OSError; then it may hold either.
     """
     fresh = path.with_suffix(".new")
-    fresh.write_text(text, "ascii")
+    with open(fresh, "w", encoding="ascii", opener=_private) as file:
+        file.write(text)
     sync(fresh)  # before it has the name: else the name may lead to an empty file
     fresh.replace(path)
     sync(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -212,6 +212,45 @@ async def test_the_sims_own_pin_is_used_and_a_wrong_one_is_remembered_over_resta
         assert box.emulated.cards[0].pin_tries == 3  # a fresh card, the same PIN: not tried at all
 
 
+async def test_a_typed_pin_opens_the_sim_and_is_kept_for_it(tmp_path: Path) -> None:
+    def locked(emulated: EmulatedBank) -> None:
+        emulated.modems[0].require_pin("4711")
+
+    async with opened(tmp_path, before=locked) as box:
+        await eventually(lambda: box.bank.modem("slot-01").failed is FailedReason.PIN_MISSING)
+        assert box.bank.modem("slot-01").wants_pin
+        box.bank.enter_pin("slot-01", "4711")
+        await box.all_up()
+        assert not box.bank.modem("slot-01").wants_pin
+        with pytest.raises(NotNow, match="does not wait for a PIN"):
+            box.bank.enter_pin("slot-01", "4711")
+    (kept,) = tmp_path.rglob("sim-pins.json")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    async with opened(tmp_path, before=locked) as box:
+        await box.all_up()
+
+
+async def test_typed_pins_leave_the_last_try_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path, before=lambda emulated: emulated.modems[0].require_pin("4711")) as box:
+
+        async def typed(pin: str) -> tuple[int, FailedReason | None, str]:
+            """Return the tries left after it, and how the modem is."""
+            await eventually(lambda: box.bank.modem("slot-01").wants_pin)
+            since = len(box.changes)
+            box.bank.enter_pin("slot-01", pin)
+            await eventually(lambda: any(event.new == "locked" for event in box.changes[since:]))
+            view = box.bank.modem("slot-01")
+            return box.emulated.cards[0].pin_tries, view.failed, view.detail
+
+        wrong, risk = FailedReason.PIN_WRONG, FailedReason.PIN_AT_RISK
+        refused = "the SIM refused the PIN, which is not tried again; "
+        assert await typed("0000") == (2, wrong, f"{refused}2 PIN tries left")
+        assert await typed("1111") == (1, wrong, f"{refused}1 PIN try left")
+        assert await typed("4711") == (1, risk, "1 PIN try left; enter the PIN in a telephone, which resets the count")
+        assert await typed("0000") == (1, wrong, "this PIN failed on this SIM before, and is not tried again")
+    assert not list(tmp_path.rglob("sim-pins.json"))
+
+
 async def test_changes_are_published(tmp_path: Path) -> None:
     async with opened(tmp_path) as box:
         await box.all_up()

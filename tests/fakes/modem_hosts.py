@@ -10,6 +10,7 @@ from pathlib import Path
 from modembank.clock import SystemClock
 from modembank.errors import ModembankError
 from modembank.modem import (
+    KEEP_TRIES,
     Capabilities,
     Learnt,
     Modem,
@@ -159,7 +160,7 @@ class Rig:
         settings = ModemSettings(
             slot="slot-01",
             port=PortConfig(str(path or emulated.path)),
-            access=SimAccess(lambda _iccid: pin, self.record),
+            access=SimAccess(lambda _card: (pin, KEEP_TRIES), lambda _card, _pin: None, self.record),
             timings=timings,
             opener=open_port,
             learnt=Learnt(),

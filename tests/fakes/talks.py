@@ -10,7 +10,7 @@ from modembank.modem.capabilities import Capabilities, Routing, SimSeen
 from modembank.modem.channel import AtChannel
 from modembank.modem.dialogue import Dialogue
 from modembank.modem.initialization import Initialized, Learnt, SimAccess, initialize
-from modembank.modem.pin import PinRecord
+from modembank.modem.pin import KEEP_TRIES, PinRecord
 from modembank.modem.quirks import GENERIC
 from modembank.port import PortConfig, open_port
 
@@ -38,7 +38,8 @@ class Talk:
         return [line for line in self.modem.heard if line.startswith(start)]
 
     async def initialized(self, pin="", record=None):
-        return await initialize(self.dialogue, SimAccess(lambda _iccid: pin, record or PinRecord()), Learnt())
+        access = SimAccess(lambda _card: (pin, KEEP_TRIES), lambda _card, _pin: None, record or PinRecord())
+        return await initialize(self.dialogue, access, Learnt())
 
 
 @asynccontextmanager

@@ -193,11 +193,12 @@ PREPARE: dict[str, Prepare] = {
     "retryFailedOfMailing": Stage.finished_mailing,
     **dict.fromkeys(("replyInConversation", "markConversationRead"), Stage.conversation),
     **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "ussd")},
+    "enterPin": Stage.slot,
 }
 """What is made before an operation runs, and the parameters of its path; an operation without any needs no line."""
 
 QUERIES = {"removeOptOut": "?reason=asked"}
-REFUSED_LATER = {"ussdModem", "resetModem", "enableModem"}
+REFUSED_LATER = {"ussdModem", "enterPin", "resetModem", "enableModem"}
 """Their order is recorded before it is carried out, and there is no modem here that could."""
 
 

@@ -130,6 +130,7 @@ SCOPES = {
     ("POST", "/api/v1/modems/slot-99/enable"): {Scope.MODEMS},
     ("POST", "/api/v1/modems/slot-99/drain"): {Scope.MODEMS},
     ("POST", "/api/v1/modems/slot-99/ussd"): {Scope.MODEMS},
+    ("POST", "/api/v1/modems/slot-99/pin"): {Scope.MODEMS},
     ("GET", "/api/v1/sims"): {Scope.MODEMS},
     ("GET", "/api/v1/sims/1"): {Scope.MODEMS},
     ("PATCH", "/api/v1/sims/1"): {Scope.MODEMS},

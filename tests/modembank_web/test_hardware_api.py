@@ -74,6 +74,17 @@ async def test_ussd_answers_and_failures(box: Box, monkeypatch: pytest.MonkeyPat
     assert "no answer" in answer.json()["detail"]
 
 
+async def test_a_pin_is_checked_and_refused_where_none_is_wanted(box: Box) -> None:
+    async with box.client(await box.key()) as client:
+        for pin in ("", "123", "123456789", "12a4", "4711\n", 4711):
+            answer = await client.post(f"{MODEMS}/slot-03/pin", json={"pin": pin})
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/pin")
+        assert (await client.post(f"{MODEMS}/slot-99/pin", json={"pin": "4711"})).status_code == 404
+        refused = await client.post(f"{MODEMS}/slot-03/pin", json={"pin": "4711"})
+    assert (refused.status_code, refused.json()["error_code"]) == (409, "CONFLICT")
+    assert "does not wait for a PIN" in refused.json()["detail"]
+
+
 async def test_a_sim_tells_its_limits_and_what_is_used(box: Box) -> None:
     sim = box.sims.by_iccid(ICCID)
     assert sim is not None

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 
 from modembank.errors import NotFound
 from modembank.modem import UssdAnswer
 from modembank.sim import Sim, SimChange
 from modembank_web.operation import Call
+
+
+class PinRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The PIN of the SIM in a slot."""
+
+    pin: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4,8}$(?!\n)")]
+
 
 _SERVICE = re.compile(r"[*#]{1,3}[0-9]{1,4}[*#]?")
 
@@ -33,6 +43,12 @@ async def dial(call: Call, code: str) -> UssdAnswer:
     """Dial a USSD code. Raises NotFound, Conflict and what the network refuses."""
     slot = await ordered(call, "ussd", {"code": masked(code)})
     return await call.app.bank.ussd(slot, code)
+
+
+async def enter_pin(call: Call, pin: str) -> None:
+    """Have a PIN tried on the SIM of the modem that the path names. Raises NotFound, and Conflict if none is wanted."""
+    slot = await ordered(call, "pin")
+    call.app.bank.enter_pin(slot, pin)
 
 
 async def change_sim(call: Call, sim: Sim, wanted: SimChange, detail: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ import structlog
 from modembank.bank.claims import Claims
 from modembank.bank.errors import NoSuchSlot, NotNow
 from modembank.bank.line import LineListener
+from modembank.bank.pins import Pins
 from modembank.bank.port_power import PortPower
 from modembank.bank.view import ModemView
 from modembank.bank.worker import SlotSurroundings, SlotWorker
@@ -21,15 +22,12 @@ from modembank.config import BankConfig, PortEntry
 from modembank.events import SimChanged
 from modembank.metrics import Metrics
 from modembank.modem import (
-    FAILED_PINS,
     AdminState,
     InboundSink,
     Learnt,
     ModemSettings,
     ModemState,
     Opener,
-    PinRecord,
-    SimAccess,
     Timings,
     TranscriptLine,
     UssdAnswer,
@@ -52,7 +50,7 @@ class BankOptions:
     timings: Timings = field(default_factory=Timings)
     opener: Opener = open_port
     state_dir: Path | None = None
-    """Keeps which PINs failed across restarts; None: in memory only."""
+    """Keeps across restarts which PINs failed and which people typed; None: in memory only."""
     sysfs: Path = SYSFS
     uhubctl: str = PROGRAM
     """Where USB places are read and what switches their power, unless the configuration says never."""
@@ -83,21 +81,22 @@ class Bank:
         self._unsubscribe: Callable[[], None] | None = None
         self._counted: dict[tuple[str, ...], int] = {}
         around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
-        record = PinRecord(options.state_dir / FAILED_PINS if options.state_dir is not None else None)
+        self._pins = Pins(sims, options.state_dir)
         learnt = Learnt()
         power = _port_power(config, options, self._at_work)
         self._workers: dict[str, SlotWorker] = {}
         for number, entry in enumerate(config.port):
+            slot = slot_name(entry, number)
             settings = ModemSettings(
-                slot=slot_name(entry, number),
+                slot=slot,
                 port=PortConfig(entry.path, entry.baudrate, entry.label),
-                access=SimAccess(_pin_for(entry, sims), record),
+                access=self._pins.access(slot, entry.pin),
                 timings=options.timings,
                 opener=options.opener,
                 learnt=learnt,
                 power=power,
             )
-            self._workers[settings.slot] = SlotWorker(settings, around, number * options.stagger_s)
+            self._workers[slot] = SlotWorker(settings, around, number * options.stagger_s)
 
     async def start(self) -> None:
         """Start every slot's worker and return at once."""
@@ -139,6 +138,17 @@ class Bank:
         worker = self._worker(slot)
         if worker.admin is AdminState.DISABLED:
             raise NotNow(slot, "is disabled")
+        worker.modem.reset()
+
+    def enter_pin(self, slot: str, pin: str) -> None:
+        """Try a PIN once on the SIM of a modem that wants one; one that opens it is kept for that SIM.
+
+        What came of it is the modem's next state. Raises NoSuchSlot, or NotNow when no PIN is wanted.
+        """
+        worker = self._worker(slot)
+        if not worker.view().wants_pin:
+            raise NotNow(slot, "does not wait for a PIN")
+        self._pins.offer(slot, pin)
         worker.modem.reset()
 
     async def disable(self, slot: str) -> None:
@@ -243,12 +253,3 @@ def _port_power(config: BankConfig, options: BankOptions, at_work: Callable[[str
     if config.usb_power == "none":
         return None
     return PortPower(slot_paths(config), UsbTree(options.sysfs), Uhubctl(options.uhubctl), at_work)
-
-
-def _pin_for(entry: PortEntry, sims: Sims) -> Callable[[str | None], str]:
-    def pin_for(iccid: str | None) -> str:
-        """The SIM's own entry counts before the port's: cards move."""
-        configured = sims.configured(iccid)
-        return configured.pin if configured is not None and configured.pin else entry.pin
-
-    return pin_for

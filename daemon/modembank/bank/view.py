@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modembank.bank.pins import WANTS_PIN
 from modembank.modem import AdminState, AttemptOutcome, Climb, FailedReason, Has, Modem, ModemState, Storage
 
 
@@ -54,6 +55,11 @@ class ModemView:
     recovery: tuple[Climb, ...]
     """The latest rungs that were climbed, oldest first."""
     last_error: str | None
+
+    @property
+    def wants_pin(self) -> bool:
+        """Whether a PIN would bring it into service."""
+        return self.admin is not AdminState.DISABLED and self.failed in WANTS_PIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from modembank.modem.inbound import InboundSink, RawInbound, Via
 from modembank.modem.initialization import Learnt, SimAccess
 from modembank.modem.modem import Modem
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, Evidence, SubmitResult
-from modembank.modem.pin import FAILED_PINS, OutOfService, PinRecord
+from modembank.modem.pin import FAILED_PINS, KEEP_OF_TYPED, KEEP_TRIES, TYPED_PINS, OutOfService, PinRecord, TypedPins
 from modembank.modem.reading import Storage
 from modembank.modem.recovery import POWER_S, Climb, PowerSwitch, Recovery, Rung, RungResult
 from modembank.modem.states import (
@@ -28,9 +28,12 @@ from modembank.modem.ussd import UssdAnswer, UssdFailed
 
 __all__ = [
     "FAILED_PINS",
+    "KEEP_OF_TYPED",
+    "KEEP_TRIES",
     "LACKS",
     "POWER_S",
     "TRANSITIONS",
+    "TYPED_PINS",
     "AdminState",
     "AtChannel",
     "AttemptOutcome",
@@ -74,6 +77,7 @@ __all__ = [
     "Transcript",
     "TranscriptLine",
     "Trouble",
+    "TypedPins",
     "UssdAnswer",
     "UssdFailed",
     "Via",

@@ -45,9 +45,12 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class SimAccess:
-    """The configured PIN for an ICCID (None: it cannot be read; empty: there is none) and the record of tries."""
+    """How a slot's SIM is opened. A card is named by its ICCID, or by the modem's IMEI where that cannot be read."""
 
-    pin_for: Callable[[str | None], str]
+    pin_for: Callable[[str], tuple[str, int]]
+    """Return the PIN to try on a card (empty: none is known), and how many tries must be left if it fails."""
+    opened: Callable[[str, str], None]
+    """Told of a card that a PIN opened."""
     record: PinRecord
 
 
@@ -60,7 +63,10 @@ async def initialize(dialogue: Dialogue, access: SimAccess, learnt: Learnt) -> I
         await _climb(dialogue, (Step(Feature.QUIET, quirks.quiet),))
     await _radio_on(dialogue)
     iccid = await read_iccid(dialogue, quirks)
-    await unlock(dialogue, quirks, access.pin_for(iccid), iccid or who.imei, access.record)
+    card = iccid or who.imei
+    pin, keep = access.pin_for(card)
+    if await unlock(dialogue, quirks, pin, card, access.record, keep=keep):
+        access.opened(card, pin)
     if iccid is None:
         iccid = await read_iccid(dialogue, quirks)
     sim = await read_sim(dialogue, iccid)

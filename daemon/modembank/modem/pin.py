@@ -1,4 +1,4 @@
-"""The PIN rule: read the tries left, try once, never leave fewer than two, never try what failed on this SIM."""
+"""The PIN rule: read the tries left, try once, never leave too few, never try what failed on this SIM."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ FAILED_PINS = "failed-pins.json"
 """The name of the PinRecord's file in the data folder."""
 KEEP_TRIES = 2
 """A failed try must leave this many, so that a person can still try a PIN by hand without coming near the PUK."""
+KEEP_OF_TYPED = 1
+"""The same where a person just typed the PIN; the last try is for a telephone."""
+_BY_HAND = {
+    KEEP_TRIES: "type the PIN on the modem's page, or in a telephone",
+    KEEP_OF_TYPED: "enter the PIN in a telephone, which resets the count",
+}
+TYPED_PINS = "sim-pins.json"
+"""The name of the TypedPins' file in the data folder."""
 
 
 class OutOfService(Exception):
@@ -79,15 +87,55 @@ class PinRecord:
             replace_text(self._file, json.dumps(sorted(self._failed)))
 
 
-async def unlock(dialogue: Dialogue, quirks: Quirks, pin: str, card: str, record: PinRecord) -> None:
-    """Bring the SIM to READY. Raises OutOfService (absent, locked, PUK, unsafe to try) or Hung (SIM_DROPPED)."""
+class TypedPins:
+    """PINs that people typed at the box: each is tried once, and kept for its card when it opened that.
+
+    The file is for its owner alone, and is in no backup.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Read the file, if there is one; one that cannot be read counts as empty."""
+        self._file = file
+        self._offered: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
+        if file is not None:
+            with suppress(OSError, ValueError):
+                self._kept = {str(card): str(pin) for card, pin in json.loads(file.read_text("ascii")).items()}
+
+    def offer(self, slot: str, pin: str) -> None:
+        """Have it tried on whatever SIM is in the slot, the next time that one wants a PIN."""
+        self._offered[slot] = pin
+
+    def take(self, slot: str) -> str | None:
+        """Return what was typed for a slot, once."""
+        return self._offered.pop(slot, None)
+
+    def kept(self, card: str) -> str | None:
+        """Return what opened a card once (its ICCID, or the modem's IMEI where that cannot be read)."""
+        return self._kept.get(card)
+
+    def keep(self, card: str, pin: str) -> None:
+        """Remember what opened a card. Raises OSError when it cannot be kept over a restart."""
+        self._kept[card] = pin
+        if self._file is not None:
+            replace_text(self._file, json.dumps(self._kept, sort_keys=True))
+
+
+async def unlock(
+    dialogue: Dialogue, quirks: Quirks, pin: str, card: str, record: PinRecord, *, keep: int = KEEP_TRIES
+) -> bool:
+    """Bring the SIM to READY, with at least ``keep`` tries left after a failure; return whether the PIN was needed.
+
+    Raises OutOfService (absent, locked, PUK, unsafe to try) or Hung (SIM_DROPPED).
+    """
     state, evidence = await _state(dialogue)
-    if state is PinState.SIM_PIN:
-        await _try_once(dialogue, quirks, pin, card, record)
+    needed = state is PinState.SIM_PIN
+    if needed:
+        await _try_once(dialogue, quirks, pin, card, record, keep)
         state, evidence = await _state(dialogue)
     if state is PinState.READY:
         dialogue.note(Feature.SIM_READY, has=True, evidence=evidence)
-        return
+        return needed
     if state in {PinState.SIM_PUK, PinState.SIM_PUK2}:
         raise OutOfService(FailedReason.PUK_REQUIRED, "the SIM wants its PUK; unlock it by hand in a telephone")
     if state is PinState.NOT_INSERTED:
@@ -116,14 +164,14 @@ async def _state(dialogue: Dialogue) -> tuple[PinState, str]:
     return PinState.OTHER, said(_ASK, result)
 
 
-async def _try_once(dialogue: Dialogue, quirks: Quirks, pin: str, card: str, record: PinRecord) -> None:
+async def _try_once(dialogue: Dialogue, quirks: Quirks, pin: str, card: str, record: PinRecord, keep: int) -> None:
     if not pin:
-        raise OutOfService(FailedReason.PIN_MISSING, "the SIM wants a PIN and none is configured")
+        raise OutOfService(FailedReason.PIN_MISSING, "the SIM wants a PIN and none is known")
     if record.failed(card, pin):
-        raise OutOfService(FailedReason.PIN_WRONG, "the configured PIN failed on this SIM before; correct it")
+        raise OutOfService(FailedReason.PIN_WRONG, "this PIN failed on this SIM before, and is not tried again")
     left = await tries_left(dialogue, quirks)
-    if left is not None and left <= KEEP_TRIES:
-        raise OutOfService(FailedReason.PIN_AT_RISK, f"{left} PIN tries left; enter the PIN by hand in a telephone")
+    if left is not None and left <= keep:
+        raise OutOfService(FailedReason.PIN_AT_RISK, f"{_tries(left)}; {_BY_HAND[keep]}")
     try:
         record.trying(card, pin)
     except OSError as error:
@@ -131,7 +179,7 @@ async def _try_once(dialogue: Dialogue, quirks: Quirks, pin: str, card: str, rec
     result = await dialogue.ask(command("+CPIN", Str(pin), timeout_s=15.0))
     if result is None or not result.ok:
         _log.error("pin_refused", tries_left=None if left is None else left - 1)
-        raise OutOfService(FailedReason.PIN_WRONG, "the SIM refused the configured PIN; it is not tried again")
+        raise OutOfService(FailedReason.PIN_WRONG, f"the SIM refused the PIN, which is not tried again{_left(left)}")
     record.worked(card, pin)
 
 
@@ -144,6 +192,14 @@ async def tries_left(dialogue: Dialogue, quirks: Quirks) -> int | None:
             if tries is not None:
                 return tries
     return None
+
+
+def _left(before: int | None) -> str:
+    return "" if before is None else f"; {_tries(before - 1)}"
+
+
+def _tries(number: int) -> str:
+    return f"{number} PIN {'try' if number == 1 else 'tries'} left"
 
 
 def _digest(card: str, pin: str) -> str:

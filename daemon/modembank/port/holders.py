@@ -8,6 +8,10 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 _LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
 _MAX_LOCK_FILE = 64
+_PSEUDO_TERMINALS = range(136, 144)
+"""Major numbers (Linux, Documentation/admin-guide/devices.txt)."""
+_Device = tuple[int, int]
+"""A device's number, and the file system that numbered it where that matters."""
 
 
 class Holder(NamedTuple):
@@ -29,7 +33,7 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[Holder]]:
     """As ``holder_of`` for many devices in one walk through /proc, which takes as long as for one."""
     devices = {path: _device_number(Path(path)) for path in paths}
     wanted = {device for device in devices.values() if device is not None}
-    pids: dict[int, list[int]] = {device: [] for device in wanted}
+    pids: dict[_Device, list[int]] = {device: [] for device in wanted}
     if wanted:
         for pid in sorted(int(entry.name) for entry in _numbered(_PROC)):
             for device in _open_devices(_PROC / str(pid) / "fd") & wanted:
@@ -60,11 +64,17 @@ def program_name(pid: int) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text.strip()) or "?"
 
 
-def _device_number(path: Path) -> int | None:
+def _device_number(path: Path) -> _Device | None:
     try:
-        return path.stat().st_rdev or None
+        found = path.stat()
     except OSError:
         return None
+    return _device(found) if found.st_rdev else None
+
+
+def _device(found: os.stat_result) -> _Device:
+    """Pseudo-terminals are numbered anew in each container, whose file system tells them apart."""
+    return found.st_rdev, found.st_dev if os.major(found.st_rdev) in _PSEUDO_TERMINALS else 0
 
 
 def _numbered(folder: Path) -> list[Path]:
@@ -74,13 +84,13 @@ def _numbered(folder: Path) -> list[Path]:
         return []
 
 
-def _open_devices(folder: Path) -> set[int]:
+def _open_devices(folder: Path) -> set[_Device]:
     found = set()
     for link in _numbered(folder):
         try:
             # The name first: it costs a tenth of a stat through the descriptor.
             if str(link.readlink()).startswith("/dev/"):
-                found.add(link.stat().st_rdev)
+                found.add(_device(link.stat()))
         except OSError:
             continue
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.readers import Element, reader
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import LOCAL_ADMIN, Role
-from modembank.modem import UssdAnswer, UssdFailed
+from modembank.modem import FailedReason, UssdAnswer, UssdFailed
 
 SLOT = "/ui/bank/slots/slot-04"
 
@@ -71,6 +73,26 @@ async def test_ussd_under_the_form(box: Box, monkeypatch: pytest.MonkeyPatch) ->
         assert shown.one("bdi").text == "<b>slot-04</b> *100#"
         monkeypatch.setattr(box.bank, "ussd", failed)
         assert "no answer" in (await admin.sends(f"{SLOT}/ussd", code="*100#")).one(class_="notice").text
+
+
+async def test_a_pin_is_tried_where_one_is_wanted(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[str, str]] = []
+    seen = box.bank.modem("slot-04")
+    async with reader(box) as admin:
+        assert "Enter the PIN" not in (await admin.opens(SLOT)).one(id="modem-now").text
+        await admin.sends(f"{SLOT}/pin", 409, pin="4711")
+        monkeypatch.setattr(box.bank, "modem", lambda _: replace(seen, failed=FailedReason.PIN_MISSING))
+        monkeypatch.setattr(box.bank, "enter_pin", lambda slot, pin: tried.append((slot, pin)))
+        assert "Enter the PIN" in (await admin.opens(SLOT)).one(id="modem-now").text
+        wrong = await admin.sends(f"{SLOT}/pin", 422, pin="47x1")
+        assert "4 to 8 digits" in wrong.one("span", class_="error").text
+        assert "value" not in wrong.one("input", name="pin").attributes
+        await admin.sends(f"{SLOT}/pin", 204, pin=" 4711 ")
+        assert admin.last is not None
+        assert admin.last.headers["hx-redirect"] == SLOT
+    assert tried == [("slot-04", "4711")]
+    entries = (await box.audit.list(LOCAL_ADMIN)).items
+    assert [(entry.action, entry.subject, entry.detail) for entry in entries][:1] == [("modem.pin", "slot-04", {})]
 
 
 async def test_the_transcript_is_for_admins_and_the_bank_not_for_senders(box: Box) -> None:

@@ -19,8 +19,8 @@ from modembank.sim import LimitName, Sim
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call, Run
-from modembank_web.orders import carry_out, dial
-from modembank_web.pages.page import Page
+from modembank_web.orders import PinRequest, carry_out, dial, enter_pin
+from modembank_web.pages.page import Page, goes_to
 from modembank_web.pages.rendering import render
 
 if TYPE_CHECKING:
@@ -80,7 +80,13 @@ class _Code(msgspec.Struct, frozen=True):
     code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#+]{1,182}$(?!\n)")]
 
 
-_USSD = FormBody(Ussd)
+class PinForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A PIN, as it was typed."""
+
+    pin: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+
+_USSD, _PIN = FormBody(Ussd), FormBody(PinForm)
 
 
 async def dashboard(call: Call) -> Answer:
@@ -128,6 +134,17 @@ async def ussd(call: Call) -> Answer:
         "ussd": answer,
     }
     return render(call, "bank/_ussd.html", status=422 if wrong else 200, **shown)
+
+
+async def pin(call: Call) -> Answer:
+    """Have a PIN tried; the modem's page shows what comes of it. What was typed is never shown again."""
+    typed, slot = (await call.form(_PIN)).pin.strip(), call.path("slot")
+    try:
+        checked = msgspec.convert({"pin": typed}, PinRequest)
+    except msgspec.ValidationError:
+        return render(call, "bank/_pin.html", status=422, slot=slot, wrong="is made of 4 to 8 digits")
+    await enter_pin(call, checked.pin)
+    return goes_to(call, f"{PATH}/slots/{slot}")
 
 
 def _order(action: str) -> Run:
@@ -224,6 +241,7 @@ PAGES = (
     Page("modemNow", "GET", f"{PATH}/slots/{{slot}}/now", modem_now, _NEEDS),
     Page("modemTranscript", "GET", f"{PATH}/slots/{{slot}}/transcript", transcript, (Scope.ADMIN,)),
     Page("modemUssd", "POST", f"{PATH}/slots/{{slot}}/ussd", ussd, _NEEDS),
+    Page("modemPin", "POST", f"{PATH}/slots/{{slot}}/pin", pin, _NEEDS),
     *(
         Page(f"modem{action.capitalize()}", "POST", f"{PATH}/slots/{{slot}}/{action}", _order(action), _NEEDS)
         for action in ("reset", "disable", "enable", "drain")

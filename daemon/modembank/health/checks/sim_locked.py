@@ -13,10 +13,12 @@ from modembank.health.surroundings import Surroundings
 from modembank.modem import FailedReason
 
 _TODO = {
-    FailedReason.PIN_MISSING: "wants a PIN: put it into the configuration as pin of its [[sim]] or [[bank.port]]",
-    FailedReason.PIN_WRONG: "refused the configured PIN, which is not tried again: correct it in the configuration",
-    FailedReason.PIN_AT_RISK: "has few PIN tries left, so that the configured PIN is not tried: enter the right one in"
-    " a telephone, which resets the count",
+    FailedReason.PIN_MISSING: "wants a PIN: type it on the modem's page, or put it into the configuration as pin of its"
+    " [[sim]] or [[bank.port]]",
+    FailedReason.PIN_WRONG: "refused its PIN, which is not tried again: type the right one on the modem's page, or"
+    " correct it in the configuration",
+    FailedReason.PIN_AT_RISK: "has few PIN tries left, so that its PIN is not tried: enter the right one in a"
+    " telephone, which resets the count",
     FailedReason.PUK_REQUIRED: "wants its PUK: unlock it in a telephone with the operator's PUK",
 }
 
@@ -36,9 +38,9 @@ async def look(around: Surroundings, standing: Standing) -> Iterator[Finding]:
 
 CHECK = Check(
     kind="sim_locked",
-    when="A SIM wants a PIN that is not configured, was wrong or must not be tried, or its PUK",
+    when="A SIM wants a PIN that is not known, was wrong or must not be tried, or its PUK",
     severity="warning",
-    todo="Correct the PIN in the configuration, or unlock the SIM in a telephone",
+    todo="Type the PIN on the modem's page, correct it in the configuration, or unlock the SIM in a telephone",
     look=look,
     on=(ModemStateChanged,),
     remedies=("retry_modem",),

@@ -64,5 +64,6 @@ MODEM: dict[str, Any] = {
     ],
     "last_error": None,
 }
+PIN_REQUEST: dict[str, Any] = {"pin": {"pin": "4711"}}
 USSD_REQUEST: dict[str, Any] = {"balance": {"code": "*100#"}}
 USSD: dict[str, Any] = {"text": "Your balance is 12.40", "state": "done"}

@@ -13,7 +13,7 @@ from modembank.modem import AdminState, FailedReason, ModemState, Rung, RungResu
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply, Run
-from modembank_web.orders import carry_out, dial
+from modembank_web.orders import PinRequest, carry_out, dial, enter_pin
 from modembank_web.reading import JsonBody
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class UssdReply(msgspec.Struct, frozen=True):
     state: Literal["done", "asks", "ended", "answered_elsewhere", "not_supported", "network_timeout"]
 
 
-_USSD = JsonBody(UssdRequest)
+_USSD, _PIN = JsonBody(UssdRequest), JsonBody(PinRequest)
 
 
 async def list_modems(call: Call) -> Answer:
@@ -136,6 +136,13 @@ async def ussd(call: Call) -> Answer:
     call.app.bank.modem(call.path("slot"))
     answer = await dial(call, (await call.json(_USSD)).code)
     return json_answer(msgspec.convert(answer, UssdReply, from_attributes=True))
+
+
+async def pin(call: Call) -> Answer:
+    """Have a PIN tried."""
+    call.app.bank.modem(call.path("slot"))
+    await enter_pin(call, (await call.json(_PIN)).pin)
+    return _answer(call)
 
 
 def _answer(call: Call) -> Answer:
@@ -224,6 +231,22 @@ OPERATIONS = (
     ),
     _command("enable", enable, "Put a modem into service", "Ends disable and drain."),
     _command("drain", drain, "Give a modem no new messages", "It still receives; what it is sending is finished."),
+    Operation(
+        id="enterPin",
+        method="POST",
+        path=f"{PATH}/{{slot}}/pin",
+        tag="Modems",
+        summary="Enter the PIN of a SIM",
+        description="For a modem that waits for one (`failed` is `pin_missing`, `pin_wrong` or `pin_at_risk`). It is"
+        " tried once, unless a failure would leave no try, and kept for the SIM when it opens it. The modem's state"
+        " tells what came of it.",
+        run=pin,
+        needs=(Scope.MODEMS,),
+        body=Body(PinRequest, examples.PIN_REQUEST),
+        parameters=_SLOT,
+        replies=(Reply(200, "The modem as it is now", ModemStatus, examples.MODEM),),
+        raises=("conflict",),
+    ),
     Operation(
         id="ussdModem",
         method="POST",
