@@ -259,6 +259,12 @@ async def test_only_an_admin_may_change_accounts_and_a_sender_sees_its_own_keys(
             await attempt
     assert await accounts.keys(bob) == [bobs]
     assert await accounts.keys(LOCAL_ADMIN) == [bobs, adas]
+    assert await accounts.newest_keys(LOCAL_ADMIN) == [adas, bobs]
+    assert await accounts.newest_keys(LOCAL_ADMIN, before=adas.public_id) == await accounts.newest_keys(bob) == [bobs]
+    assert await accounts.newest_keys(LOCAL_ADMIN, of="Ada") == await accounts.newest_keys(LOCAL_ADMIN, limit=1)
+    for attempt in (accounts.newest_keys(bob, before=adas.public_id), accounts.quotas.users(LOCAL_ADMIN, after="x")):
+        with pytest.raises(InvalidRequest):
+            await attempt
     with pytest.raises(NotFound):
         await accounts.revoke_key(bob, adas.public_id)
     assert (await accounts.revoke_key(bob, bobs.public_id)).revoked_at is not None

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from fakes.browsers import PASSWORD
 from fakes.chromium import PHONE, session
+from modembank.accounts import LOCAL_ADMIN
 
 COMPONENTS = "/ui/components"
 REFUSED = r"console error: Failed to load resource: the server responded with a status of 422 .*/ui/login"
@@ -76,6 +77,23 @@ async def test_a_dialog_opens_and_closes_from_the_keyboard(page_as_admin):
     await opener.press("Space")
     await dialog.get_by_role("button", name="Close").press("Enter")
     await expect(dialog).to_be_hidden()
+
+
+async def test_a_shared_dialog_asks_about_the_row_whose_button_was_pressed(page_as_admin, box):
+    page, accounts = page_as_admin, box.app.accounts
+    made = [(await accounts.add_key(LOCAL_ADMIN, "ann", label=f"asked about {at}"))[0] for at in range(2)]
+    await page.goto("/ui/keys?user=ann")
+    rows = [page.locator("tr", has_text=key.public_id) for key in made]
+    dialog = page.locator("#revoke")
+    await rows[0].get_by_role("button", name="Revoke").click()
+    await expect(dialog).to_contain_text(made[0].public_id)
+    await dialog.get_by_role("button", name="Keep").click()
+    await rows[1].get_by_role("button", name="Revoke").click()
+    await expect(dialog).to_contain_text(made[1].public_id)
+    await dialog.get_by_role("button", name="Revoke it").click()
+    await expect(rows[1]).to_contain_text("revoked")
+    await expect(dialog).to_be_hidden()
+    await expect(rows[0].get_by_role("button", name="Revoke")).to_be_visible()
 
 
 async def test_light_or_dark_is_remembered(page_as_admin):

@@ -15,6 +15,7 @@ from modembank.config import BankConfig, PortEntry
 from modembank.messages import SubmitRequest
 from modembank.sim import SimIdentity
 
+USERS = 60
 SLOTS, MESSAGES, TALKS, SAID, MAILINGS, REFUSED, OPT_OUTS, ENTRIES = 64, 160, 90, 500, 60, 2_600, 120, 120
 LONGEST = "W" * 64
 """The longest name of a user, and label of a SIM."""
@@ -27,8 +28,8 @@ async def crowd(box: Box) -> Possessions:
     own = await give(box, ADMIN)
     await give(box, SENDER)
     await box.optouts.add(LOCAL_ADMIN, "+447900800000", "n" * 200)
-    for at in range(9):
-        await box.accounts.add_user(LOCAL_ADMIN, f"{LONGEST[:-1]}{at}", Role.SENDER)
+    for at in range(USERS):
+        await box.accounts.add_user(LOCAL_ADMIN, f"{LONGEST[:-3]}{at:03d}", Role.SENDER)
     wanted = SubmitRequest(to="+447900900555", text="<&>" * 500, reference="r" * 64)
     longest = (await box.messages.submit(await actor_of(box, ADMIN), wanted)).messages[0].id
     await box.audit.note(LOCAL_ADMIN, "crowd.note", "0", {"what": "x" * 200})

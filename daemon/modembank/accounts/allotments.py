@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from modembank import audit
 from modembank.accounts import quotas, repository, users
-from modembank.accounts.model import Actor, Scope
+from modembank.accounts.model import Actor, Scope, User
 from modembank.accounts.quotas import Usage
 from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, InvalidRequest
@@ -45,6 +46,29 @@ class Quotas:
             return [Allotment(user.name, quotas.usage(conn, user.id, now)) for user in repository.all_users(conn)]
 
         return await self._store.read(read)
+
+    async def users(self, actor: Actor, *, after: str | None = None, limit: int = 50) -> Sequence[tuple[User, Usage]]:
+        """Return users by age with what they use: those behind a user, where one is named.
+
+        Raises Forbidden for all but admins, and InvalidRequest when there is no such user.
+        """
+        actor.require(Scope.ADMIN)
+        now = to_ms(self._clock.now())
+
+        def read(conn: sqlite3.Connection) -> Sequence[tuple[User, Usage]]:
+            last = None if after is None else repository.user_named(conn, after)
+            if after is not None and last is None:
+                raise InvalidRequest(FieldProblem("/cursor", "is none of this list: begin without one"))
+            found = repository.users_after(conn, 0 if last is None else last.id, limit)
+            return [(user, quotas.usage(conn, user.id, now)) for user in found]
+
+        return await self._store.read(read)
+
+    async def of(self, actor: Actor, name: str) -> Usage:
+        """Return a user's; raises Forbidden for all but admins, and NotFound."""
+        actor.require(Scope.ADMIN)
+        now = to_ms(self._clock.now())
+        return await self._store.read(lambda conn: quotas.usage(conn, users.named(conn, name).id, now))
 
     async def own(self, actor: Actor) -> Usage:
         """Return the actor's own."""

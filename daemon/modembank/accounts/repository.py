@@ -65,6 +65,11 @@ def all_users(conn: sqlite3.Connection) -> list[User]:
     return [_user(row) for row in conn.execute(f"{_USER} ORDER BY id")]
 
 
+def users_after(conn: sqlite3.Connection, after: int, limit: int) -> list[User]:
+    """Return users that are younger than that row, by age."""
+    return [_user(row) for row in conn.execute(f"{_USER} WHERE id > ? ORDER BY id LIMIT ?", (after, limit))]
+
+
 def is_active(conn: sqlite3.Connection, user_id: int) -> bool:
     """Return whether a user may have things done; who is no user of the box, as on its own command line, always may."""
     row = conn.execute("SELECT active FROM users WHERE id = ?", (user_id,)).fetchone()
@@ -125,6 +130,19 @@ def keys_of(conn: sqlite3.Connection, user_id: int | None) -> list[ApiKey]:
     """Return a user's keys, or everybody's, by age."""
     rows = conn.execute(f"{_KEY} WHERE ?1 IS NULL OR k.user_id = ?1 ORDER BY k.id", (user_id,))
     return [_key(row) for row in rows]
+
+
+def keys_before(conn: sqlite3.Connection, whose: int | None, of: str | None, before: int, limit: int) -> list[ApiKey]:
+    """Return keys that are older than that row, the newest first: a user's, or everybody's; of one name if given."""
+    query = f"{_KEY} WHERE k.id < ?3 AND (?1 IS NULL OR k.user_id = ?1) AND (?2 IS NULL OR u.name = ?2)"
+    return [_key(row) for row in conn.execute(f"{query} ORDER BY k.id DESC LIMIT ?4", (whose, of, before, limit))]
+
+
+def key_row(conn: sqlite3.Connection, public_id: str, whose: int | None) -> int | None:
+    """Return the row of a key (of that user, when one is given)."""
+    query = "SELECT id FROM api_keys WHERE public_id = ?1 AND (?2 IS NULL OR user_id = ?2)"
+    row = conn.execute(query, (public_id, whose)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def scopes_of(conn: sqlite3.Connection, public_id: str, user_id: int) -> frozenset[Scope]:

@@ -30,6 +30,7 @@ CACHE_S = 0.5
 """How long a key is believed without asking the store: a revocation made beside the daemon works within this."""
 
 _MOST_CACHED = 4096
+_FROM_THE_TOP = (1 << 63) - 1
 _INVALID = "the API key is not valid"
 _ELSEWHERE = "the API key is not for use from this address"
 _log = structlog.get_logger()
@@ -222,6 +223,23 @@ class Accounts:
         """Return the keys the actor may see: its own, or everybody's for an admin."""
         whose = None if actor.is_admin else actor.user_id
         return await self._store.read(lambda conn: repository.keys_of(conn, whose))
+
+    async def newest_keys(
+        self, actor: Actor, *, of: str | None = None, before: str | None = None, limit: int = 50
+    ) -> list[ApiKey]:
+        """Return keys the actor may see, newest first: of that user alone, and older than that key, where given.
+
+        Raises InvalidRequest when ``before`` is no key that it may see.
+        """
+        whose = None if actor.is_admin else actor.user_id
+
+        def read(conn: sqlite3.Connection) -> list[ApiKey]:
+            row = _FROM_THE_TOP if before is None else repository.key_row(conn, before, whose)
+            if row is None:
+                raise InvalidRequest(FieldProblem("/cursor", "is none of this list: begin without one"))
+            return repository.keys_before(conn, whose, of, row, limit)
+
+        return await self._store.read(read)
 
     async def revoke_key(self, actor: Actor, public_id: str) -> ApiKey:
         """End a key at once, any for an admin; whoever else its own, if they can do no more than the actor's key.

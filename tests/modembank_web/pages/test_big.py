@@ -24,6 +24,8 @@ from modembank_web.pages.page import Page
 
 MOST_OCTETS = 400_000
 """No page is larger with what ``crowd`` makes: it is read on telephones, and made on a Pi."""
+FRAME_OCTETS, ROW_OCTETS = 16_000, 1_200
+"""What a page may have around its rows, and for each of them where all are there."""
 PARAMETERS = {"/conversations/": "number", "/drafts/": "draft", "/mailings/": "mailing", "/webhooks/": "webhook"}
 PARAMETERS |= {"/messages/": "longest", "/slots/": "slot", "/sims/": "iccid", "/users/": "name"}
 READS = [page for page in PAGES if page.method == "GET" and not page.stream and page.path not in {"/ui", "/ui/setup"}]
@@ -66,6 +68,15 @@ async def test_every_page_answers_within_bounds(all_: Crowd, page: Page) -> None
         assert len(all_.admin.last.content) < MOST_OCTETS
 
 
+@pytest.mark.parametrize("path", ["/ui/keys", "/ui/users", "/ui/webhooks", "/ui/sims", "/ui/bank"])
+async def test_no_row_is_heavy(all_: Crowd, path: str) -> None:
+    shown = await all_.admin.opens(path)
+    rows = len(list(shown.all("tr"))) + len(list(shown.all("article")))
+    assert rows > 50
+    assert all_.admin.last is not None
+    assert len(all_.admin.last.content) < FRAME_OCTETS + rows * ROW_OCTETS
+
+
 async def test_all_slots_are_on_one_page(all_: Crowd) -> None:
     assert len(list((await all_.admin.opens("/ui/bank")).all("article"))) == SLOTS
 
@@ -97,6 +108,9 @@ LISTS: dict[str, tuple[Callable[[Element], list[str]], str]] = {
         said,
         "SELECT id FROM inbox WHERE sender = '{number}' UNION ALL SELECT id FROM messages WHERE recipient = '{number}'",
     ),
+    "/ui/keys": (leads, "SELECT id FROM api_keys"),
+    "/ui/keys?user=ada": (leads, "SELECT k.id FROM api_keys k JOIN users u ON u.id = k.user_id WHERE u.name = 'ada'"),
+    "/ui/users": (leads, "SELECT id FROM users"),
     "/ui/audit?action=crowd.note": (cells("Of"), "SELECT * FROM audit WHERE action = 'crowd.note'"),
     "/ui/mailings": (links("/ui/mailings/mlg_"), "SELECT id FROM mailings"),
     "/ui/mailings/{mailing}": (leads, "SELECT id FROM messages WHERE batch_id IS NOT NULL"),

@@ -35,6 +35,12 @@ async def test_a_user_is_added_changed_and_put_out(box: Box) -> None:
         await olga.opens("/ui/users/nobody", 404)
 
 
+async def test_a_list_goes_on_behind_users_that_are_there(box: Box) -> None:
+    async with reader(box) as admin:
+        assert not list((await admin.asks("/ui/users?cursor=admin")).all("td"))
+        await admin.asks("/ui/users?cursor=nobody", 422)
+
+
 async def test_the_last_admin_stays(box: Box) -> None:
     async with reader(box) as admin:
         assert "last active admin" in (await admin.sends("/ui/users/admin", 409, active="false")).text
@@ -83,6 +89,7 @@ async def test_a_key_is_made_shown_once_and_revoked(box: Box) -> None:
         assert "<b>x</b>" in page.one(id="keys").text
         [key] = await box.accounts.keys(LOCAL_ADMIN)
         assert "revoked" in (await admin.sends(f"/ui/keys/{key.public_id}/revoke")).text
+        await admin.asks("/ui/keys?cursor=nothing", 422)
         assert not list((await admin.opens("/ui/keys?user=nobody")).all("table"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -17,6 +18,7 @@ from modembank_web.pages.page import ROOT, Page, errors_by_field
 from modembank_web.pages.rendering import render
 
 PATH = f"{ROOT}/keys"
+_A_PAGE = 50
 Field = Annotated[str, msgspec.Meta(max_length=1_000)]
 SCOPES = (
     (Scope.MESSAGES_SEND, "send messages"),
@@ -30,9 +32,14 @@ SCOPES = (
 
 
 class KeysQuery(msgspec.Struct, frozen=True):
-    """Whose keys."""
+    """Whose keys, and where the list goes on."""
 
     user: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+    def address(self, cursor: str) -> str:
+        """Return where the page after this one is."""
+        return f"{PATH}?{urlencode(({'user': self.user} if self.user else {}) | {'cursor': cursor})}"
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,11 +56,16 @@ _NEW = FormBody(NewKey)
 
 
 async def keys(call: Call) -> Answer:
-    """Show the keys that the caller may see."""
-    user = call.query(KeysQuery).user
-    return render(
-        call, "keys/page.html", **await _all(call, user), new=NewKey(user=user or call.caller.name), errors={}
-    )
+    """Show the keys that the caller may see; or the next page of them."""
+    query = call.query(KeysQuery)
+    found = await call.app.accounts.newest_keys(call.caller, of=query.user, before=query.cursor, limit=_A_PAGE + 1)
+    listed = found[:_A_PAGE]
+    more = query.address(listed[-1].public_id) if len(found) > _A_PAGE else ""
+    if query.cursor is not None:
+        return render(call, "keys/_rows.html", keys=listed, more_at=more)
+    new = NewKey(user=query.user or call.caller.name)
+    shown = await _form(call) | {"keys": listed, "more_at": more, "user": query.user}
+    return render(call, "keys/page.html", **shown, new=new, errors={})
 
 
 async def add(call: Call) -> Answer:
@@ -80,28 +92,21 @@ async def add(call: Call) -> Answer:
             errors = {"user": str(error)}
         except Forbidden as error:
             errors = {"scopes": str(error)}
-    shown = await _all(call, None)
     if errors:
-        return render(call, "keys/_new.html", status=422, new=form, errors=errors, **shown)
-    return render(call, "keys/_made.html", key=key, text=text, **shown)
+        return render(call, "keys/_new.html", status=422, new=form, errors=errors, **await _form(call))
+    return render(call, "keys/_made.html", key=key, text=text)
 
 
 async def revoke(call: Call) -> Answer:
-    """End a key at once."""
-    await call.app.accounts.revoke_key(call.caller, call.path("id"))
-    return render(call, "keys/_list.html", **await _all(call, None))
+    """End a key at once and show it so."""
+    key = await call.app.accounts.revoke_key(call.caller, call.path("id"))
+    return render(call, "keys/_rows.html", keys=[key], more_at="")
 
 
-async def _all(call: Call, user: str | None) -> dict[str, Any]:
-    actor, accounts = call.caller, call.app.accounts
-    listed = [key for key in await accounts.keys(actor) if user is None or key.user == user]
-    users = [one.name for one in await accounts.users(actor)] if actor.is_admin else [actor.name]
-    return {
-        "keys": listed[::-1],
-        "user": user,
-        "user_options": [(name, name) for name in users],
-        "scopes": _grantable(actor),
-    }
+async def _form(call: Call) -> dict[str, Any]:
+    actor = call.caller
+    users = [one.name for one in await call.app.accounts.users(actor)] if actor.is_admin else []
+    return {"user_options": [(name, name) for name in users], "scopes": _grantable(actor)}
 
 
 def _grantable(actor: Actor) -> list[tuple[Scope, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -15,9 +16,16 @@ from modembank_web.pages.page import ROOT, Page, errors_at, goes_to
 from modembank_web.pages.rendering import render
 
 PATH = f"{ROOT}/users"
+_A_PAGE = 50
 _NEEDS = (Scope.ADMIN,)
 Field = Annotated[str, msgspec.Meta(max_length=1_000)]
 ROLES = ((Role.SENDER.value, "Sender: sends, and reads what is theirs"), (Role.ADMIN.value, "Admin: may everything"))
+
+
+class UsersQuery(msgspec.Struct, frozen=True):
+    """Where the list goes on."""
+
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,8 +55,14 @@ _NEW, _CHANGE, _QUOTA = FormBody(NewUser), FormBody(Change), FormBody(QuotaForm)
 
 
 async def users(call: Call) -> Answer:
-    """Show all users with what they used today."""
-    return render(call, "users/page.html", **await _all(call), new=NewUser(), errors={})
+    """Show the users with what they used today; or the next page of them."""
+    cursor = call.query(UsersQuery).cursor
+    found = await call.app.accounts.quotas.users(call.caller, after=cursor, limit=_A_PAGE + 1)
+    listed = found[:_A_PAGE]
+    more = f"{PATH}?{urlencode({'cursor': listed[-1][0].name})}" if len(found) > _A_PAGE else ""
+    if cursor is not None:
+        return render(call, "users/_rows.html", users=listed, more_at=more)
+    return render(call, "users/page.html", users=listed, more_at=more, roles=ROLES, new=NewUser(), errors={})
 
 
 async def add(call: Call) -> Answer:
@@ -116,23 +130,16 @@ async def end_session(call: Call) -> Answer:
     return render(call, "users/_sessions.html", **await _one(call))
 
 
-async def _all(call: Call) -> dict[str, Any]:
-    accounts = call.app.accounts
-    usage = {one.user: one.usage for one in await accounts.quotas.list(call.caller)}
-    return {"users": [(one, usage[one.name]) for one in await accounts.users(call.caller)], "roles": ROLES}
-
-
 async def _one(call: Call) -> dict[str, Any]:
     accounts, actor = call.app.accounts, call.caller
     found = await accounts.user(actor, call.path("name"))
-    usage = next(one.usage for one in await accounts.quotas.list(actor) if one.user == found.name)
+    usage = await accounts.quotas.of(actor, found.name)
     sessions = [
         session_view(one, actor.session) for one in await accounts.sessions.list(actor) if one.user == found.name
     ]
-    keys = [key for key in await accounts.keys(actor) if key.user == found.name]
     typed = {"per_day": usage.quota_per_day or "", "per_month": usage.quota_per_month or ""}
     return {
-        "user": found, "usage": usage, "sessions": sessions, "keys": keys, "roles": ROLES, "typed": typed,
+        "user": found, "usage": usage, "sessions": sessions, "roles": ROLES, "typed": typed,
         "errors": {}, "saved": False,
     }  # fmt: skip
 

@@ -39,9 +39,21 @@
     try { localStorage.setItem("theme", root.dataset.theme); } catch { /* it lasts as long as the page */ }
   };
 
+  // What a button would send waits until the dialog that it shares with others is agreed to.
+  let agreed = null;
+  document.addEventListener("htmx:confirm", (event) => {
+    const { asks, about } = event.detail.elt.dataset;
+    if (!asks) return;
+    event.preventDefault();
+    agreed = event.detail.issueRequest;
+    document.querySelector(`#${CSS.escape(asks)} [data-about-here]`).textContent = about ?? "";
+    show(asks, true);
+  });
+
   document.addEventListener("click", (event) => {
-    const target = event.target.closest?.("[data-opens], [data-closes], [data-dismiss], [data-theme-switch], [data-copies]");
+    const target = event.target.closest?.("[data-opens], [data-closes], [data-dismiss], [data-theme-switch], [data-copies], [data-agrees]");
     if (!target) return;
+    if ("agrees" in target.dataset) agreed?.(true);
     if (target.dataset.opens) show(target.dataset.opens, true);
     if (target.dataset.closes) show(target.dataset.closes, false);
     if ("dismiss" in target.dataset) target.closest(".notice")?.remove();
