@@ -16,12 +16,14 @@ from fakes.web_boxes import Box, make_box
 from modembank.accounts.model import ROLE_SCOPES, Role
 from modembank_web.cookies import page_token
 from modembank_web.pages import PAGES
-from modembank_web.pages.page import LOGIN, ROOT, Page
+from modembank_web.pages.page import LOGIN, ROOT, SETUP, Page
 from modembank_web.pages.rendering import POLICY
 
 BEHIND = [page for page in PAGES if not page.open]
 READS = [page for page in BEHIND if page.method == "GET"]
 CHANGES = [page for page in BEHIND if page.method != "GET"]
+OPEN = [page for page in PAGES if page.open]
+OPEN_CHANGES = [page for page in OPEN if page.method != "GET"]
 NUMBERS = ("/ui/conversations/",)
 """What is named here is a number, which is there for everybody; what was said with it is not (test_every_page.py)."""
 FOR_ADMINS = [page for page in BEHIND if page.needs and not ROLE_SCOPES[Role.SENDER] & set(page.needs)]
@@ -48,6 +50,14 @@ async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
     """One box for all: nothing that is asked for here changes it."""
     box = await make_box(tmp_path_factory.mktemp("guards"))
     await people(box)
+    yield box
+    await box.store.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fresh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
+    """A box that nobody has set up."""
+    box = await make_box(tmp_path_factory.mktemp("fresh"))
     yield box
     await box.store.close()
 
@@ -100,6 +110,40 @@ async def test_s07_only_a_page_of_this_session_changes_anything(box: Box, page: 
                 answer = await bare.request(page.method, address(page), headers=kept, content=b"name=x")
             assert answer.status_code == 403, (case, answer.text)
             assert await written(box) == before, case
+
+
+async def test_s10_no_page_is_open_but_these() -> None:
+    assert {page.id for page in OPEN} == {"login", "logIn", "setup", "setUp", "live"}
+
+
+@each(OPEN_CHANGES)
+async def test_s07_what_is_open_takes_forms_of_the_box_alone(box: Box, fresh: Box, page: Page) -> None:
+    for one in (box, fresh):
+        leads = one is fresh and page.path != SETUP
+        before = await written(one)
+        cases: dict[str, dict[str, str]] = {
+            "another origin": FOREIGN,
+            "another origin of the same site": {"Origin": "https://other.box.test", "Sec-Fetch-Site": "same-site"},
+            "another port": {"Origin": f"{ORIGIN}:8443", "Sec-Fetch-Site": "same-site"},
+            "not said from where": {},
+            "an origin without a name": {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+        }
+        for case, headers in cases.items():
+            async with browser(one, own=False) as client:
+                answer = await client.post(address(page), data={"name": "mallory"}, headers=headers)
+            assert answer.status_code == (303 if leads else 403), (case, answer.text)
+            assert "set-cookie" not in answer.headers
+            assert await written(one) == before, case
+
+
+@each([page for page in PAGES if page.method == "GET" and not page.stream])
+async def test_s08_a_box_that_is_not_set_up_brings_the_headers_too(fresh: Box, page: Page) -> None:
+    async with browser(fresh) as client:
+        answer = await client.get(address(page))
+        assert (answer.status_code, answer.headers.get("location")) == (
+            (200, None) if page.path == SETUP else (303, SETUP)
+        )
+        check_headers(answer)
 
 
 @each(CHANGES)
