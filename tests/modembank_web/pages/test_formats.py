@@ -24,6 +24,7 @@ from modembank_web.pages.formats import (
     number,
     octets,
     percent,
+    place,
     visible,
     when,
     words,
@@ -244,7 +245,12 @@ def test_what_is_no_name_of_an_attribute_is_refused(name: str) -> None:
         attributes({name: "x"})
 
 
+def test_a_place_is_said_in_words() -> None:
+    places = ("/lines/3", "/number", "/per_day", "")
+    assert [place(pointer) for pointer in places] == ["line 3", "number", "per day", ""]
+
+
 def test_every_filter_is_one_of_these() -> None:
     assert set(FILTERS.values()) == {
-        number, percent, octets, duration, when, moment, foreign, visible, words, attributes
+        number, percent, octets, duration, when, moment, foreign, visible, words, place, attributes
     }  # fmt: skip

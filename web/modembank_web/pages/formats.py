@@ -118,6 +118,12 @@ def words(key: str) -> str:
     return key.replace("_", " ").lower()
 
 
+def place(pointer: str) -> str:
+    """Return where in a file or a form something is wrong: ``/lines/3`` is "line 3"."""
+    of, _, which = pointer.lstrip("/").partition("/")
+    return f"{of.removesuffix('s')} {which}" if which else of.replace("_", " ")
+
+
 def attributes(given: Mapping[str, object]) -> Markup:
     """Return attributes as HTML writes them: True is the name alone; False and None are left out.
 
@@ -145,5 +151,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "foreign": foreign,
     "visible": visible,
     "words": words,
+    "place": place,
     "xmlattr": attributes,
 }

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from modembank.accounts import QuotaExceeded, Scope
-from modembank.errors import Conflict, InvalidRequest
+from modembank.errors import Conflict, InvalidRequest, NotFound
 from modembank.messages import MessageFilter, SubmitRequest
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
@@ -85,6 +85,7 @@ async def messages(call: Call) -> Answer:
     except InvalidRequest as error:
         errors |= errors_at(error)
     shown: dict[str, Any] = {"page": page, "query": query, "errors": errors, "words": STATUS, "states": STATES}
+    shown["mailing"] = await _mailing(call, query.batch)
     if query.cursor is not None and page is not None:
         return render(call, "messages/_rows.html", **shown)
     return render(call, "messages/page.html", status=422 if page is None else 200, **shown)
@@ -196,6 +197,16 @@ def _wanted(query: MessagesQuery, errors: dict[str, str]) -> MessageFilter:
         since=since,
         until=None if until is None else until + timedelta(days=1),
     )
+
+
+async def _mailing(call: Call, batch: str) -> str | None:
+    """Return the id of the mailing whose messages a batch is, if it is one that the caller may see."""
+    if not batch or not (call.caller.is_admin or Scope.MAILINGS in call.caller.scopes):
+        return None
+    try:
+        return (await call.app.mailings.get(call.caller, batch.replace("bat_", "mlg_"))).id
+    except NotFound:
+        return None
 
 
 def _day(text: str, name: str, errors: dict[str, str]) -> datetime | None:

@@ -19,6 +19,7 @@ from modembank_web.pages.rendering import ALONE, render
 PATH = f"{ROOT}/opt-outs"
 _NEEDS = (Scope.OPT_OUTS,)
 _A_PAGE = 50
+_NO_NUMBER = "is no number that could be written to"
 LARGEST_FILE = 8 * 1024 * 1024
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -67,7 +68,8 @@ async def opt_outs(call: Call) -> Answer:
     """Show the numbers, and what waits for a look."""
     query = call.query(OptOutsQuery)
     shown = await _shown(call, query)
-    return render(call, "optouts/_rows.html" if query.cursor is not None else "optouts/page.html", **shown)
+    part = "optouts/_rows.html" if query.cursor is not None else "optouts/page.html"
+    return render(call, part, status=200 if shown["page"] is not None else 422, **shown)
 
 
 async def opt_outs_now(call: Call) -> Answer:
@@ -83,7 +85,7 @@ async def add(call: Call) -> Answer:
     except InvalidRequest as error:
         return render(call, "optouts/_new.html", status=422, form=form, errors=errors_at(error), done="")
     except NotFound:
-        errors = {"number": "is no number that could be written to"}
+        errors = {"number": _NO_NUMBER}
         return render(call, "optouts/_new.html", status=422, form=form, errors=errors, done="")
     done = f"{form.number} gets no messages any more"
     return render(call, "optouts/_new.html", form=NewOptOut(), errors={}, done=done, extra=_CHANGED)
@@ -148,16 +150,19 @@ class _InMemory:
 
 
 async def _shown(call: Call, query: OptOutsQuery) -> dict[str, Any]:
-    actor, service, wrong = call.caller, call.app.optouts, ""
+    actor, service = call.caller, call.app.optouts
+    wrong: dict[str, str] = {}
     page = None
     try:
         page = await service.list(
             actor, number=query.number.strip() or None, state=query.state or None, cursor=query.cursor, limit=_A_PAGE
         )
-    except (InvalidRequest, NotFound) as error:
+    except InvalidRequest as error:
         if query.cursor is not None:
             raise  # only rows were asked for: there is no field to say it at
-        wrong = str(error)
+        wrong = errors_at(error)
+    except NotFound:
+        wrong = {"number": _NO_NUMBER}
     reviews = await service.reviews(actor, limit=20)
     return {
         "page": page, "query": query, "wrong": wrong, "reviews": reviews.items, "form": NewOptOut(), "errors": {},
