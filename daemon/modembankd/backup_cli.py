@@ -9,7 +9,16 @@ from pathlib import Path
 
 import click
 
-from modembank.backup import BackupJob, Checked, Restored, RestoreRefused, check_file, restore, take_backup
+from modembank.backup import (
+    BackupFolder,
+    BackupJob,
+    Checked,
+    Restored,
+    RestoreRefused,
+    check_file,
+    restore,
+    take_backup,
+)
 from modembank.clock import rfc3339, to_ms
 from modembank.config import load_config
 from modembankd.data_folder import DATABASE, make_data_folder
@@ -19,12 +28,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Make none: check the backup FILE and say what is in it.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option(
+    "--keep", type=click.IntRange(1, 10_000), help="FILE is a folder: name the backup by its time, keep so many there."
+)
 @config_option
-def backup(file: Path, check: bool, force: bool, config_path: Path) -> None:
+def backup(file: Path, check: bool, force: bool, keep: int | None, config_path: Path) -> None:
     """Write everything the box must not forget into FILE, checked; a running daemon goes on undisturbed."""
+    if keep is not None and (check or force):
+        raise click.UsageError("--keep goes with neither --check nor --force")  # noqa: EM101
+    if keep is None and file.is_dir():
+        raise click.UsageError(f"{file} is a folder: say --keep N, or name a file in it")  # noqa: EM102
     if check:
         checked = check_file(file)
         click.echo(f"{file} is whole.")
@@ -32,6 +48,10 @@ def backup(file: Path, check: bool, force: bool, config_path: Path) -> None:
         return
     box = load_config(config_path).box
     database = Path(box.data_dir) / DATABASE
+    if keep is not None:
+        made = BackupFolder(file, box.id).make(database, to_ms(time.time()), keep)
+        click.echo(f"{made} is made and checked.")
+        return
     manifest = take_backup(BackupJob(database, file, box.id, to_ms(time.time()), replace=force))
     click.echo(f"{file} is made and checked.")
     _describe(Checked(file, manifest, is_backup=True))

@@ -9,7 +9,7 @@ import pytest
 
 from fakes.boxes import TurnedClock
 from fakes.databases import load_newest
-from modembank.backup import BackupJob, ScheduledBackups, check_file, scheduled, take_backup
+from modembank.backup import BackupJob, ScheduledBackups, check_file, folder, scheduled, take_backup
 from modembank.config import BackupConfig, BoxConfig, Config, WebConfig
 from modembank.metrics import Metrics
 from modembankd.daemon import Daemon, _chores
@@ -132,7 +132,7 @@ async def test_the_daemons_stop_does_not_wait_for_a_backup(rig, monkeypatch):
         gone.append(job.target)
         return take_backup(job)
 
-    monkeypatch.setattr(scheduled, "take_backup", slow)
+    monkeypatch.setattr(folder, "take_backup", slow)
     running = asyncio.create_task(rig.run())
     await asyncio.to_thread(copying.wait)
     running.cancel()

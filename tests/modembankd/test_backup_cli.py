@@ -1,6 +1,7 @@
 """`modembank backup` and `modembank restore` as somebody types them."""
 
 import os
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -51,6 +52,30 @@ def test_a_backup_is_made_told_and_checked(modembank, database, file):
     checked = modembank("backup", "--check", file)
     assert checked.splitlines()[0] == f"{file} is whole."
     assert checked.splitlines()[1:] == made.splitlines()[1:]
+
+
+def test_so_many_are_kept_in_a_folder_and_what_else_is_there_stays(modembank, database, file, monkeypatch):
+    folder = file.parent / "backups"
+    assert "there is no such folder" in modembank("backup", "--keep", 2, folder, status=1)
+    folder.mkdir()
+    (folder / "modembank-school-20010101T000000Z.sqlite3").touch()
+    for second in range(3):
+        monkeypatch.setattr(time, "time", lambda second=second: 1_800_000_000.0 + second)
+        told = modembank("backup", "--keep", 2, folder)
+    newest = folder / "modembank-clinic-20270115T080002Z.sqlite3"
+    assert told == f"{newest} is made and checked.\n"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "modembank-clinic-20270115T080001Z.sqlite3",
+        newest.name,
+        "modembank-school-20010101T000000Z.sqlite3",
+    ]
+    modembank("backup", "--check", newest)
+
+
+def test_a_folder_wants_a_number_to_keep_and_nothing_else(modembank, database, file):
+    assert "--keep" in modembank("backup", file.parent, status=2)
+    assert "--check" in modembank("backup", "--keep", 2, "--check", file, status=2)
+    assert "--force" in modembank("backup", "--keep", 2, "--force", file, status=2)
 
 
 def test_what_exists_is_replaced_by_force_only(modembank, database, file):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from modembank.backup.errors import BackupFailed
-from modembank.backup.taking import BackupJob, take_backup
+from modembank.backup.folder import BackupFolder
 from modembank.clock import Clock, to_ms
 from modembank.config import BackupConfig
 from modembank.errors import ModembankError
@@ -19,7 +17,6 @@ from modembank.metrics import Metrics
 
 RETRY_MS = 3_600_000
 """After a failure: a backup costs too much to be tried all the time."""
-_ENDING = ".sqlite3"
 _log = structlog.get_logger()
 
 
@@ -48,7 +45,7 @@ class ScheduledBackups:
     def __init__(self, config: BackupConfig, box: str, database: Path, clock: Clock, metrics: Metrics) -> None:
         """Prepare; look_around() finds the backups of earlier runs."""
         self._config = config
-        self._box = box
+        self._folder = BackupFolder(Path(config.folder), box)
         self._database = database
         self._clock = clock
         self._metrics = metrics
@@ -56,15 +53,15 @@ class ScheduledBackups:
 
     async def run_if_due(self) -> bool:
         """Make a backup if it is time; return whether one was made."""
-        folder, now = self.facts.folder, to_ms(self._clock.now())
-        if folder is None:
+        if self.facts.folder is None:
             return False
+        now = to_ms(self._clock.now())
         try:
-            newest = await asyncio.to_thread(self._newest, folder, now)
+            newest = await asyncio.to_thread(self._folder.newest, now)
             self.facts = replace(self.facts, last_good_at=newest)
             if not self._due(now):
                 return False
-            await self._make(folder, now)
+            await self._make(now)
         except (ModembankError, OSError) as error:
             self.facts = replace(self.facts, last_failed_at=now, last_error=str(error))
             self._metrics.backups.labels("failed").inc()
@@ -76,8 +73,8 @@ class ScheduledBackups:
 
     def newest(self) -> Path | None:
         """Return the file of the newest good backup that is known of."""
-        folder, at = self.facts.folder, self.facts.last_good_at
-        return None if folder is None or at is None else self._file(folder, at)
+        at = self.facts.last_good_at
+        return None if self.facts.folder is None or at is None else self._folder.file(at)
 
     def observe(self) -> None:
         """Bring the gauge up to date."""
@@ -90,51 +87,15 @@ class ScheduledBackups:
             return False
         return good is None or now - good >= self.facts.every_ms
 
-    async def _make(self, folder: Path, now: int) -> None:
-        target = self._file(folder, now)
+    async def _make(self, now: int) -> None:
         stop = threading.Event()
-        job = BackupJob(self._database, target, self._box, now, replace=True, stopped=stop.is_set)
-        making = asyncio.create_task(asyncio.to_thread(self._make_and_prune, job), name="backup")
+        work = asyncio.to_thread(self._folder.make, self._database, now, self._config.keep, stop)
+        making = asyncio.create_task(work, name="backup")
         try:
-            octets = await asyncio.shield(making)
+            file = await asyncio.shield(making)
         except asyncio.CancelledError:  # the daemon stops: the thread must not keep it
             stop.set()
             await asyncio.wait([making])
             making.exception()
             raise
-        _log.info("backup_made", file=str(target), octets=octets)
-
-    def _make_and_prune(self, job: BackupJob) -> int:
-        if not job.target.parent.is_dir():  # made by us it would hide that the disk for backups is not mounted
-            raise BackupFailed(path=job.target, detail="there is no such folder: make it, or mount what belongs there")
-        take_backup(job)
-        for old in self._ours(job.target.parent, job.now_ms)[: -self._config.keep]:
-            old.unlink(missing_ok=True)
-        return job.target.stat().st_size
-
-    def _newest(self, folder: Path, now: int) -> int | None:
-        times = (self._made_at(path) for path in self._ours(folder, now))
-        return max((time for time in times if time is not None and time <= now), default=None)
-
-    def _ours(self, folder: Path, now: int) -> list[Path]:
-        """Return this box's scheduled backups, oldest first; other files are nobody's business.
-
-        One that is yet to come was made while the clock was wrong: it goes before all others.
-        """
-        found = [(self._made_at(path), path) for path in folder.glob(f"{self._prefix()}*{_ENDING}")]
-        dated = [(time <= now, time, path) for time, path in found if time is not None]
-        return [path for _, _, path in sorted(dated)]
-
-    def _made_at(self, path: Path) -> int | None:
-        stamp = path.name.removeprefix(self._prefix()).removesuffix(_ENDING)
-        try:
-            moment = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        except ValueError:
-            return None
-        return round(moment.timestamp() * 1000)
-
-    def _file(self, folder: Path, at: int) -> Path:
-        return folder / (self._prefix() + datetime.fromtimestamp(at / 1000, UTC).strftime("%Y%m%dT%H%M%SZ") + _ENDING)
-
-    def _prefix(self) -> str:
-        return f"modembank-{self._box}-"
+        _log.info("backup_made", file=str(file), octets=file.stat().st_size)
