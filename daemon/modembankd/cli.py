@@ -114,11 +114,12 @@ def run(config_path: Path) -> None:
     from modembank.config import load_config
     from modembank.system import Process
     from modembankd.daemon import run_daemon
+    from modembankd.handed_over import sockets_from_systemd, with_credentials
     from modembankd.logs import configure_logs
 
     config, process = load_config(config_path), Process(config_path.absolute())
     configure_logs(config.log, process.logs)
-    run_async(run_daemon(config, process=process))
+    run_async(run_daemon(with_credentials(config), process=process, sockets=sockets_from_systemd()))
 
 
 @main.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from modembankd.heartbeat import beat
 from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
 from modembankd.notify import notify
+from modembankd.status import StatusLine
 
 ADDRESS_NAME = "address"
 WEB_STOP_S = 2.0
@@ -44,12 +46,18 @@ class Daemon:
         options: BankOptions | None = None,
         clock: Clock | None = None,
         process: Process | None = None,
+        *,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
-        """Prepare; ``start`` opens the data folder and the ports."""
+        """Prepare; ``start`` opens the data folder and the ports.
+
+        Listening ``sockets`` that somebody else made are taken instead of the configured address.
+        """
         self._config = config
         self._options = options
         self._clock = clock or SystemClock()
         self._process = process
+        self._sockets = sockets
         self._data_dir = Path(config.box.data_dir)
         self._supervisor = Supervisor()
         self._servers: list[WebServer] = []
@@ -67,6 +75,7 @@ class Daemon:
 
     async def start(self) -> None:
         """Recover, open the bank, begin to send, and answer; raises ModembankError with nothing left running."""
+        notify("STATUS=Opening the database")
         make_data_folder(self._data_dir)
         self._box = box = await assemble(self._config, self._clock, self._options, self._process)
         app = box.app
@@ -114,7 +123,7 @@ class Daemon:
 
     async def _serve(self) -> None:
         app = self.box.app
-        web = await serve(create_app(app), self._config.web)
+        web = await serve(create_app(app), self._config.web, sockets=self._sockets)
         self._servers.append(web)
         local = listen_locally(self._data_dir)
         self._servers.append(await serve(create_app(app, everyone=LOCAL_ADMIN), self._config.web, sockets=[local]))
@@ -132,14 +141,17 @@ def spare_collector() -> None:
 
 
 async def run_daemon(
-    config: Config, started: Callable[[Daemon], None] | None = None, process: Process | None = None
+    config: Config,
+    started: Callable[[Daemon], None] | None = None,
+    process: Process | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> None:
     """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    daemon = Daemon(config, process=process)
+    daemon = Daemon(config, process=process, sockets=sockets)
     await daemon.start()
     spare_collector()
     try:
@@ -161,5 +173,6 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("search", 10, box.indexing.index, first_s=20),
         Chore("search_tidy", 6 * 3600, box.indexing.tidy, first_s=240),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
+        Chore("status", 5, StatusLine(app.bank).refresh, first_s=0),
         Chore("alive", 60, app.dispatcher.note_alive, first_s=0),
     )

@@ -24,13 +24,16 @@ class FakeSystemd:
 
     def __init__(self, path: Path, *, watchdog_s: float = 0.2) -> None:
         self.env = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": str(round(watchdog_s * 1e6))}
+        self.lines: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.settimeout(WITHIN_S)
 
     def told(self) -> str:
-        """The next state, however long it takes."""
-        return self._socket.recv(4096).decode()
+        """The next state, however long it takes; the lines for people are put aside."""
+        while (state := self._socket.recv(4096).decode()).startswith("STATUS="):
+            self.lines.append(state.removeprefix("STATUS="))
+        return state
 
     def told_but(self, usual: str) -> str:
         """The next state that is another one."""
@@ -45,7 +48,15 @@ class FakeSystemd:
 class DaemonProcess:
     """Context manager; killed at the end if it still runs."""
 
-    def __init__(self, folder: Path, config: str = "", env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: str = "",
+        env: dict[str, str] | None = None,
+        command: tuple[list[str], tuple[int, ...]] = ([str(MODEMBANK)], ()),
+    ) -> None:
+        """``command`` is what is called instead of the program itself, and the descriptors that it is passed."""
+        self._command, self._passed = command
         folder.mkdir(exist_ok=True)
         self.data = folder / "data"
         self.config = folder / "modembank.toml"
@@ -61,8 +72,10 @@ class DaemonProcess:
 
     def __enter__(self) -> Self:
         with self.log.open("a") as log:
-            command = [MODEMBANK, "run", "--config", self.config]
-            self.process = subprocess.Popen(command, stderr=log, stdout=log, text=True, env=self._env)
+            command = [*self._command, "run", "--config", self.config]
+            self.process = subprocess.Popen(
+                command, stderr=log, stdout=log, text=True, env=self._env, pass_fds=self._passed
+            )
         return self
 
     def __exit__(self, *_: object) -> None:

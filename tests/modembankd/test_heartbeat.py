@@ -1,7 +1,9 @@
 """The watchdog is fed only while the loop and the writer are well."""
 
 import asyncio
+import contextlib
 import socket
+import threading
 import time
 
 import pytest
@@ -70,6 +72,35 @@ async def test_a_blocked_loop_is_noticed_once_and_not_fed(systemd, store, monkey
     complaints = [entry for entry in logs if entry["event"] == "heartbeat_missed"]
     assert len(complaints) == 1
     assert "late" in complaints[0]["why"]
+
+
+async def test_a_writer_that_hangs_is_noticed_and_not_fed_until_it_goes_on(systemd, store, monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.005)
+    monkeypatch.setattr(heartbeat, "MOST_OVERDUE_S", 0.02)
+    loop, hanging, go_on = asyncio.get_running_loop(), threading.Event(), threading.Event()
+
+    def disk_that_hangs(_):
+        hanging.set()
+        go_on.wait(60)
+
+    with capture_logs() as logs:
+        task = asyncio.create_task(beat(store, Metrics()))
+        write = asyncio.create_task(store.write(disk_that_hangs))
+        async with asyncio.timeout(30):
+            while not hanging.is_set() or store.overdue_s < 0.02:
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.01)  # a beat that had looked before
+            with contextlib.suppress(BlockingIOError):
+                while systemd.recv(100):
+                    pass
+            await asyncio.sleep(0.2)
+            with pytest.raises(BlockingIOError):
+                systemd.recv(100)
+            go_on.set()
+            await write
+            assert await loop.sock_recv(systemd, 100) == b"WATCHDOG=1"
+        task.cancel()
+    assert ["a write has waited" in entry["why"] for entry in logs if entry["event"] == "heartbeat_missed"] == [True]
 
 
 async def test_chores_repeat_and_one_that_fails_does_not_stop_the_others():

@@ -27,6 +27,7 @@ def test_systemd_is_told_when_it_answers_that_it_lives_and_first_of_all_that_it_
         assert daemon.get("/api/v1/messages")[0] == 401
         assert (daemon.data / "control.sock").is_socket()
         assert [systemd.told() for _ in range(3)] == ["WATCHDOG=1"] * 3
+        assert systemd.lines == ["Opening the database", "No modems are configured"]
         daemon.process.send_signal(signal.SIGTERM)
         assert systemd.told_but("WATCHDOG=1") == "STOPPING=1"
         assert daemon.ended() == 0

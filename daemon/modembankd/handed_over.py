@@ -1,0 +1,71 @@
+"""What systemd hands the daemon at its start: sockets (sd_listen_fds(3)) and credentials (systemd.exec(5))."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from modembank.config import Config, SimConfig
+from modembank.errors import ModembankError
+
+FIRST_FD = 3
+"""SD_LISTEN_FDS_START."""
+PIN_PREFIX = "modembank.pin."
+"""Before the ICCID, in the name of the credential that holds a SIM's PIN."""
+
+
+class BadCredential(ModembankError):
+    """A credential that was handed over cannot be used; what is in it is never said."""
+
+    key = "bad_credential"
+    template = "the credential {name} {problem}"
+
+
+def sockets_from_systemd(
+    environ: Mapping[str, str] = os.environ, first_fd: int = FIRST_FD
+) -> tuple[socket.socket, ...]:
+    """Return the listening sockets that were passed to this process, none when there are none; call it once."""
+    count, pid = environ.get("LISTEN_FDS", ""), environ.get("LISTEN_PID", "")
+    if not count.isdecimal() or pid != str(os.getpid()):
+        return ()
+    passed = tuple(socket.socket(fileno=fd) for fd in range(first_fd, first_fd + int(count)))
+    for one in passed:
+        one.set_inheritable(False)
+        one.setblocking(False)
+    return passed
+
+
+def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration with the PINs that came as credentials; they win over those in the file.
+
+    Raises BadCredential.
+    """
+    folder = environ.get("CREDENTIALS_DIRECTORY", "")
+    found = sorted(Path(folder).glob(f"{PIN_PREFIX}*")) if folder else []
+    pins = {path.name.removeprefix(PIN_PREFIX): path for path in found}
+    known = tuple(
+        msgspec.structs.replace(sim, pin=_pin(pins.pop(sim.iccid))) if sim.iccid in pins else sim for sim in config.sim
+    )
+    return msgspec.structs.replace(config, sim=known + tuple(_sim(iccid, path) for iccid, path in pins.items()))
+
+
+def _sim(iccid: str, path: Path) -> SimConfig:
+    try:
+        return msgspec.convert({"iccid": iccid, "pin": _pin(path)}, SimConfig)
+    except msgspec.ValidationError as error:
+        raise BadCredential(name=path.name, problem="does not end in the 18 to 20 digits on the card") from error
+
+
+def _pin(path: Path) -> str:
+    try:
+        pin = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadCredential(name=path.name, problem="cannot be read") from error
+    if not re.fullmatch("[0-9]{4,8}", pin):
+        raise BadCredential(name=path.name, problem="must hold 4 to 8 digits")
+    return pin
