@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest schemathesis soak powercuts fuzz environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted fuzz environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -45,6 +45,10 @@ schemathesis: dev-environment ## ask for every operation in every role, well and
 
 powercuts: dev-environment test-tools ## cut the power of a working box 1,500 times and check what is left (about 2 minutes)
 	$(BIN)/python tests/powercut/run.py --cuts 1500 --recordings 3 $(ARGS)
+
+booted: dev-environment test-tools ## boot a Debian with the service installed, and look at it from inside (under a minute; as root)
+	@sh tools/debian-packages.sh systemd-container
+	$(BIN)/python tests/systemd/booted/run.py
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"
