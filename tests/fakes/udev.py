@@ -26,6 +26,12 @@ class Seen:
     switched_off: bool
     """Whether it wrote that the interface is not authorised."""
 
+    @property
+    def group(self) -> int | None:
+        """To whom our rules give the node."""
+        found = re.findall(r"91-modembank\.rules:\d+ GROUP.*\b(\d+)\b", self.output)
+        return int(found[-1]) if found else None
+
 
 @dataclass
 class Udev:
@@ -137,7 +143,7 @@ def device_path(place: str) -> str:
 
 
 def seen(stdout: str, stderr: str) -> Seen:
-    properties = dict(re.findall(r"^(?:E: )?(\.?\w+)=(.*)$", stdout, re.MULTILINE))
+    properties = dict(re.findall(r"^\s*(?:E: )?(\.?\w+)=(.*)$", stdout, re.MULTILINE))
     links = {link.removeprefix("/dev/") for link in properties.get("DEVLINKS", "").split()}
-    off = re.search(r"""ATTR.*/authorized.*[^\w]0[^\w]?$""", stdout + stderr, re.MULTILINE)
+    off = re.search(r"usb-guard\.rules:\d+ ATTR.*authorized", stdout + stderr)
     return Seen(properties, links, stdout + stderr, off is not None)
