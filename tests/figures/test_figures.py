@@ -17,8 +17,8 @@ from modembank.accounts.quotas import Spending, accepted_by_day
 from modembank.errors import Forbidden, InvalidRequest
 from modembank.figures import MOST_DAYS, Figures, write_csv
 from modembank.figures.report import Line, Report
-from modembank.messages import MessageState
-from modembank.messages.ended_badly import _COUNT, BAD_ENDS, bad_ends
+from modembank.messages import MessageState, ended_badly
+from modembank.messages.ended_badly import _BY_SIM, _COUNT, BAD_ENDS, bad_ends, bad_ends_by_sim
 from modembank.sim import add_usage, compact_usage
 from modembank.sim.usage import segments_between
 from modembank.store import schema
@@ -77,6 +77,23 @@ def test_bad_ends_are_counted_along_their_index_alone(conn):
     plan = " ".join(row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {_COUNT}", (60, 0, 1)))
     assert "COVERING INDEX messages_problem" in plan or "INDEX messages_problem (state=? AND id>? AND id<?)" in plan
     assert "SCAN" not in plan
+    plan = " ".join(row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {_BY_SIM}", (60, 0, 10)))
+    assert "INDEX messages_problem (state=? AND id>?)" in plan
+    assert "SCAN messages" not in plan
+
+
+def test_bad_ends_of_each_sim(conn, monkeypatch):
+    ends = [(74, 1, 5), (74, 1, 6), (60, 1, 6), (72, None, 6), (80, 2, 6), (76, 2, 6), (74, 2, 1), (70, 2, 7)]
+    for number, (state, sim, at) in enumerate(sorted(ends, key=lambda end: end[2])):
+        conn.execute(
+            "INSERT INTO messages (id, user_id, recipient, text, encoding, segments, flags, route_id, rank, state,"
+            " expires_at, on_unknown, created_at, sim_id) VALUES (?, 1, '', '', 0, 1, 0, 1, 4, ?, 0, 0, ?, ?)",
+            ((1 << 40) + number, state, at * 1000, sim),
+        )
+    assert bad_ends_by_sim(conn, 5000) == {1: 3, 2: 1, None: 1}
+    assert bad_ends_by_sim(conn, 8000) == {}
+    monkeypatch.setattr(ended_badly, "MOST_BY_SIM", 1)
+    assert bad_ends_by_sim(conn, 5000) == {1: 2, 2: 1, None: 1}
 
 
 def test_bad_ends_of_each_day(conn):

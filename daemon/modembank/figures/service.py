@@ -12,8 +12,9 @@ from modembank.accounts.quotas import accepted_by_day
 from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.figures.report import MOST_DAYS, Line, Report
-from modembank.messages.ended_badly import bad_ends
+from modembank.messages.ended_badly import bad_ends, bad_ends_by_sim
 from modembank.sim import Sim, Sims
+from modembank.sim.limits import DAY_MS
 from modembank.sim.usage import USAGE_KEPT_MS, segments_between
 from modembank.store import Store
 
@@ -59,6 +60,15 @@ class Figures:
 
         sims = {sim.id: sim for sim in self._sims.all()}
         return await self._store.read(read)
+
+    async def failures(self, actor: Actor) -> Mapping[int | None, int]:
+        """Return the messages of the last 24 hours that came to a bad end, by the SIM that tried last (None: none did).
+
+        Raises Forbidden for all but admins.
+        """
+        actor.require(Scope.ADMIN)
+        since = to_ms(self._clock.now()) - DAY_MS
+        return await self._store.read(lambda conn: bad_ends_by_sim(conn, since))
 
     def _line(self, sim_id: int, by_day: list[int], sims: Mapping[int, Sim]) -> Line:
         sim = sims.get(sim_id)

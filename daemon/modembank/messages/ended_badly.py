@@ -1,8 +1,9 @@
-"""How many messages came to a bad end, by the day on which they were accepted: counted along the index of problems."""
+"""How many messages came to a bad end, by the day they were accepted on or by SIM: along the index of problems."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,6 +16,23 @@ _COUNT = (
     "SELECT count(*) FROM messages INDEXED BY messages_problem"
     " WHERE state BETWEEN 60 AND 79 AND state = ? AND id >= ? AND id < ?"
 )
+_BY_SIM = (
+    "SELECT sim_id, count(*) FROM (SELECT sim_id FROM messages INDEXED BY messages_problem"
+    " WHERE state BETWEEN 60 AND 79 AND state = ? AND id >= ? ORDER BY id DESC LIMIT ?) GROUP BY sim_id"
+)
+MOST_BY_SIM = 10_000
+"""Of one state; beyond that counts by SIM are those of the newest alone."""
+
+
+def bad_ends_by_sim(conn: sqlite3.Connection, since: int) -> dict[int | None, int]:
+    """Return the messages accepted since a moment (unix ms) that are in such a state now, by the SIM that tried last.
+
+    None: no SIM ever did.
+    """
+    first, found = first_accepted_at(conn, since), Counter[int | None]()
+    for state in BAD_ENDS:
+        found.update(dict(conn.execute(_BY_SIM, (state, first, MOST_BY_SIM))))
+    return dict(found)
 
 
 def bad_ends(conn: sqlite3.Connection, moments: Sequence[int]) -> dict[MessageState, tuple[int, ...]]:

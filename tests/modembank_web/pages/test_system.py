@@ -1,4 +1,4 @@
-"""The box about itself as pages: facts, settings without secrets, pools and what waits for them, and its log."""
+"""The box about itself as pages: facts, settings without secrets, and its log."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import pytest
 import structlog
 
 from fakes.readers import Element, reader
-from fakes.web_boxes import ICCID, Box
+from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.backup import ScheduledBackups
 from modembank.config import BackupConfig, BankConfig, Config, LogConfig, PortEntry, SimConfig
-from modembank.messages import SubmitRequest
-from modembank.messages import backlog as backlog_module
-from modembank.sim import SimIdentity
-from modembank.sim.model import SimChange
 from modembank.system import Process, System
 from modembankd.logs import configure_logs
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\x1b[31m\nforged"
-PATHS = ("", "/settings", "/routes", "/routes/now", "/log", "/log/now")
+PATHS = ("", "/settings", "/log", "/log/now")
 
 
 def facts(page: Element) -> dict[str, str]:
@@ -108,28 +104,6 @@ async def test_settings_are_those_in_force_and_hold_no_secret(box: Box, tmp_path
         assert port["baudrate"][1:] == ["115200", "without meaning on USB"]
         assert port["pin"][1].startswith("set, and not shown")
         assert '"<b>clinic</b>"' in tables["[[sim]]"].text
-
-
-async def test_pools_are_the_labels_of_sims_with_what_waits_for_them(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog_module, "MOST_COUNTED", 2)
-    other = await box.sims.identify(SimIdentity(iccid="8944110068256270062", msisdn="+447900900002"), "slot-09")
-    one = box.sims.by_iccid(ICCID)
-    assert one is not None
-    await box.sims.change(one.id, SimChange(label="<i>clinic</i>"))
-    async with reader(box) as admin:
-        for number in range(3):
-            await box.messages.submit(LOCAL_ADMIN, SubmitRequest(to=f"+4479009001{number:02d}", text="x"))
-        await box.messages.submit(LOCAL_ADMIN, SubmitRequest(to="+447900900110", text="x", pool="<i>clinic</i>"))
-        await box.messages.submit(LOCAL_ADMIN, SubmitRequest(to="+447900900111", text="x", sim=other.iccid))
-        page = await admin.opens("/ui/system/routes")
-        pools, named = [list(each.one("tbody").all("tr")) for each in page.all("table")]
-        found = [[cell.text for cell in row.all("td")][:4] for row in pools]
-        assert found == [["Any SIM messages that name none", "2", "0", "2+"], ["<i>clinic</i>", "1", "0", "1"]]
-        assert "+447900900001 not in the box" in pools[1].text
-        assert [cell.text for cell in named[0].all("td")] == ["+447900900002 not in the box", "0", "1"]
-        part = page.one(id="pools")
-        assert (part["hx-get"], part["hx-trigger"]) == ("/ui/system/routes/now", "live")
-        assert (await admin.asks("/ui/system/routes/now")).one(id="pools").text == part.text
 
 
 @pytest.fixture

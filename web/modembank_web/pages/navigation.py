@@ -40,6 +40,7 @@ GROUPS = (
         "Operation",
         (
             Entry("Bank", "/ui/bank", "bank", Scope.ADMIN),
+            Entry("Routes", "/ui/routes", "send", Scope.ADMIN),
             Entry("Issues", "/ui/issues", "issue", Scope.ADMIN),
             Entry("Report", "/ui/report", "report", Scope.ADMIN),
             Entry("Opt-outs", "/ui/opt-outs", "optout", Scope.OPT_OUTS),
