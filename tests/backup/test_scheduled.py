@@ -11,6 +11,7 @@ from fakes.boxes import TurnedClock
 from fakes.databases import load_newest
 from modembank.backup import BackupJob, ScheduledBackups, check_file, folder, scheduled, take_backup
 from modembank.config import BackupConfig, BoxConfig, Config, WebConfig
+from modembank.errors import Conflict
 from modembank.metrics import Metrics
 from modembankd.daemon import Daemon, _chores
 
@@ -49,6 +50,59 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path):
     return Rig(tmp_path)
+
+
+async def test_one_is_made_at_once_when_it_is_asked_for(rig):
+    assert await rig.run()
+    rig.clock.ahead_s += 60
+    assert await rig.backups.run_now()
+    assert not await rig.run()  # and the next by the clock counts from it
+    files = await rig.backups.files()
+    assert [file.path.name for file in files] == rig.names()[::-1]
+    assert files[0].at == rig.backups.facts.last_good_at // 1000 * 1000
+    assert files[0].octets == files[0].path.stat().st_size
+    for _ in range(4):
+        rig.clock.ahead_s += 1
+        assert await rig.backups.run_now()
+    assert len(rig.names()) == 3
+    assert rig.sample("modembank_backups_total", result="made") == 6
+
+
+async def test_one_that_is_asked_for_and_fails_says_why(rig):
+    rig.folder.rmdir()
+    assert not await rig.backups.run_now()
+    assert "there is no such folder" in rig.backups.facts.last_error
+    assert rig.backups.facts.failing
+    assert await rig.backups.files() == []
+    rig.folder.mkdir()
+    assert await rig.backups.run_now()  # at once, not after an hour
+    assert not rig.backups.facts.failing
+
+
+async def test_one_is_made_at_a_time(rig, monkeypatch):
+    copying, go = threading.Event(), threading.Event()
+
+    def slow(job):
+        copying.set()
+        go.wait(10)
+        return take_backup(job)
+
+    monkeypatch.setattr(scheduled, "take_backup", slow)
+    first = asyncio.create_task(rig.backups.run_now())
+    await asyncio.to_thread(copying.wait)
+    with pytest.raises(Conflict, match="being made already"):
+        await rig.backups.run_now()
+    due = asyncio.create_task(rig.run())
+    go.set()
+    assert (await first, await due) == (True, False)
+    assert len(rig.names()) == 1
+
+
+async def test_without_a_folder_none_can_be_asked_for(tmp_path):
+    rig = Rig(tmp_path, folder="")
+    with pytest.raises(Conflict, match="no folder"):
+        await rig.backups.run_now()
+    assert await rig.backups.files() == ()
 
 
 async def test_without_a_folder_there_are_none(tmp_path):

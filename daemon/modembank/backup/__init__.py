@@ -11,7 +11,7 @@ from modembank.backup.errors import (
     NotABackup,
     RestoreRefused,
 )
-from modembank.backup.folder import BackupFolder
+from modembank.backup.folder import BackupFile, BackupFolder
 from modembank.backup.manifest import Manifest
 from modembank.backup.restoring import Restored, restore
 from modembank.backup.scheduled import BackupFacts, ScheduledBackups
@@ -22,6 +22,7 @@ __all__ = [
     "BackupExists",
     "BackupFacts",
     "BackupFailed",
+    "BackupFile",
     "BackupFolder",
     "BackupJob",
     "BackupStopped",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,15 @@ from modembank.backup.errors import BackupFailed
 from modembank.backup.taking import BackupJob, take_backup
 
 _ENDING = ".sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFile:
+    """One backup in the folder: when it was begun (unix ms), and its size."""
+
+    path: Path
+    at: int
+    octets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,21 @@ class BackupFolder:
             raise BackupFailed(path=target, detail="there is no such folder: make it, or mount what belongs there")
         stop = stop or threading.Event()
         take_backup(BackupJob(database, target, self.box, now, replace=True, stopped=stop.is_set))
-        for old in self._files(now)[:-keep]:
+        for old in self._ours(now)[:-keep]:
             old.unlink(missing_ok=True)
         return target
 
+    def files(self, now: int) -> list[BackupFile]:
+        """Return them, the newest first."""
+        found = []
+        for path in reversed(self._ours(now)):
+            with suppress(OSError):  # it went away meanwhile
+                found.append(BackupFile(path, self._made_at(path) or 0, path.stat().st_size))
+        return found
+
     def newest(self, now: int) -> int | None:
         """Return when the newest one was begun, in unix milliseconds; one that is yet to come does not count."""
-        times = (self._made_at(path) for path in self._files(now))
+        times = (self._made_at(path) for path in self._ours(now))
         return max((time for time in times if time is not None and time <= now), default=None)
 
     def file(self, at: int) -> Path:
@@ -49,7 +67,7 @@ class BackupFolder:
     def _prefix(self) -> str:
         return f"modembank-{self.box}-"
 
-    def _files(self, now: int) -> list[Path]:
+    def _ours(self, now: int) -> list[Path]:
         """Return them, oldest first; one that is yet to come was made while the clock was wrong: it goes first."""
         found = [(self._made_at(path), path) for path in self.folder.glob(f"{self._prefix}*{_ENDING}")]
         dated = [(time <= now, time, path) for time, path in found if time is not None]

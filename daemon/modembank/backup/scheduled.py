@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
-from modembank.backup.folder import BackupFolder
+from modembank.backup.folder import BackupFile, BackupFolder
 from modembank.clock import Clock, to_ms
 from modembank.config import BackupConfig
-from modembank.errors import ModembankError
+from modembank.errors import Conflict, ModembankError
 from modembank.metrics import Metrics
 
 RETRY_MS = 3_600_000
@@ -49,27 +50,29 @@ class ScheduledBackups:
         self._database = database
         self._clock = clock
         self._metrics = metrics
+        self._one_at_a_time = asyncio.Lock()
         self.facts = BackupFacts(Path(config.folder) if config.folder else None, round(config.every_h * 3_600_000))
 
     async def run_if_due(self) -> bool:
         """Make a backup if it is time; return whether one was made."""
+        return await self._run(self._due)
+
+    async def run_now(self) -> bool:
+        """Make a backup whether it is time or not; return whether it was made. The facts say why not.
+
+        Raises Conflict when one is being made, or when there is no folder for them.
+        """
         if self.facts.folder is None:
-            return False
-        now = to_ms(self._clock.now())
-        try:
-            newest = await asyncio.to_thread(self._folder.newest, now)
-            self.facts = replace(self.facts, last_good_at=newest)
-            if not self._due(now):
-                return False
-            await self._make(now)
-        except (ModembankError, OSError) as error:
-            self.facts = replace(self.facts, last_failed_at=now, last_error=str(error))
-            self._metrics.backups.labels("failed").inc()
-            _log.error("backup_failed", error=str(error), again_in_s=RETRY_MS // 1000)
-            return False
-        self.facts = replace(self.facts, last_good_at=now)
-        self._metrics.backups.labels("made").inc()
-        return True
+            raise Conflict(why="no folder for backups is set up")
+        if self._one_at_a_time.locked():
+            raise Conflict(why="a backup is being made already")
+        return await self._run(lambda _: True)
+
+    async def files(self) -> Sequence[BackupFile]:
+        """Return the backups in the folder, the newest first; none while it cannot be read."""
+        if self.facts.folder is None:
+            return ()
+        return await asyncio.to_thread(self._folder.files, to_ms(self._clock.now()))
 
     def newest(self) -> Path | None:
         """Return the file of the newest good backup that is known of."""
@@ -80,6 +83,27 @@ class ScheduledBackups:
         """Bring the gauge up to date."""
         if self.facts.last_good_at is not None:
             self._metrics.backup_age_s.set(max(0.0, self._clock.now() - self.facts.last_good_at / 1000))
+
+    async def _run(self, wanted: Callable[[int], bool]) -> bool:
+        """Make one if it is wanted at that moment (unix ms)."""
+        if self.facts.folder is None:
+            return False
+        async with self._one_at_a_time:
+            now = to_ms(self._clock.now())
+            try:
+                newest = await asyncio.to_thread(self._folder.newest, now)
+                self.facts = replace(self.facts, last_good_at=newest)
+                if not wanted(now):
+                    return False
+                await self._make(now)
+            except (ModembankError, OSError) as error:
+                self.facts = replace(self.facts, last_failed_at=now, last_error=str(error))
+                self._metrics.backups.labels("failed").inc()
+                _log.error("backup_failed", error=str(error), again_in_s=RETRY_MS // 1000)
+                return False
+            self.facts = replace(self.facts, last_good_at=now)
+            self._metrics.backups.labels("made").inc()
+            return True
 
     def _due(self, now: int) -> bool:
         failed, good = self.facts.last_failed_at, self.facts.last_good_at

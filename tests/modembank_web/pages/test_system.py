@@ -73,6 +73,38 @@ async def test_backups_are_told_with_the_commands_to_restore_the_last_one(box: B
         assert not [each for each in page.all("img") if each["src"] == "x"]
 
 
+async def test_a_backup_is_made_now_and_what_came_of_it_is_said(box: Box, tmp_path: Path) -> None:
+    safe = tmp_path / "safe"
+    async with reader(box) as admin:
+        assert "Back up now" not in (await admin.opens("/ui/system")).text
+        await admin.sends("/ui/system/backup", 409)
+        config = BackupConfig(folder=str(safe))
+        box.backups = ScheduledBackups(config, "modembank", tmp_path / "box.db", box.clock, box.metrics)
+        assert "Back up now" in (await admin.opens("/ui/system")).text
+        failed = await admin.sends("/ui/system/backup")
+        assert "The last backup failed" in failed.text
+        assert "there is no such folder" in failed.text
+        safe.mkdir()
+        made = await admin.sends("/ui/system/backup")
+        (file,) = safe.glob("*.sqlite3")
+        assert f"A backup was made and checked: {file.name}" in made.text
+        page = await admin.opens("/ui/system")
+        assert "A backup was made" not in page.text
+        assert any(file.name in each.text for each in page.one(id="backups").all("li"))
+        assert "It does not bring back" in page.text
+        assert any(f"modembank restore {file}" in each.text for each in page.all("pre"))
+    entries = (await box.audit.list(LOCAL_ADMIN)).items
+    assert [(entry.action, entry.subject) for entry in entries if entry.action.startswith("backup")] == [
+        ("backup.make", str(safe)),
+        ("backup.make", str(safe)),
+    ]
+
+
+async def test_only_admins_make_backups(box: Box) -> None:
+    async with reader(box, Role.SENDER) as sender:
+        await sender.sends("/ui/system/backup", 403)
+
+
 async def test_a_clock_that_cannot_be_right_is_said(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     async with reader(box) as admin:
         later = round(box.clock.now() * 1000) + 86_400_000

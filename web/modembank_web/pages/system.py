@@ -29,12 +29,28 @@ async def system(call: Call) -> Answer:
     app, actor = call.app, call.caller
     about = await app.system.about(actor)
     clock = next((issue for issue in app.health.open() if issue.kind == _CLOCK_ISSUE), None)
-    backups: dict[str, Any] = {
-        "backup": app.backups.facts,
-        "keep": app.config.backup.keep,
-        "newest": app.backups.newest(),
+    shown = await _backups(call)
+    return render(call, "system/page.html", about=about, site=app.config.box.site, clock=clock, **shown)
+
+
+async def backup_now(call: Call) -> Answer:
+    """Make a backup, and say what came of it once it is made. Raises Conflict."""
+    backups = call.app.backups
+    if backups.facts.folder is not None:
+        await call.app.audit.note(call.caller, "backup.make", str(backups.facts.folder))
+    made = await backups.run_now()
+    return render(call, "system/_backups.html", **(await _backups(call) | {"made": made}))
+
+
+async def _backups(call: Call) -> dict[str, Any]:
+    backups = call.app.backups
+    return {
+        "backup": backups.facts,
+        "keep": call.app.config.backup.keep,
+        "newest": backups.newest(),
+        "files": await backups.files(),
+        "made": False,
     }
-    return render(call, "system/page.html", about=about, site=app.config.box.site, clock=clock, **backups)
 
 
 async def settings(call: Call) -> Answer:
@@ -65,6 +81,7 @@ def _log(call: Call) -> dict[str, Any]:
 
 PAGES = (
     Page("system", "GET", PATH, system, _NEEDS),
+    Page("systemBackup", "POST", f"{PATH}/backup", backup_now, _NEEDS),
     Page("systemSettings", "GET", f"{PATH}/settings", settings, _NEEDS),
     Page("systemLog", "GET", f"{PATH}/log", log, _NEEDS),
     Page("systemLogNow", "GET", f"{PATH}/log/now", log_now, _NEEDS),
