@@ -21,6 +21,7 @@ from modembank_web.pages import (
     showcase,
     sims,
     system,
+    twilio,
     users,
     webhooks,
 )
@@ -40,6 +41,7 @@ PAGES = (
     *issues.PAGES,
     *users.PAGES,
     *keys.PAGES,
+    *twilio.PAGES,
     *audit.PAGES,
     *webhooks.PAGES,
     *mailings.PAGES,
