@@ -35,7 +35,10 @@ async def test_limits_and_name_are_changed_and_go_back_to_the_box(box: Box) -> N
         assert sim is not None
         assert not sim.overrides
     entries = (await box.audit.list(LOCAL_ADMIN)).items
-    assert [entry.action for entry in entries][:2] == ["sim.change", "sim.change"]
+    assert [(entry.action, entry.detail) for entry in entries][:2] == [
+        ("sim.change", {"label": "", "limits": {"min_interval_s": None, "per_hour": None}}),
+        ("sim.change", {"label": "<i>pool</i>", "limits": {"min_interval_s": 1.5, "per_hour": 200}}),
+    ]
 
 
 @pytest.mark.parametrize(

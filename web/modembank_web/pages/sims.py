@@ -79,9 +79,10 @@ async def change(call: Call) -> Answer:
     limits, errors = _limits(form)
     typed = {name.value: getattr(form, name.value) for name, _ in FIELDS}
     if not errors:
-        detail = {"label": form.label, "limits": {name: value for name, value in limits.items() if value is not None}}
+        label = form.label.strip()
+        named = {name: limit for name, limit in limits.items() if limit is not None or name in one.overrides}
         try:
-            await change_sim(call, one, SimChange(label=form.label.strip(), limits=limits), detail)
+            await change_sim(call, one, SimChange(label=label, limits=limits), {"label": label, "limits": named})
         except InvalidRequest as error:
             errors = {problem.pointer.rpartition("/")[2]: problem.detail for problem in error.problems}
     if errors:
