@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
+
 from fakes.readers import reader
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.messages import MessageFilter
+from modembank_web.pages import conversations
 
 THEM, OURS = "+447900900123", "+447900900001"
 THREAD = f"/ui/conversations/{quote(THEM)}"
@@ -81,3 +84,33 @@ async def test_a_sender_reads_its_own_conversations(box: Box) -> None:
         await came(box, "for nobody")
         assert "for nobody" not in (await sender.opens("/ui/conversations")).text
         assert "Nothing was said" in (await sender.opens(THREAD)).text
+
+
+async def test_what_came_is_found_by_its_words(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "_A_PAGE", 2)
+    async with reader(box) as admin:
+        assert (await admin.opens("/ui/conversations")).one("form", class_="filters")[
+            "action"
+        ] == "/ui/conversations/found"
+        assert "Nothing was looked for" in (await admin.opens("/ui/conversations/found")).text
+        assert "Nothing that came in has these words" in (await admin.opens("/ui/conversations/found?q=delayed")).text
+        for number in range(3):
+            await came(box, f"the train {number} is delayed {HOSTILE}")
+        await came(box, "thank you")
+        page = await admin.opens("/ui/conversations/found?q=delayed+train")
+        rows = page.one("tbody").all("td", class_="lead")
+        assert [row.one("a")["href"] for row in rows] == [THREAD, THREAD]
+        assert "the train 2" in page.text
+        assert "\u27e8202E\u27e9 evil" in page.text
+        assert "thank you" not in page.text
+        assert page.one("input", name="q")["value"] == "delayed train"
+        rest = await admin.asks(page.one("tr", class_="more").one("button")["hx-get"])
+        assert "the train 0" in rest.text
+        wrong = await admin.opens("/ui/conversations/found?q=t*", 422)
+        assert wrong.one(id="q-error").text
+
+
+async def test_senders_find_only_what_is_theirs(box: Box) -> None:
+    async with reader(box, Role.SENDER) as sender:
+        await came(box, "only for admins")
+        assert "only for admins" not in (await sender.opens("/ui/conversations/found?q=admins")).text

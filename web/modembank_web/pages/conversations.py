@@ -28,6 +28,13 @@ class Cursor(msgspec.Struct, frozen=True):
     cursor: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
 
 
+class FoundQuery(msgspec.Struct, frozen=True):
+    """What is looked for in what came in, and where a page of it goes on."""
+
+    q: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    cursor: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
+
+
 class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An answer as it was written."""
 
@@ -44,6 +51,21 @@ async def conversations(call: Call) -> Answer:
     if cursor is not None:
         return render(call, "conversations/_rows.html", listed=listed, number="", words=STATUS)
     return render(call, "conversations/page.html", listed=listed, number="", words=STATUS)
+
+
+async def found(call: Call) -> Answer:
+    """Show what came in whose text has some words, the newest first; or the next page of it."""
+    query, problem = call.query(FoundQuery), ""
+    words, page = query.q.strip(), None
+    if words:
+        try:
+            page = await call.app.inbox.list(call.caller, words=words, cursor=query.cursor, limit=_A_PAGE)
+        except InvalidRequest as error:
+            problem = "; ".join(each.detail for each in error.problems)
+    shown: dict[str, Any] = {"page": page, "words": words, "problem": problem}
+    if query.cursor is not None and page is not None:
+        return render(call, "conversations/_found_rows.html", **shown)
+    return render(call, "conversations/found.html", status=422 if problem else 200, **shown)
 
 
 async def conversations_now(call: Call) -> Answer:
@@ -102,6 +124,7 @@ async def _thread(call: Call, cursor: str | None) -> dict[str, Any]:
 
 PAGES = (
     Page("conversations", "GET", PATH, conversations, _READ),
+    Page("conversationsFound", "GET", f"{PATH}/found", found, _READ),
     Page("conversationsNow", "GET", f"{PATH}/now", conversations_now, _READ),
     Page("conversation", "GET", f"{PATH}/{{number}}", thread, _READ),
     Page("conversationNow", "GET", f"{PATH}/{{number}}/now", thread_now, _READ),
