@@ -37,6 +37,16 @@ class MessageStateChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchGrown(Event):
+    """Outbound messages were accepted into a counted batch: ``count`` from ``first`` on, all in the same state."""
+
+    first: int
+    count: int
+    user: int
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
 class MailingChanged(Event):
     """Something of a user's mailings, or of a file that is checked for one, is not as it was shown before."""
 

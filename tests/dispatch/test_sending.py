@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from fakes.lines import not_sent, refused, unknown
 from fakes.outboxes import HOUR, route_spec
+from modembank.events import BatchGrown
 from modembank.ids import public_id
 from modembank.messages.model import MessageFlags, MessageState, OnUnknown
 from modembank.modem.outcome import AttemptOutcome, CauseClass
@@ -308,6 +309,14 @@ async def test_a_cancelled_message_is_not_sent(box):
     assert line.submits == 1  # the gate said no; told in time, it would not even have asked
     box.bus.publish(MessageStateChanged(0, message, 1, 76))
     assert box.dispatcher._desk.known() == frozenset()
+
+
+async def test_a_batch_that_grows_by_timed_messages_has_the_next_time_looked_up(box):
+    box.dispatcher._rearm.clear()
+    box.bus.publish(BatchGrown(0, 1, 5, 1, int(MessageState.QUEUED)))
+    assert not box.dispatcher._rearm.is_set()
+    box.bus.publish(BatchGrown(0, 1, 5, 1, int(MessageState.SCHEDULED)))
+    assert box.dispatcher._rearm.is_set()
 
 
 async def test_more_messages_than_fit_in_memory(box):

@@ -14,7 +14,7 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import SendingConfig
 from modembank.dispatch import Finishing
-from modembank.mailings import reading
+from modembank.mailings import importing
 from modembank.mailings.requests import MailingRequest
 from modembank.mailings.service import Mailings
 from modembank.messages import Admission, batches
@@ -23,7 +23,7 @@ from modembank.sim import Sims
 from modembank.sim.limits import RateLimits
 from modembank.store import Store
 
-CHUNK, STEP = 30, 40
+PIECE, STEP = 30, 40
 
 
 async def assembled(store: Store, folder: Path) -> Mailings:
@@ -39,7 +39,7 @@ async def assembled(store: Store, folder: Path) -> Mailings:
 
 async def main(folder: Path, file: Path, verb: str = "") -> None:
     """Import the file, once, whichever life this is."""
-    reading.CHUNK, batches.STEP = CHUNK, STEP
+    importing.PIECE, batches.STEP = PIECE, STEP
     store = await Store.open(folder / "box.db", lazy_s=0.05)
     mailings = await assembled(store, folder)
     await mailings.start()

@@ -15,7 +15,7 @@ from modembank.mailings.model import ImportPhase, Layout, Wish
 from modembank.mailings.rows import Mailing, break_off, insert, open_ones, read
 from modembank.mailings.walking import wish
 from modembank.messages import batches, conservation
-from modembank.messages.batches import Item, Terms
+from modembank.messages.batches import Item, Items, Terms
 from modembank.messages.model import Fail
 from modembank.messages.outbox import decisions
 from modembank.tpdu import Encoding
@@ -37,7 +37,7 @@ def mailing(conn: sqlite3.Connection, number: int, phase: ImportPhase, wanted: W
         wish(conn, one, wanted)
     if phase is not ImportPhase.CHECKING:
         items = [Item(f"+4479009{number:02d}{at:03d}", "x", Encoding.GSM7, 1) for at in range(3)]
-        batches.add(conn, number, TERMS, items, expires_at=one.expires_at, first=number + 1, now=NOW)
+        batches.add(conn, number, TERMS, Items.of(items), expires_at=one.expires_at, first=number + 1, now=NOW)
 
 
 @pytest.fixture

@@ -74,3 +74,13 @@ def test_a_name_of_several_columns_must_be_a_number() -> None:
 def test_many_columns_are_not_all_named() -> None:
     with pytest.raises(BadTemplate, match=r"19 and 30 more$"):
         compile_template("{x}", [str(at) for at in range(50)])
+
+
+def test_what_looks_like_a_format_is_none() -> None:
+    assert compile_template("100 % {a} %s {a}%", ("a",))(["%d"]) == "100 % %d %s %d%"
+    assert compile_template("100 %s", ("a",))(["x"]) == "100 %s"
+
+
+def test_a_short_row_has_empty_cells_at_its_end() -> None:
+    assert compile_template("{a}-{c}-{b}", ("a", "b", "c"))(["1", "2"]) == "1--2"
+    assert compile_template("<{c}>", ("a", "b", "c"))([]) == "<>"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modembank.accounts import LOCAL_ADMIN
 from modembank.errors import Conflict
 from modembank.messages import batches, conservation
-from modembank.messages.batches import Item, Terms
+from modembank.messages.batches import Item, Items, Terms
 from modembank.messages.cancelling import cancel
 from modembank.messages.model import (
     Expire,
@@ -29,6 +29,7 @@ from modembank.messages.model import (
 from modembank.messages.outbox import decisions, holding, journal
 from modembank.messages.outbox.fold import Fold
 from modembank.messages.outbox.holding import Chosen
+from modembank.messages.stored import encoding_code
 from modembank.modem.outcome import AttemptOutcome
 from modembank.store.opening import open_owned
 from modembank.tpdu import Encoding
@@ -53,7 +54,7 @@ class World:
         for table in TABLES:
             conn.execute(f"DELETE FROM {table}")
         items = [Item(f"+4479009001{at:02d}", f"text {at}", Encoding.GSM7, 1 + at % 2) for at in range(COUNT)]
-        batches.add(conn, BATCH, TERMS, items, expires_at=START + VALID, first=FIRST, now=START)
+        batches.add(conn, BATCH, TERMS, Items.of(items), expires_at=START + VALID, first=FIRST, now=START)
 
     def attempt(self, message: int, outcome: AttemptOutcome | None) -> None:
         """Try a message's first segment, if it may be tried."""
@@ -208,3 +209,24 @@ def test_messages_that_wait_for_their_batch_expire_all_the_same(conn: sqlite3.Co
     decisions.expire(conn, late, START + VALID)
     assert batches.counts(conn, BATCH) == {MessageState.EXPIRED: COUNT}
     assert decisions.overdue_paused(conn, 0, START + VALID, 100) == ([], None)
+
+
+def test_items_are_stored_as_they_are_and_in_parts(conn: sqlite3.Connection) -> None:
+    World(conn)
+    items = [
+        Item("+447900900001", 'quote " and \\ and\nline', Encoding.GSM7, 1),
+        Item("0123", "Grüße 😀", Encoding.UCS2, 2, "ref-1"),
+        Item("+447900900003", "12", Encoding.GSM7, 3, "007"),
+    ]
+    some, rest = Items.of(items).parted(1)
+    for part, first in (some, 501), (rest, 502):
+        batches.add(conn, BATCH, TERMS, part, expires_at=START + VALID, first=first, now=START)
+    stored = conn.execute(
+        "SELECT id, recipient, text, encoding, segments, reference FROM messages WHERE id > 500 ORDER BY id"
+    ).fetchall()
+    assert stored == [
+        (501 + at, one.recipient, one.text, encoding_code(one.encoding), one.segments, one.reference)
+        for at, one in enumerate(items)
+    ]
+    assert (some.count, rest.count) == (1, 2)
+    assert batches.counts(conn, BATCH) == batches.recount(conn, BATCH)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modembank.messages.numbers import MAX_INPUT, BadNumber, normalise_recipient, normalise_sender
+from modembank.messages import numbers
+from modembank.messages.numbers import MAX_INPUT, BadNumber, is_settled, normalise_recipient, normalise_sender
 
 WELL = "+447911123456"
 
@@ -192,3 +193,9 @@ def test_a_mexican_mobile_is_one_number_with_the_former_1_and_without(region):
     assert normalise_recipient("+52 1 55 1234 5678", region) == "+525512345678"
     with pytest.raises(BadNumber):
         normalise_recipient("+52155123456789", region)
+
+
+@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True) | st.text(max_size=20), st.sampled_from(["", "GB", "DE"]))
+def test_what_is_settled_at_a_glance_is_what_reading_it_gives(written: str, region: str) -> None:
+    if is_settled(written):
+        assert normalise_recipient(written, region) == numbers._international(written) == written

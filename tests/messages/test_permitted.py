@@ -1,5 +1,6 @@
 """Who may be written to: the longest prefix decides, and nobody pays a premium rate unawares."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from modembank.config import SendingConfig
 from modembank.decency import RecipientsConfig
 from modembank.errors import InvalidRequest
 from modembank.messages import Admission, SubmitRequest
-from modembank.messages.permitted import Permitted, is_premium
+from modembank.messages.permitted import Permitted, Rules, is_premium
 from modembank.messages.verdicts import NOT_PERMITTED
 
 
@@ -93,3 +94,15 @@ def test_a_request_in_parts_goes_to_the_others():
     admitted = admission.check(SubmitRequest(to=["+449098790000", "+447911123456"], text="x", partial=True), 0)
     assert admitted.recipients == ("+447911123456",)
     assert [(refused.at, refused.reason) for refused in admitted.refused] == [(0, NOT_PERMITTED)]
+
+
+@given(
+    number=st.from_regex(r"\+(44|1|49|33|39)[0-9]{7,10}|[1-9][0-9]{2,5}", fullmatch=True) | st.just("+449098790000"),
+    blocked=st.lists(st.sampled_from(["+44", "+4479", "+1", "123"]), max_size=2),
+    premium=st.booleans(),
+)
+def test_another_process_refuses_the_same_for_the_same_reason(number: str, blocked: list[str], premium: bool) -> None:
+    permitted = Permitted(RecipientsConfig(blocked_prefixes=tuple(blocked), allow_premium=premium), "GB")
+    admission = Admission(Directory(), SendingConfig(), "GB", permitted)
+    rules = msgspec.json.decode(msgspec.json.encode(admission.rules), type=Rules)
+    assert rules.refusal()(number) == (admission.not_permitted(number) or "")

@@ -68,6 +68,19 @@ def test_a_flood_comes_in_bounded_groups():
     assert queue.depth() == 0
 
 
+def test_whoever_writes_for_long_can_tell_that_others_wait():
+    queue = patient()
+    put(queue, "long", Urgency.NOW)
+    queue.take(0)
+    assert not queue.is_wanted()
+    put(queue, "soon", Urgency.SOON)
+    assert not queue.is_wanted()
+    put(queue, "now", Urgency.NOW)
+    assert queue.is_wanted()
+    assert names(queue.take(0)) == ["soon", "now"]
+    assert queue.is_wanted()  # the second of a group waits for the first
+
+
 def test_close_makes_everything_due_and_then_ends():
     queue = patient()
     put(queue, "l", Urgency.LAZY)

@@ -20,7 +20,14 @@ from modembank.dispatch.refusals import Refusals
 from modembank.dispatch.sender import Sender
 from modembank.dispatch.vigil import Vigil
 from modembank.dispatch.withdrawals import Withdrawals
-from modembank.events import MessagesReady, MessagesSetAside, MessageStateChanged, OptOutsChanged, SimChanged
+from modembank.events import (
+    BatchGrown,
+    MessagesReady,
+    MessagesSetAside,
+    MessageStateChanged,
+    OptOutsChanged,
+    SimChanged,
+)
 from modembank.messages.loops import Loop
 from modembank.messages.model import TERMINAL, Decision, MessageState
 from modembank.messages.outbox import Outbox
@@ -58,6 +65,7 @@ class Dispatcher:
             bus.subscribe(MessagesReady, self._ready),
             bus.subscribe(MessagesSetAside, self._set_aside),
             bus.subscribe(MessageStateChanged, self._changed),
+            bus.subscribe(BatchGrown, self._grown),
             bus.subscribe(SimChanged, self._sim_changed),
             bus.subscribe(OptOutsChanged, self._withdrawals.note),
         )
@@ -180,6 +188,10 @@ class Dispatcher:
             self._rearm.set()
         elif event.state in _ENDED and event.message not in self._desk.in_hand():
             self._desk.forget(event.message)
+
+    def _grown(self, event: BatchGrown) -> None:
+        if event.state == MessageState.SCHEDULED:
+            self._rearm.set()
 
     def _sim_changed(self, event: SimChanged) -> None:
         self._vigil.look()

@@ -81,10 +81,10 @@ class Checks:
     async def run(self, check: Check, user_id: int, path: Path, layout: Layout) -> None:
         """Carry one out when its turn comes."""
 
-        def seen(rows: Sequence[Row]) -> None:
-            check.rows += len(rows)
+        def seen(rows: int, refused: Sequence[Row]) -> None:
+            check.rows += rows
             room = KEPT_ROWS - len(check.refused)
-            check.refused += [(row.line, row.written, row.reason) for row in rows if row.reason][:room]
+            check.refused += [(row.line, row.written, row.reason) for row in refused][:room]
             self._tell(user_id)
 
         async with self._turn:

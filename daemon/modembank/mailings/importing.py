@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -21,19 +24,19 @@ from modembank.accounts import is_active
 from modembank.accounts.quotas import QuotaExceeded, Spending
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
-from modembank.events import MailingChanged, MessagesReady, MessageStateChanged
+from modembank.events import BatchGrown, MailingChanged, MessagesReady
 from modembank.failpoints import Failpoint, reach
 from modembank.mailings import rows
-from modembank.mailings.model import Found, ImportPhase, Layout, Order, Row, Wish
+from modembank.mailings.model import Found, ImportPhase, Layout, Order, Piece, Row, Wish
 from modembank.mailings.reading import Pass, UnreadableFile, reading
 from modembank.mailings.recipients import MOST_FORCED
 from modembank.mailings.rows import Mailing
 from modembank.messages import Admission
 from modembank.messages.admission import MAX_AHEAD_MS
-from modembank.messages.batches import Added, Item, add, pause
+from modembank.messages.batches import Added, Items, add, pause
 from modembank.messages.numbers import BadNumber
 from modembank.metrics import Metrics
-from modembank.store import Store, Urgency
+from modembank.store import Store
 from modembank.tpdu import Encoding
 
 SHOWN = 10
@@ -41,16 +44,34 @@ SHOWN = 10
 OPTED_OUT = "has opted out: it wants no messages of this box"
 DISABLED = "was not accepted: the user of this mailing was disabled before its turn came"
 Change = Callable[[sqlite3.Connection, Mailing, int], None]
-Seen = Callable[[Sequence[Row]], None]
-"""Is told of rows that were checked, those that are opted out among them; all but the good ones have a reason."""
+Seen = Callable[[int, Sequence[Row]], None]
+"""Is told how many more rows were checked, and which of them were refused, or are opted out."""
+PIECE = 250
+"""Rows that are written together at least: others that write wait for all of them."""
+MOST_PIECES = 20
+LONG_S = 0.05
+"""A write that takes longer than this, until it is on the disk, is followed by a smaller one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of one chunk of rows; ``going`` is false when the import is to end."""
+    """What became of pieces of a file; ``going`` is false when the import is to end."""
 
     going: bool
-    added: Added | None = None
+    pieces: int = 0
+    """That were written, in one transaction."""
+    added: tuple[Added, ...] = ()
+    wanted: bool = False
+    """Somebody else waited for the writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parted:
+    """Rows that become messages, and those that do not, with the reason."""
+
+    items: Items
+    segments: int
+    refused: Sequence[Row]
 
 
 @dataclass(slots=True)
@@ -66,19 +87,29 @@ class _Tally:
     saved: int = 0
     forced: Counter[str] = field(default_factory=Counter)
 
-    def count(self, chunk: Sequence[Row]) -> None:
-        for row in chunk:
-            self.rows += 1
-            self.duplicates += row.duplicate
-            self.opted_out += row.reason == OPTED_OUT
-            if not row.reason:
-                self.accepted += 1
-                self.segments += row.segments
-                self.ucs2 += row.encoding == Encoding.UCS2
+    def count_plain(self, piece: Piece) -> None:
+        """Count the good rows of a piece that are all 7-bit."""
+        self.rows += piece.count
+        self.accepted += piece.count
+        self.segments += piece.segments
+
+    def count(self, good: Sequence[Row]) -> None:
+        self.rows += len(good)
+        self.accepted += len(good)
+        for row in good:
+            self.segments += row.segments
+            if row.encoding == Encoding.UCS2:
+                self.ucs2 += 1
                 self.plain += row.plain_segments > 0
                 self.saved += row.segments - row.plain_segments if row.plain_segments else 0
                 self.forced.update(row.forced_by)
-            elif not row.duplicate and len(self.first) < SHOWN:
+
+    def refuse(self, refused: Sequence[Row]) -> None:
+        self.rows += len(refused)
+        for row in refused:
+            self.duplicates += row.duplicate
+            self.opted_out += row.reason == OPTED_OUT
+            if not row.duplicate and len(self.first) < SHOWN:
                 self.first.append((row.line, row.written, row.reason))
 
     def result(self) -> Found:
@@ -118,20 +149,25 @@ class Importing:
 
     async def check(self, path: Path, layout: Layout, seen: Seen | None = None) -> Found:
         """Look at every row of a file, and tell of them as it goes; raises UnreadableFile."""
-        async with reading(Order(path=str(path), layout=layout, offers=True)) as next_pass:
+        order = Order(path=str(path), layout=layout, rules=self._admission.rules, piece=PIECE, offers=True)
+        async with reading(order) as next_pass:
             return await self._checked(next_pass, seen)
 
     async def _checked(self, next_pass: Pass, seen: Seen | None = None) -> Found:
         tally = _Tally()
-        async with aclosing(next_pass()) as chunks:
-            async for chunk in chunks:
-                checked = await asyncio.to_thread(self._admitted, chunk)
-                numbers = [row.number for row in checked if not row.reason]
-                out = await self._store.read(lambda conn, some=numbers: optouts.among(conn, some))  # type: ignore[misc]
-                judged = [_opted_out(row) if not row.reason and row.number in out else row for row in checked]
-                tally.count(judged)
+        async with aclosing(next_pass()) as pieces:
+            async for piece in pieces:
+                out = await self._store.read(lambda conn, some=piece: optouts.among(conn, _numbers(some)))  # type: ignore[misc]
+                refused: Sequence[Row] = piece.refused
+                if out or piece.ucs2:
+                    rows = piece.good_rows()
+                    tally.count([row for row in rows if row.number not in out])
+                    refused = sorted([*refused, *map(_opted_out, _of(rows, out))], key=attrgetter("line"))
+                else:
+                    tally.count_plain(piece)
+                tally.refuse(refused)
                 if seen is not None:
-                    seen(judged)
+                    seen(piece.rows, refused)
         return tally.result()
 
     async def carry_on(self, mailing: Mailing) -> None:
@@ -142,7 +178,10 @@ class Importing:
                 await self._write(mailing.id, _file_gone)
                 return
             checking = mailing.phase is ImportPhase.CHECKING
-            order = Order(path=str(path), layout=mailing.layout, skip=mailing.rows, twice=checking)
+            order = Order(
+                path=str(path), layout=mailing.layout, rules=self._admission.rules, piece=PIECE, skip=mailing.rows,
+                twice=checking,
+            )  # fmt: skip
             async with reading(order) as next_pass:
                 if not checking or await self._has_good_rows(mailing, next_pass):
                     await self._load(mailing, next_pass)
@@ -165,34 +204,31 @@ class Importing:
         return found.accepted > 0
 
     async def _load(self, mailing: Mailing, next_pass: Pass) -> None:
-        done = mailing.rows
-        async with aclosing(next_pass()) as chunks:
-            async for chunk in chunks:
-                checked = await asyncio.to_thread(self._admitted, chunk)
+        """Make messages, in long writes as long as nobody else writes, and in short ones with rests between else."""
+        done, most = mailing.rows, 1
+        waiting: list[Piece] = []
+        async with aclosing(next_pass()) as pieces:
+            while True:
+                while len(waiting) < most and (piece := await anext(pieces, None)) is not None:
+                    waiting.append(piece)
+                if not waiting:
+                    break
                 began = self._clock.monotonic()
-                loaded = await self._store.write(
-                    lambda conn, some=checked, at=done: self._chunk(conn, mailing.id, at, some),  # type: ignore[misc]
-                    Urgency.SOON,
-                    reserve=False,
-                )
-                if loaded.added is not None:
-                    self.announce(mailing.user_id, loaded.added)
+                load = partial(self._pieces, mailing_id=mailing.id, at=done, pieces=tuple(waiting[:most]))
+                loaded = await self._store.write(load, reserve=False)
+                took = self._clock.monotonic() - began
+                self.announce(mailing.user_id, *loaded.added)
                 if not loaded.going:
                     return
                 self._tell(mailing)
-                done += len(chunk)
-                # Others write too: the import takes half of the writer's time at most.
-                await asyncio.sleep(self._clock.monotonic() - began)
+                done += sum(piece.rows for piece in waiting[: loaded.pieces])
+                del waiting[: loaded.pieces]
+                if loaded.wanted:
+                    most = 1
+                    await asyncio.sleep(took)  # so that others have half of the writer's time at least
+                else:
+                    most = max(most // 2, 1) if took > LONG_S else min(most * 2, MOST_PIECES)
         await self._write(mailing.id, _imported)
-
-    def _admitted(self, chunk: Sequence[Row]) -> list[Row]:
-        """Ask the box's own rules about every number: the reading process knows the file and nothing else."""
-        found = []
-        for row in chunk:
-            if not row.reason:
-                row = msgspec.structs.replace(row, reason=self.refusal(row.number))  # noqa: PLW2901 - the same row, judged
-            found.append(row)
-        return found
 
     def refusal(self, written: str) -> str:
         """Return why the box does not send to a number; empty when it does."""
@@ -202,53 +238,60 @@ class Importing:
             return str(error)
         return self._admission.not_permitted(number) or ""
 
-    def _chunk(self, conn: sqlite3.Connection, mailing_id: int, at: int, chunk: Sequence[Row]) -> Loaded:
-        """Make messages of some rows, and note that it is done, in one transaction on the writer's thread."""
+    def _pieces(self, conn: sqlite3.Connection, mailing_id: int, at: int, pieces: Sequence[Piece]) -> Loaded:
+        """Make messages of pieces until somebody else waits, and note that it is done, in one transaction."""
         now = self._now()
         mailing = rows.read(conn, mailing_id)
         if mailing is None or mailing.phase is not ImportPhase.LOADING or mailing.rows != at:
             return Loaded(going=False)
-        good, refused = _parted(conn, mailing, chunk, now)
-        items = [Item(row.number, row.text, Encoding(row.encoding), row.segments, row.reference) for row in good]
-        rows.keep_rows(conn, mailing, refused)
-        added = self._added(conn, mailing, items, now) if items else None
-        mailing.rows += len(chunk)
-        mailing.accepted += len(items)
-        mailing.segments += sum(item.segments for item in items)
+        added: list[Added] = []
+        done, wanted = 0, False
+        spending, active = Spending(conn), is_active(conn, mailing.user_id)
+        for piece in pieces:
+            parted = _parted(conn, mailing, piece, spending, now, active=active)
+            rows.keep_rows(conn, mailing, parted.refused)
+            if parted.items.count:
+                added.append(self._added(conn, mailing, parted.items, now))
+            mailing.rows += piece.rows
+            mailing.accepted += parted.items.count
+            mailing.segments += parted.segments
+            done += 1
+            if wanted := self._store.wanted:
+                break
+        spending.finish()
         rows.save(conn, mailing, now)
         reach(Failpoint.MAILING_CHUNK)
-        return Loaded(going=True, added=added)
+        return Loaded(True, done, tuple(added), wanted)
 
-    def _added(self, conn: sqlite3.Connection, mailing: Mailing, items: Sequence[Item], now: int) -> Added:
+    def _added(self, conn: sqlite3.Connection, mailing: Mailing, items: Items, now: int) -> Added:
         """Make messages; of a mailing with a canary only those that belong to it may go, and the rest stays valid."""
-        first = self._store.ids.take(len(items))
+        first = self._store.ids.take(items.count)
         canary = mailing.canary
         if canary is None or canary.continued_at is not None:
             return add(conn, mailing.id, mailing.terms, items, expires_at=mailing.expires_at, first=first, now=now)
-        own = min(canary.room(mailing.accepted), len(items))
+        own = min(canary.room(mailing.accepted), items.count)
+        canaries, others = items.parted(own)
         free = mailing.wish is Wish.CANARY
         flown = add(
-            conn, mailing.id, mailing.terms, items[:own], expires_at=mailing.expires_at, first=first, now=now,
+            conn, mailing.id, mailing.terms, canaries, expires_at=mailing.expires_at, first=first, now=now,
             waits=not free,
         )  # fmt: skip
         later = mailing.created_at + MAX_AHEAD_MS
-        kept = add(
-            conn, mailing.id, mailing.terms, items[own:], expires_at=later, first=first + own, now=now, waits=True
-        )
+        kept = add(conn, mailing.id, mailing.terms, others, expires_at=later, first=first + own, now=now, waits=True)
         if own:
             mailing.canary = msgspec.structs.replace(canary, last=first + own - 1)
             if free:
                 pause(conn, mailing.id, free_to=first + own - 1)
-        return Added(first, len(items), kept.state, flown.entries)
+        return Added(first, items.count, kept.state, flown.entries)
 
-    def announce(self, user_id: int, added: Added) -> None:
+    def announce(self, user_id: int, *added: Added) -> None:
         """Tell of messages that are durable."""
         now = self._now()
-        for message in range(added.first, added.first + added.count):
-            self._bus.publish(MessageStateChanged(now, message, user_id, added.state))
-        self._metrics.accepted.inc(added.count)
-        if added.entries:
-            self._bus.publish(MessagesReady(now, added.entries))
+        for some in added:
+            self._bus.publish(BatchGrown(now, some.first, some.count, user_id, some.state))
+            self._metrics.accepted.inc(some.count)
+        if entries := tuple(chain.from_iterable(some.entries for some in added)):
+            self._bus.publish(MessagesReady(now, entries))
 
     async def _write(self, mailing_id: int, change: Change) -> None:
         now = self._now()
@@ -271,15 +314,25 @@ class Importing:
         return to_ms(self._clock.now())
 
 
-def _parted(conn: sqlite3.Connection, mailing: Mailing, chunk: Sequence[Row], now: int) -> tuple[list[Row], list[Row]]:
-    """Part rows that become messages, which count against the user's quota, from those that do not, with the reason."""
-    out = optouts.among(conn, [row.number for row in chunk if not row.reason])
-    spending = Spending(conn)
-    active = is_active(conn, mailing.user_id)
+def _parted(
+    conn: sqlite3.Connection, mailing: Mailing, piece: Piece, spending: Spending, now: int, *, active: bool
+) -> _Parted:
+    """Part rows that become messages, which count against the user's quota, from those that do not.
+
+    Nearly always all good ones do, and then none of them is looked at.
+    """
+    out = optouts.among(conn, _numbers(piece))
+    if active and not out:
+        try:
+            spending.spend(mailing.user_id, piece.segments, now)
+        except QuotaExceeded:
+            pass  # some of them may fit
+        else:
+            return _Parted(Items(bytes(piece.good).decode(), 0, piece.count), piece.segments, piece.refused)
     good: list[Row] = []
-    refused: list[Row] = []
-    for row in chunk:
-        reason = row.reason or (OPTED_OUT if row.number in out else "") or ("" if active else DISABLED)
+    refused = list(piece.refused)
+    for row in piece.good_rows():
+        reason = (OPTED_OUT if row.number in out else "") or ("" if active else DISABLED)
         if not reason:
             try:
                 spending.spend(mailing.user_id, row.segments, now)
@@ -289,8 +342,18 @@ def _parted(conn: sqlite3.Connection, mailing: Mailing, chunk: Sequence[Row], no
             refused.append(msgspec.structs.replace(row, reason=reason))
         else:
             good.append(row)
-    spending.finish()
-    return good, refused
+    items = Items(msgspec.json.encode(good).decode(), 0, len(good))
+    return _Parted(items, sum(row.segments for row in good), refused)
+
+
+def _of(rows: Sequence[Row], numbers: Container[str]) -> Iterator[Row]:
+    return (row for row in rows if row.number in numbers)
+
+
+def _numbers(piece: Piece) -> Iterator[str]:
+    """Return the numbers of the good rows, which are taken apart only for whoever asks."""
+    for row in piece.good_rows():
+        yield row.number
 
 
 def _checked(conn: sqlite3.Connection, mailing: Mailing, found: Found, now: int) -> None:

@@ -191,7 +191,7 @@ class _Columns:
 
 def _filled(path: Path, kind: str, charset: str, delimiter: str, sheet: str) -> Iterator[Cells]:
     rows = tables.csv_rows(path, charset, delimiter) if kind == "csv" else tables.xlsx_rows(path, sheet)
-    return ((line, cells) for line, cells in rows if any(cell.strip() for cell in cells))
+    return (row for row in rows if any(map(str.strip, row[1])))
 
 
 def _has_header(first: Sequence[Cells], ask: Ask) -> bool:

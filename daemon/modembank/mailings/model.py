@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from modembank.messages.permitted import Rules
+
 MAX_ROWS = 1_000_000
 """Rows of one file."""
 MAX_COLUMNS = 200
@@ -108,18 +110,21 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """What forces UCS-2 is replaced in texts where that makes them 7-bit."""
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True, tag="row"):
-    """One row of the file as it was understood; one with a reason gives no message."""
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One row of the file as it was understood; one with a reason gives no message.
 
+    It begins as an Item of messages.batches does: as JSON, rows are items.
+    """
+
+    number: str
+    text: str
+    encoding: str
+    segments: int
+    reference: str | None
     line: int
     """From 1; the header is one too."""
     written: str
     """The number as it stands in the file, bounded."""
-    number: str = ""
-    text: str = ""
-    encoding: str = ""
-    segments: int = 0
-    reference: str | None = None
     reason: str = ""
     duplicate: bool = False
     """The number has a message already."""
@@ -127,6 +132,32 @@ class Row(msgspec.Struct, frozen=True, array_like=True, tag="row"):
     """The first characters that force UCS-2, when offers were asked for."""
     plain_segments: int = 0
     """What it would take after all replacements, if that made it 7-bit; else 0."""
+
+
+_rows = msgspec.json.Decoder(list[Row]).decode
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
+    """Some rows that follow each other in the file; the good ones are still JSON, for hardly anybody looks at them."""
+
+    count: int
+    """Of the good ones."""
+    segments: int
+    """Of those."""
+    ucs2: int
+    """How many of those are in UCS-2."""
+    good: msgspec.Raw
+    """List of rows."""
+    refused: tuple[Row, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many these are."""
+        return self.count + len(self.refused)
+
+    def good_rows(self) -> list[Row]:
+        """Return the rows that give messages."""
+        return _rows(self.good)
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
@@ -168,7 +199,7 @@ class Table(msgspec.Struct, frozen=True, array_like=True, tag="table"):
     """Which seems to hold a text for each row."""
 
 
-Said = Row | End | Trouble | Looked | Table
+Said = Piece | End | Trouble | Looked | Table
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -180,6 +211,10 @@ class Order(msgspec.Struct, frozen=True):
     """Only show its first rows."""
     sample: int = 5
     layout: Layout | None = None
+    rules: Rules | None = None
+    """By which rows are refused besides."""
+    piece: int = 250
+    """Rows that are told of together, at most."""
     skip: int = 0
     """Rows that are imported already."""
     offers: bool = False

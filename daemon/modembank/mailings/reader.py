@@ -1,4 +1,4 @@
-"""The reading process: parses a client's file where it can do no harm, and says what it found, line by line in JSON.
+"""The reading process: parses a client's file where it can do no harm, and says what it found, in lines of JSON.
 
 ``reader_process`` starts it; the order comes on standard input. It has a bound of memory, of processor time and of
 files, opens nothing but the one file, and may die of it: whoever waits for it makes that a sentence.
@@ -16,21 +16,26 @@ import msgspec
 
 from modembank.errors import InvalidRequest
 from modembank.mailings.layouts import lay_out, rows_of, tabulate
-from modembank.mailings.model import MAX_ROWS, End, Looked, Order, Said, Trouble
+from modembank.mailings.model import MAX_ROWS, End, Looked, Order, Piece, Row, Said, Trouble
 from modembank.mailings.recipients import Recipients
 from modembank.mailings.tables import BadFile
+from modembank.tpdu import Encoding
 
 MEMORY_OCTETS = 512 << 20
 PROCESSOR_S = 600
+PIECE_CHARACTERS = 1 << 15
+"""Of texts and reasons: a piece is told of before it would become too long a line for whoever reads."""
+_GSM7 = Encoding.GSM7.value
+_encode = msgspec.json.Encoder().encode
 
 
 def main() -> None:
     """Do one order."""
     confine()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    encode, out = msgspec.json.Encoder().encode, sys.stdout.buffer
+    out = sys.stdout.buffer
     for said in carried_out(order):
-        out.write(encode(said) + b"\n")
+        out.write(_encode(said) + b"\n")
     out.flush()
 
 
@@ -75,12 +80,40 @@ def _read(order: Order) -> Iterator[Said]:
 
 def _all(order: Order) -> Iterator[Said]:
     assert order.layout is not None
-    recipients = Recipients(order.layout, offers=order.offers)
-    count = 0
-    for row in recipients.rows(rows_of(Path(order.path), order.layout)):
-        count += 1
+    refusal = None if order.rules is None else order.rules.refusal()
+    recipients = Recipients(order.layout, offers=order.offers, refusal=refusal)
+    rows = recipients.rows(islice(rows_of(Path(order.path), order.layout), MAX_ROWS + 1))
+    count = sum(1 for _ in islice(rows, order.skip))
+    for piece in _pieces(rows, order.piece):
+        count += piece.rows
         if count > MAX_ROWS:
             raise BadFile(why=f"has more than {MAX_ROWS} rows: divide it")
-        if count > order.skip:
-            yield row
+        yield piece
     yield End(count)
+
+
+def _pieces(rows: Iterator[Row], most: int) -> Iterator[Piece]:
+    while piece := _piece(rows, most):
+        yield piece
+
+
+def _piece(rows: Iterator[Row], most: int) -> Piece | None:
+    """Return the next rows, bounded in number and size; None at the end."""
+    good: list[Row] = []
+    refused: list[Row] = []
+    characters = segments = ucs2 = 0
+    for row in islice(rows, most):
+        if row.reason:
+            refused.append(row)
+            characters += len(row.reason)
+        else:
+            good.append(row)
+            segments += row.segments
+            if row.encoding != _GSM7:
+                ucs2 += 1
+            characters += len(row.text)
+        if characters > PIECE_CHARACTERS:
+            break
+    if not good and not refused:
+        return None
+    return Piece(len(good), segments, ucs2, msgspec.Raw(_encode(good)), tuple(refused))

@@ -15,18 +15,16 @@ import msgspec
 import structlog
 
 from modembank.errors import FieldProblem, InvalidRequest, ModembankError
-from modembank.mailings.model import End, Looked, Order, Row, Said, Table, Trouble
+from modembank.mailings.model import End, Looked, Order, Piece, Said, Table, Trouble
 
 STALL_S = 60.0
 """How long the process may say nothing while it is waited for."""
 LINE_OCTETS = 1 << 20
-CHUNK = 250
-"""Rows that are handed on together, and written together: others that write wait for all of them."""
 _PASSED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 _decode = msgspec.json.Decoder(Said).decode
 _log = structlog.get_logger()
 T = TypeVar("T")
-Pass = Callable[[], AsyncGenerator[list[Row]]]
+Pass = Callable[[], AsyncGenerator[Piece]]
 
 
 class UnreadableFile(ModembankError):
@@ -60,27 +58,21 @@ async def _found(order: Order, shape: type[T]) -> T:
 
 @asynccontextmanager
 async def reading(order: Order) -> AsyncIterator[Pass]:
-    """Yield what returns the rows of a file in chunks, once more for each time it is read.
+    """Yield what returns the rows of a file in pieces, once more for each time it is read.
 
     The process ends with the block. The iterations raise UnreadableFile.
     """
     async with _lines(order) as lines:
-        yield lambda: _chunks(lines)
+        yield lambda: _pieces(lines)
 
 
-async def _chunks(lines: AsyncIterator[Said]) -> AsyncGenerator[list[Row]]:
-    chunk: list[Row] = []
+async def _pieces(lines: AsyncIterator[Said]) -> AsyncGenerator[Piece]:
     async for said in lines:
-        if isinstance(said, Row):
-            chunk.append(said)
-            if len(chunk) == CHUNK:
-                yield chunk
-                chunk = []
+        if isinstance(said, Piece):
+            yield said
         elif isinstance(said, Trouble):
             raise UnreadableFile(why=said.detail)
         elif isinstance(said, End):
-            if chunk:
-                yield chunk
             return
     raise UnreadableFile(why="could not be read to its end")
 

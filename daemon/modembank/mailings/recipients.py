@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import starmap
 
 import msgspec
 
 from modembank.mailings.model import MAX_WRITTEN, Layout, Row
+from modembank.mailings.seen_numbers import SeenNumbers
 from modembank.mailings.tables import Cells
 from modembank.mailings.templates import Fill, compile_template
-from modembank.messages.numbers import BadNumber, normalise_recipient
-from modembank.messages.text import TextProblem, measure, replaced
+from modembank.messages.numbers import BadNumber, is_settled, normalise_recipient
+from modembank.messages.text import TextProblem, is_plain, measure, replaced
 from modembank.tpdu import Encoding, SegmentCount
 
 MAX_REFERENCE = 255
@@ -25,38 +27,46 @@ _GUARDED = re.compile(r"'[=+\-@\t\r\0']")
 class Recipients:
     """Makes rows of one file; knows which numbers came before."""
 
-    def __init__(self, layout: Layout, *, offers: bool = False) -> None:
-        """Read as the layout says; with ``offers``, tell what could be replaced."""
+    def __init__(self, layout: Layout, *, offers: bool = False, refusal: Callable[[str], str] | None = None) -> None:
+        """Read as the layout says; with ``offers``, tell what could be replaced; ``refusal`` knows the box's rules."""
         self._offers = offers
+        self._refusal = refusal
         self._layout = layout
         self._fill = _filler(layout)
         self._encoding = Encoding(layout.encoding)
-        self._lines: dict[int | str, int] = {}
+        self._plain = self._encoding is not Encoding.UCS2
+        self._seen = SeenNumbers()
 
     def rows(self, cells: Iterable[Cells]) -> Iterator[Row]:
         """Return what each row is."""
-        return (self.row(line, each) for line, each in cells)
+        return starmap(self.row, cells)
 
     def row(self, line: int, cells: Sequence[str]) -> Row:
         """Return what one row is."""
         layout = self._layout
         kept = cells[layout.to_column].strip()[:MAX_WRITTEN] if layout.to_column < len(cells) else ""
-        cells = [unguarded(cell) for cell in cells]
+        cells = [unguarded(cell) if cell[:1] == "'" else cell for cell in cells]
         written = cells[layout.to_column].strip() if layout.to_column < len(cells) else ""
         try:
-            number = self._number(written)
+            number = written if is_settled(written) else self._number(written)
             text = self._fill(cells)
-            if layout.replace:
-                text = replaced(text, self._encoding)
-            count = measure(text, self._encoding, layout.max_segments)
-            reference = self._reference(cells)
+            count = None
+            if not (self._plain and is_plain(text)):  # most are: one segment, and nothing to replace
+                if layout.replace:
+                    text = replaced(text, self._encoding)
+                count = measure(text, self._encoding, layout.max_segments)
+            reference = None if layout.reference_column is None else self._reference(cells)
         except (BadNumber, TextProblem) as error:
             what = "the text " if isinstance(error, TextProblem) else ""
-            return Row(line, kept, reason=f"{what}{error}"[:500])
-        first = self._lines.setdefault(_small(number), line)
+            return _refused(line, kept, f"{what}{error}"[:500])
+        first = self._seen.first(number, line)
         if first != line and not layout.allow_duplicates:
-            return Row(line, kept, number, reason=f"is the same number as in line {first}", duplicate=True)
-        row = Row(line, kept, number, text, count.encoding.value, count.segments, reference)
+            return _refused(line, kept, f"is the same number as in line {first}", number, duplicate=True)
+        if self._refusal is not None and (reason := self._refusal(number)):
+            return _refused(line, kept, reason, number)
+        if count is None:
+            return Row(number, text, "gsm7", 1, reference, line, kept)
+        row = Row(number, text, count.encoding.value, count.segments, reference, line, kept)
         return self._with_offer(row, count) if self._offers and count.forced_by else row
 
     def _with_offer(self, row: Row, count: SegmentCount) -> Row:
@@ -103,6 +113,5 @@ def _filler(layout: Layout) -> Fill:
     return lambda cells: cells[column] if column < len(cells) else ""
 
 
-def _small(number: str) -> int | str:
-    """Return a key of a number that takes little room: a million of them are in memory at once."""
-    return int(number) if number.startswith("+") else number
+def _refused(line: int, written: str, reason: str, number: str = "", *, duplicate: bool = False) -> Row:
+    return Row(number, "", "", 0, None, line, written, reason, duplicate)

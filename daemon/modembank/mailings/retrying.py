@@ -19,7 +19,7 @@ from modembank.mailings import rows
 from modembank.mailings.model import MailingState, Wish
 from modembank.mailings.rows import Mailing
 from modembank.messages import MessageState
-from modembank.messages.batches import Added, Item, add
+from modembank.messages.batches import Added, Item, Items, add
 from modembank.messages.model import MessageFlags
 from modembank.messages.stored import encoding_of
 from modembank.store import Store
@@ -61,7 +61,7 @@ def retry_step(conn: sqlite3.Connection, store: Store, mailing_id: int, after: i
         mailing.expires_at = now + mailing.valid_for_s * 1000
         terms = msgspec.structs.replace(mailing.terms, not_before=None)
         first = store.ids.take(len(items))
-        added = add(conn, mailing_id, terms, items, expires_at=mailing.expires_at, first=first, now=now)
+        added = add(conn, mailing_id, terms, Items.of(items), expires_at=mailing.expires_at, first=first, now=now)
         mailing.segments += sum(item.segments for item in items)
         conn.executemany(
             "UPDATE messages SET flags = flags | ? WHERE id = ?", [(MessageFlags.RETRIED, message) for message in done]

@@ -151,6 +151,8 @@ def open_ones(conn: sqlite3.Connection) -> list[Mailing]:
 
 def keep_rows(conn: sqlite3.Connection, mailing: Mailing, refused: Sequence[Row]) -> None:
     """Store rows that gave no message, as far as there is room for them, and count them."""
+    if not refused:
+        return
     room = max(KEPT_ROWS - mailing.refused - mailing.duplicates, 0)
     conn.executemany(
         "INSERT OR IGNORE INTO mailing_rows (mailing_id, line, number, kind, reason) VALUES (?, ?, ?, ?, ?)",

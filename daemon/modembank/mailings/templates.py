@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from modembank.errors import ModembankError
 
@@ -87,11 +88,13 @@ def _wanted(name: str, columns: Sequence[str]) -> int:
 
 
 def _filler(texts: Sequence[str], cells: Sequence[int]) -> Fill:
+    if not cells:
+        return lambda _: texts[0]
+    width = max(cells) + 1
+    filled = "%s".join(text.replace("%", "%%") for text in texts).__mod__
+    chosen = itemgetter(*cells)  # of one cell the cell itself, of several a tuple: % takes either
+
     def fill(row: Sequence[str]) -> str:
-        pieces = [texts[0]]
-        for cell, text in zip(cells, texts[1:], strict=True):
-            pieces.append(row[cell] if cell < len(row) else "")
-            pieces.append(text)
-        return "".join(pieces)
+        return filled(chosen(row if len(row) >= width else [*row, *[""] * (width - len(row))]))
 
     return fill

@@ -17,7 +17,7 @@ from modembank.errors import FieldProblem, InvalidRequest
 from modembank.messages import routes
 from modembank.messages.model import MessageFlags, OnUnknown
 from modembank.messages.numbers import BadNumber, normalise_recipient, normalise_sender
-from modembank.messages.permitted import Permitted
+from modembank.messages.permitted import Permitted, Rules
 from modembank.messages.requests import MAX_RECIPIENTS, SubmitRequest, UnknownProvider
 from modembank.messages.text import TextProblem, measure
 from modembank.messages.verdicts import BAD_NUMBER, MOST_SHOWN, NOT_PERMITTED, Refused
@@ -113,6 +113,11 @@ class Admission:
         """Return why the box does not send to a number, however it is asked, or None when it does."""
         refusal = self._permitted.refusal(number)
         return None if refusal is None else f"{number} {refusal}"
+
+    @property
+    def rules(self) -> Rules:
+        """By which numbers are refused, for another process."""
+        return self._permitted.rules
 
     def is_too_dear(self, number: str) -> bool:
         """Return whether a number that is not permitted is so for its premium rate."""

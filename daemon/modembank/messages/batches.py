@@ -15,7 +15,6 @@ from typing import NamedTuple
 import msgspec
 
 from modembank.events import MessageStateChanged
-from modembank.messages.accepting import insert_rows
 from modembank.messages.model import PAUSED, MessageFlags, MessageState
 from modembank.messages.outbox import (
     ACCEPTED_EVER,
@@ -36,6 +35,15 @@ STEP = 500
 Entries = tuple[tuple[int, int, int], ...]
 """(route, rank, message) of what may be sent now."""
 _JOURNALLED = "SELECT DISTINCT message_id FROM journal WHERE kind IN (1, 2)"
+_INSERT = (
+    # FAIL spares SQLite a journal of the statement: one that fails is undone with the whole write anyway.
+    "INSERT OR FAIL INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id, rank,"  # noqa: S608 - constants
+    " state, ready, not_before, expires_at, window, on_unknown, reference, created_at)"
+    " SELECT ?1 + key, ?2, ?3, value ->> 0, value ->> 1,"
+    f" CASE value ->> 2 {' '.join(f'WHEN {one.value!r} THEN {encoding_code(one)}' for one in Encoding)} END,"
+    " value ->> 3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, value ->> 4, ?13"
+    " FROM json_each(?14) WHERE key >= ?15 AND key < ?16"
+)
 _IN_STEP = "batch_id = ? AND id > ? AND id <= ?"
 
 
@@ -47,6 +55,34 @@ class Item(NamedTuple):
     encoding: Encoding
     segments: int
     reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of items, or the part of it from ``start`` up to ``stop``, as JSON: SQLite itself takes it apart.
+
+    So the interpreter is free for whatever else the daemon does while thousands of rows are written. What stands behind
+    the fields of an item is not looked at.
+    """
+
+    json: str
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> Items:
+        """Return all of these."""
+        return cls(msgspec.json.encode(items).decode(), 0, len(items))
+
+    @property
+    def count(self) -> int:
+        """How many these are."""
+        return self.stop - self.start
+
+    def parted(self, at: int) -> tuple[Items, Items]:
+        """Return the first so many, and the others."""
+        middle = self.start + at
+        return Items(self.json, self.start, middle), Items(self.json, middle, self.stop)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -89,7 +125,7 @@ def add(
     conn: sqlite3.Connection,
     batch: int,
     terms: Terms,
-    items: Sequence[Item],
+    items: Items,
     *,
     expires_at: int,
     first: int,
@@ -97,26 +133,25 @@ def add(
     waits: bool | None = None,
 ) -> Added:
     """Accept messages into a batch, with the ids from ``first`` on; those of a paused one wait, unless told so."""
+    count = items.count
     due = terms.not_before is None or terms.not_before <= now
     state = MessageState.QUEUED if due else MessageState.SCHEDULED
     waits = is_paused(conn, batch, first) if waits is None else waits
     ready = PAUSED if waits else 1 if due else 2
     route_id = intern_route(conn, terms.route)
     flags = terms.flags | MessageFlags.COUNTED
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        for message, item in enumerate(items, first):
-            yield (
-                *(message, batch, terms.user_id, item.recipient, item.text, encoding_code(item.encoding)),
-                *(item.segments, flags, route_id, terms.rank, int(state), ready, terms.not_before, expires_at),
-                *(terms.window, terms.on_unknown, item.reference, now),
-            )
-
-    insert_rows(conn, rows())
-    add_counts(conn, Counter({state: len(items), ACCEPTED_EVER: len(items)}))
-    add_batch_counts(conn, Counter({(batch, state): len(items)}))
-    entries = tuple((route_id, terms.rank, first + at) for at in range(len(items) if ready == 1 else 0))
-    return Added(first, len(items), state, entries)
+    conn.execute(
+        _INSERT,
+        (
+            *(first - items.start, batch, terms.user_id, flags, route_id, terms.rank, int(state), ready),
+            *(terms.not_before, expires_at, terms.window, terms.on_unknown, now),
+            *(items.json, items.start, items.stop),
+        ),
+    )
+    add_counts(conn, Counter({state: count, ACCEPTED_EVER: count}))
+    add_batch_counts(conn, Counter({(batch, state): count}))
+    entries = tuple((route_id, terms.rank, message) for message in range(first, first + count)) if ready == 1 else ()
+    return Added(first, count, state, entries)
 
 
 def pause(conn: sqlite3.Connection, batch: int, free_to: int = 0) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from modembank.errors import ModembankError
@@ -24,6 +25,8 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
 _MEXICAN_MOBILE = re.compile(r"\+521[0-9]{10}")
 """Until 2020 a 1 stood before mobile numbers there, and networks still write it: a STOP comes from the same person."""
+_FITS: dict[str, Callable[[str], object]] = {}
+"""By how an E.164 number begins, plus and three digits: what _settled() matches."""
 _NOTHING = re.compile(r"(?!)")
 _DIGITS = re.compile(r"\+?[0-9]+")
 _SEPARATORS = frozenset("./()[]~·•")
@@ -50,6 +53,16 @@ def normalise_recipient(written: str, region: str = "") -> str:
     if _SHORT_CODE.fullmatch(digits):
         return _subscriber_of_small_plan(digits, region) or digits
     return _national(digits, region)
+
+
+def is_settled(written: str) -> bool:
+    """Return whether this is a number that normalise_recipient() returns as it is, in any region; a no says nothing."""
+    fits = _FITS.get(written[:4])
+    if fits is None:
+        if _E164.fullmatch(written) is None:
+            return False
+        fits = _FITS[written[:4]] = _settled(written[1:4]).fullmatch
+    return fits(written) is not None
 
 
 def normalise_sender(address: str, region: str = "") -> str:

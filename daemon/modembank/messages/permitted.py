@@ -8,11 +8,41 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
+
+import msgspec
 
 from modembank.decency import RecipientsConfig
+from modembank.messages.numbers import BadNumber, normalise_recipient
 
 _NOTHING = re.compile(r"(?!)")
 _PREMIUM = "is at a premium rate, for which recipients.allow_premium = true is needed in the configuration"
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What a process needs to know to say which numbers may be written to."""
+
+    config: RecipientsConfig
+    region: str = ""
+    """ISO 3166 country of numbers without a country code, and of short codes."""
+
+    def refusal(self) -> Callable[[str], str]:
+        """Return what tells why the box does not send to a number in the form of messages; empty when it does."""
+        permitted = Permitted(self.config, self.region)
+        by_prefix = bool(self.config.allowed_prefixes or self.config.blocked_prefixes)
+
+        def refused(number: str) -> str:
+            if not by_prefix and number.startswith("+") and _premium(number[1:4]).fullmatch(number) is None:
+                return ""  # nearly all
+            try:
+                # A number of any country is the same everywhere; a short code may be a whole number in the box's own.
+                number = number if number.startswith("+") else normalise_recipient(number, self.region)
+            except BadNumber as error:
+                return str(error)
+            why = permitted.refusal(number)
+            return "" if why is None else f"{number} {why}"
+
+        return refused
 
 
 class Permitted:
@@ -24,6 +54,11 @@ class Permitted:
         self._region = region
         self._rules = dict.fromkeys(config.blocked_prefixes, False) | dict.fromkeys(config.allowed_prefixes, True)
         self._lengths = sorted({len(prefix) for prefix in self._rules}, reverse=True)
+
+    @property
+    def rules(self) -> Rules:
+        """The same for another process."""
+        return Rules(self._config, self._region)
 
     def refusal(self, number: str) -> str | None:
         """Return why a number, in the form messages are stored with, is not written to; None: it may be."""

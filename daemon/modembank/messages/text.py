@@ -33,6 +33,11 @@ class TextProblem(ValueError):
     """The text cannot be sent as asked; the message is the sentence to show."""
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a text is one segment of characters that cost one septet each, as most are; cheap to ask."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def measure(text: str, encoding: Encoding, max_segments: int = MAX_SEGMENTS) -> SegmentCount:
     """Return how the text would be sent; raises TextProblem for one that cannot be, or takes too many segments."""
     if encoding is not Encoding.UCS2 and _PLAIN.fullmatch(text):  # most texts; what follows would find the same

@@ -155,6 +155,11 @@ class Store:
         return self._queue.overdue_s()
 
     @property
+    def wanted(self) -> bool:
+        """Whether others wait while one function is being written: a hint to that one, when it is long, to end."""
+        return self._queue.is_wanted()
+
+    @property
     def writable(self) -> bool:
         """Whether new work may be accepted now."""
         return self.health.writable

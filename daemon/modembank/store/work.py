@@ -124,6 +124,10 @@ class JobQueue:
         """Return whether a NOW job waits; read without the lock, a hint."""
         return self._now > 0
 
+    def is_wanted(self) -> bool:
+        """Return whether anybody waits beside a single job that is being written; read without the lock, a hint."""
+        return self._now > 0 or self._taken > 1
+
     def depth(self) -> int:
         """Return how many jobs wait or are being written."""
         return len(self._urgent) + len(self._lazy) + self._taken

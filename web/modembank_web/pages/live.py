@@ -19,6 +19,7 @@ from modembank.accounts import Actor, NotLoggedIn
 from modembank.errors import Forbidden, ModembankError
 from modembank.eventlog import TooManyFollowers, TooManyOfYours
 from modembank.events import (
+    BatchGrown,
     Event,
     IssueCleared,
     IssueRaised,
@@ -42,6 +43,7 @@ TOPICS: dict[type[Event], tuple[str, ...]] = {
     ModemStateChanged: ("bank",),
     SimChanged: ("bank",),
     MessageStateChanged: ("messages", "mailings", "conversations", "bank"),
+    BatchGrown: ("messages", "mailings", "conversations"),
     MailingChanged: ("mailings",),
     MessagesReady: ("messages", "mailings"),
     MessageReceived: ("conversations",),
@@ -112,7 +114,9 @@ async def _stream(call: Call, seen: int | None) -> AsyncGenerator[bytes, None]:
 
 def _concerns(actor: Actor, event: Event) -> bool:
     """Whether an event can change what the actor sees; a sender sees its own messages and mailings."""
-    return actor.is_admin or not isinstance(event, MessageStateChanged | MailingChanged) or event.user == actor.user_id
+    if actor.is_admin or not isinstance(event, MessageStateChanged | BatchGrown | MailingChanged):
+        return True
+    return event.user == actor.user_id
 
 
 async def _still_here(call: Call) -> bool:
