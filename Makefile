@@ -48,7 +48,7 @@ powercuts: dev-environment test-tools ## cut the power of a working box 1,500 ti
 
 booted: dev-environment test-tools ## boot a Debian with the service installed, and look at it from inside (under a minute; as root)
 	@sh tools/debian-packages.sh systemd-container
-	$(BIN)/python tests/systemd/booted/run.py
+	$(BIN)/python tests/systemd/booted/run.py $(ROOT)
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"

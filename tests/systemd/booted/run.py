@@ -1,7 +1,7 @@
-"""Boot a Debian with the service installed, and look: ``python tests/systemd/booted/run.py``; as root, under a minute.
+"""Boot a Debian with the service installed, and look: ``python tests/systemd/booted/run.py [ROOT]``; as root.
 
-The machine is this one, seen through an overlay in memory, in a container of its own with its own network; what is done
-there leaves nothing here. What happens inside is in ``inside.py``.
+The machine is this one, or another Debian's ROOT such as mmdebstrap makes, seen through an overlay in memory, in a
+container with its own network; what is done there leaves nothing here. What happens inside is in ``inside.py``.
 """
 
 import json
@@ -20,7 +20,6 @@ from fakes.machines import ROOT, install
 HERE = Path(__file__).resolve().parent
 PYTHON = Path(sys.base_prefix)
 PROGRAM = f"""#!/bin/sh
-export LD_LIBRARY_PATH=/opt/python/lib
 exec /opt/python/bin/python{sysconfig.get_python_version()} /opt/modembank/main.py "$@"
 """
 PATHS = ["/opt/modembank/daemon", "/opt/modembank/web", "/opt/packages"]
@@ -32,7 +31,6 @@ main()
 """
 UNITS = {
     "check.service": "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\n"
-    "Environment=LD_LIBRARY_PATH=/opt/python/lib\n"
     "ExecStart=/opt/python/bin/python3 /opt/inside.py\nExecStopPost=/usr/bin/systemctl exit\n",
     "check.target": "[Unit]\nRequires=multi-user.target check.service\nAfter=multi-user.target\n",
     "modembankd.service.d/check.conf": "[Service]\nWatchdogSec=4s\n"
@@ -48,7 +46,7 @@ def main() -> int:
         folder = Path(name)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
         try:
-            found = boot(overlay(folder), folder / "console")
+            found = boot(overlay(folder, sys.argv[1] if len(sys.argv) > 1 else "/"), folder / "console")
         finally:
             subprocess.run(["umount", "-R", folder], check=True)
     for what, good, detail in found:
@@ -56,16 +54,19 @@ def main() -> int:
     return int(not found or not all(good for _, good, _ in found))
 
 
-def overlay(folder: Path) -> Path:
-    """Return the root of the machine: this one's, and what is installed."""
+def overlay(folder: Path, lower: str) -> Path:
+    """Return the root of the machine: the one below, and what is installed."""
     upper, work, root = (folder / name for name in ("upper", "work", "root"))
     for path in (upper, work, root):
         path.mkdir()
-    options = f"lowerdir=/,upperdir={upper},workdir={work}"
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
     install(root, "--usb-guard")
     for name in ("python", "packages", "modembank/daemon", "modembank/web"):
         (root / "opt" / name).mkdir(parents=True, exist_ok=True)
+    for library in (PYTHON / "lib").glob("libpython*.so.*"):
+        # Where it was built for is hidden from the service; Debian's own of the same name must not stand in.
+        shutil.copy(library, root / "usr/lib" / sysconfig.get_config_var("MULTIARCH"))
     (root / "opt/modembank/main.py").write_text(MAIN)
     shutil.copy(HERE / "inside.py", root / "opt/inside.py")
     program = root / "usr/local/bin/modembank"
@@ -95,10 +96,15 @@ def boot(root: Path, console: Path) -> list[tuple[str, bool, str]]:
     command += [f"--bind-ro={source}:{target}" for source, target in binds.items()]
     env = os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1"}
     with console.open("w") as output:
-        subprocess.run(
+        booted = subprocess.Popen(
             [*command, "--boot", "systemd.unit=check.target"],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, timeout=300, check=False,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env,
         )  # fmt: skip
+        try:
+            booted.wait(200)
+        except subprocess.TimeoutExpired:
+            booted.terminate()  # a kill would leave what runs inside
+            booted.wait(30)
     result = root / "result.json"
     if not result.exists():
         print(console.read_text()[-4000:])
