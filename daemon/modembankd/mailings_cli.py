@@ -38,6 +38,7 @@ def mailing() -> None:
 @click.option("--template", help="The text; {column} stands for the row's cell.")
 @click.option("--text-column", help="Instead of a template: the column that holds each row's text.")
 @click.option("--to-column", help="The column of the numbers, by name or number from 1; found out when left out.")
+@click.option("--region", help="The country of numbers without +, such as GB; the box's own when left out.")
 @click.option("--reference-column", help="The column of your own names for the messages.")
 @click.option("--name", help="What people call it; the file's name when left out.")
 @click.option("--header", type=click.Choice(["auto", "yes", "no"]), help="Whether the first row names the columns.")

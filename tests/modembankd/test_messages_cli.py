@@ -197,6 +197,11 @@ def test_a_mailing_is_checked_sent_shown_changed_and_its_results_are_written(dae
     assert (
         "/template: {nobody} is no column" in run(daemon, "mailing", "send", str(file), "--template", "{nobody}").stderr
     )
+    abroad = tmp_path / "abroad.csv"
+    abroad.write_text("phone\n030 901820\n", "utf-8")
+    for region, number in (("DE", "1 good, 0 refused"), ("US", "0 good, 1 refused")):
+        found = told(run(daemon, "mailing", "send", str(abroad), "--template", "Hi", "--region", region, "--dry-run"))
+        assert f"1 rows: {number}" in found
     assert told(run(daemon, "mailing", "list")) == "no mailings\n"
     made = told(run(daemon, "mailing", "send", str(file), *options, "--canary", "50%", "--name", "Reminders")).strip()
     assert re.fullmatch(r"mlg_\w{13}", made)
