@@ -12,7 +12,7 @@ from modembank.mailings.requests import MailingRequest
 from modembank.mailings.views import MailingView, MomentView
 from modembank.messages import MessageState
 from modembank_web.pages.mailing_forms import OptionsForm, field_of, with_options
-from modembank_web.pages.mailing_words import COLUMNS, STATES, bar_of, chart_of, plain, route_words
+from modembank_web.pages.mailing_words import COLUMNS, STATES, STATES_OF, bar_of, chart_of, plain, route_words
 
 
 def moment(seconds: int, **messages: int) -> MomentView:
@@ -64,6 +64,9 @@ def test_every_state_of_mailings_and_messages_is_told() -> None:
     waiting = {"accepted", "scheduled", "queued", "sending"}
     one_each = {state.word: 1 for state in MessageState}
     assert sum(count for _, count, _ in bar_of(one_each)) == len(MessageState) - len(waiting)
+    assert sorted(",".join(STATES_OF.values()).split(",")) == sorted(one_each)
+    assert set(STATES_OF["waiting"].split(",")) == waiting
+    assert {word for _, _, word in bar_of(one_each)} == set(STATES_OF) - {"waiting"}
 
 
 def test_a_route_is_named_as_people_name_it() -> None:

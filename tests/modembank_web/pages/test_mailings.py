@@ -237,6 +237,16 @@ async def test_what_failed_is_sent_again(box: Box) -> None:
         shown = await admin.asks(f"{mailing}?status=failed")
         assert shown.text.count("no credit <x>") == 2
         assert "None is in this state" in (await admin.asks(f"{mailing}?status=delivered")).text
+        key = {a.text: a["href"] for a in (await admin.asks(status)).one("ul", class_="key").all("a")}
+        assert list(key) == ["failed"]
+        path, _, fragment = key["failed"].partition("#")
+        all_failed = (await admin.opens(path)).one(id=fragment)
+        assert [option.text for option in all_failed.all("option") if "selected" in option.attributes] == ["all failed"]
+        leads = [cell.one("a")["href"] for cell in all_failed.all("td", class_="lead")]
+        assert len(leads) == 2
+        for lead in leads:
+            assert "no credit <x>" in (await admin.opens(lead)).text
+        assert "No messages" not in (await admin.asks(f"{mailing}?status=failed%2Cnone")).text
         assert "waiting 2" in (await admin.sends(f"{mailing}/retry-failed")).text
         results = await admin.client.get(f"{mailing}/results")
         assert "'+447900910001,failed" in results.text

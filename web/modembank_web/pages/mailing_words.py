@@ -46,6 +46,10 @@ _PARTS = (
     ("bad", "failed", ("failed", "undelivered", "expired")),
     ("soft", "cancelled", ("cancelled",)),
 )
+STATES_OF: Mapping[str, str] = {word: ",".join(states) for _, word, states in _PARTS} | {
+    "waiting": "accepted,scheduled,queued,sending"
+}
+"""By the words of the key of a bar: the states it counts, as the list of a mailing's messages is asked for them."""
 
 
 def left(mailing: MailingView) -> int:

@@ -15,6 +15,7 @@ from modembank_web.answer import Answer
 from modembank_web.operation import Call
 from modembank_web.pages.mailing_words import (
     STATES,
+    STATES_OF,
     bar_of,
     chart_of,
     failed,
@@ -33,7 +34,10 @@ from modembank_web.streaming import Stream
 ONE = f"{LIST}/{{id}}"
 PER_PAGE = 25
 _NEEDS = (Scope.MAILINGS,)
-_STATE_CHOICES = [(state.word, state.word.replace("_", " ")) for state in MessageState]
+_STATE_CHOICES = [
+    *((states, f"all {word}") for word, states in STATES_OF.items() if "," in states),
+    *((state.word, state.word.replace("_", " ")) for state in MessageState),
+]
 _ON_THE_WAY = frozenset({"sending", "importing", "canary"})
 
 
@@ -60,13 +64,13 @@ async def show(call: Call) -> Answer:
     """Show a mailing and its messages."""
     query = call.query(Query)
     status, cursor = query.status, query.cursor
-    wanted = (status,) if status in {state.word for state in MessageState} else ()
+    chosen = status if status in dict(_STATE_CHOICES) else ""
     mailing = await call.app.mailings.get(call.caller, call.path("id"))
     page = None
-    if Scope.MESSAGES_READ in call.caller.scopes or call.caller.is_admin:
-        which = MessageFilter(batch=_batch(mailing), status=wanted)
+    if _reads_messages(call):
+        which = MessageFilter(batch=_batch(mailing), status=tuple(chosen.split(",")) if chosen else ())
         page = await call.app.messages.list(call.caller, which, cursor=cursor, limit=PER_PAGE)
-    shown: dict[str, Any] = {"page": page, "chosen": wanted[0] if wanted else "", "words_of_messages": _STATE_CHOICES}
+    shown: dict[str, Any] = {"page": page, "chosen": chosen, "words_of_messages": _STATE_CHOICES}
     if by_htmx(call):
         newest = "mailings/_newest_messages.html" if query.part == "newest" else "mailings/_messages.html"
         part = "mailings/_older_messages.html" if cursor else newest
@@ -160,6 +164,10 @@ def _batch(mailing: MailingView) -> str:
     return mailing.id.replace("mlg_", "bat_")
 
 
+def _reads_messages(call: Call) -> bool:
+    return call.caller.is_admin or Scope.MESSAGES_READ in call.caller.scopes
+
+
 def _words() -> dict[str, Any]:
     return {
         "words": STATES, "bar_of": bar_of, "left": left, "whole": whole, "share_done": share_done, "failed": failed,
@@ -174,6 +182,9 @@ async def _status(call: Call, mailing: MailingView) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "path": _at(mailing),
+        "hrefs": {word: f"{_at(mailing)}?status={states}#messages" for word, states in STATES_OF.items()}
+        if _reads_messages(call)
+        else {},
         "waits": await _why_it_waits(call, mailing),
         "chart": chart_of(moments),
         **_words(),
@@ -182,7 +193,7 @@ async def _status(call: Call, mailing: MailingView) -> dict[str, Any]:
 
 async def _why_it_waits(call: Call, mailing: MailingView) -> str | None:
     """Return what the next message waits for; asked only while one waits, so that none is searched for in vain."""
-    if mailing.status not in _ON_THE_WAY or not (call.caller.is_admin or Scope.MESSAGES_READ in call.caller.scopes):
+    if mailing.status not in _ON_THE_WAY or not _reads_messages(call):
         return None
     waiting = [state for state in ("queued", "scheduled") if mailing.messages[state]]
     if not waiting or mailing.messages["sending"]:
