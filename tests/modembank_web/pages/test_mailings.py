@@ -284,6 +284,25 @@ async def test_lists_go_on_behind_a_page(box: Box, monkeypatch: pytest.MonkeyPat
         assert "+447900910002" in (await admin.asks(f"{first}?status=&part=newest")).text
 
 
+async def test_a_live_list_reaches_down_to_the_older_ones(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modembank_web.pages.mailings.PER_PAGE", 1)
+    monkeypatch.setattr("modembank_web.pages.mailings.MOST_LIVE", 3)
+    async with reader(box) as admin:
+        made = [await sent(box, admin, name=str(at)) for at in range(2)]
+        page = await admin.opens("/ui/mailings")
+        older = await admin.asks(page.one(id="older").one("button")["hx-get"])
+        assert [cell.one("a")["href"] for cell in older.all("td", class_="lead")] == made[:1]
+        live = page.one(id="mailings")["hx-get"]
+        for at in range(2, 4):
+            made.append(await sent(box, admin, name=str(at)))
+            now = (await admin.asks(live)).one(id="mailings")
+            assert [cell.one("a")["href"] for cell in now.all("td", class_="lead")] == made[:0:-1]
+            live = now["hx-get"]
+        await sent(box, admin, name="4")
+        await admin.asks(live, 204)
+        assert led_to(admin) == "/ui/mailings"
+
+
 async def test_senders_see_their_own_alone(box: Box) -> None:
     async with reader(box, Role.SENDER, "anne") as anne:
         draft, mailing = await uploads(anne), await sent(box, anne)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -26,13 +27,15 @@ from modembank_web.pages.mailing_words import (
     whole,
 )
 from modembank_web.pages.new_mailing import LIST, NEW
-from modembank_web.pages.page import Page, by_htmx
+from modembank_web.pages.page import Page, by_htmx, goes_to
 from modembank_web.pages.regions_table import REGIONS
 from modembank_web.pages.rendering import render
 from modembank_web.streaming import Stream
 
 ONE = f"{LIST}/{{id}}"
 PER_PAGE = 25
+MOST_LIVE = 200
+"""Mailings that a list grows to while somebody looks at it; then its page begins anew."""
 _NEEDS = (Scope.MAILINGS,)
 _STATE_CHOICES = [
     *((states, f"all {word}") for word, states in STATES_OF.items() if "," in states),
@@ -45,6 +48,8 @@ class Query(msgspec.Struct, frozen=True):
     """Where a list goes on, and which messages it shows."""
 
     cursor: str | None = None
+    last: str = ""
+    """The last mailing of what is live: it reaches as far down again, to where the older ones begin."""
     status: str = ""
     part: str = ""
     """``newest``: only what is live of the messages."""
@@ -53,7 +58,13 @@ class Query(msgspec.Struct, frozen=True):
 async def show_list(call: Call) -> Answer:
     """Show a page of mailings: the whole page, what is live of it, or what comes behind it."""
     query = call.query(Query)
-    page = await call.app.mailings.list(call.caller, cursor=query.cursor, limit=PER_PAGE)
+    live = by_htmx(call) and bool(query.last)
+    page = await call.app.mailings.list(call.caller, cursor=query.cursor, limit=MOST_LIVE if live else PER_PAGE)
+    if live:
+        ids = [one.id for one in page.items]
+        if query.last not in ids:
+            return goes_to(call, LIST)
+        page = replace(page, items=page.items[: ids.index(query.last) + 1])
     owners = await call.app.mailings.owners(call.caller, page.items) if call.caller.is_admin else {}
     part = "mailings/_older.html" if query.cursor else "mailings/_list.html"
     template = part if by_htmx(call) else "mailings/page.html"
