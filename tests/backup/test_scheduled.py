@@ -87,7 +87,7 @@ async def test_one_is_made_at_a_time(rig, monkeypatch):
         go.wait(10)
         return take_backup(job)
 
-    monkeypatch.setattr(scheduled, "take_backup", slow)
+    monkeypatch.setattr(folder, "take_backup", slow)
     first = asyncio.create_task(rig.backups.run_now())
     await asyncio.to_thread(copying.wait)
     with pytest.raises(Conflict, match="being made already"):

@@ -17,6 +17,8 @@ class Entry:
     icon: str
     needs: Scope | None = None
     """None: everybody who is logged in."""
+    also: str = ""
+    """Another page that is a tab of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ GROUPS = (
     Group(
         "Operation",
         (
-            Entry("Bank", "/ui/bank", "bank", Scope.ADMIN),
+            Entry("Bank", "/ui/bank", "bank", Scope.ADMIN, also="/ui/sims"),
             Entry("Routes", "/ui/routes", "send", Scope.ADMIN),
             Entry("Issues", "/ui/issues", "issue", Scope.ADMIN),
             Entry("Report", "/ui/report", "report", Scope.ADMIN),
@@ -50,7 +52,7 @@ GROUPS = (
         "Administration",
         (
             Entry("Users", "/ui/users", "users", Scope.ADMIN),
-            Entry("API keys", "/ui/keys", "key"),
+            Entry("API keys", "/ui/keys", "key", also="/ui/twilio"),
             Entry("Webhooks", "/ui/webhooks", "webhook", Scope.WEBHOOKS),
             Entry("Audit", "/ui/audit", "audit", Scope.ADMIN),
             Entry("System", "/ui/system", "system", Scope.ADMIN),
@@ -73,7 +75,7 @@ def menu(actor: Actor | None, here: str) -> Sequence[tuple[str, Sequence[Item]]]
     if actor is None:
         return ()
     groups = [
-        (group.label, [Item(entry, _is_at(entry.path, here)) for entry in group.entries if _may(actor, entry)])
+        (group.label, [Item(entry, _is_at(entry, here)) for entry in group.entries if _may(actor, entry)])
         for group in GROUPS
     ]
     return [(label, items) for label, items in groups if items]
@@ -83,5 +85,5 @@ def _may(actor: Actor, entry: Entry) -> bool:
     return entry.needs is None or actor.is_admin or entry.needs in actor.scopes
 
 
-def _is_at(path: str, here: str) -> bool:
-    return here == path or here.startswith(path + "/")
+def _is_at(entry: Entry, here: str) -> bool:
+    return any(here == path or here.startswith(path + "/") for path in (entry.path, entry.also) if path)
