@@ -102,3 +102,10 @@ async def test_the_transcript_is_for_admins_and_the_bank_not_for_senders(box: Bo
         await sender.opens("/ui/bank", 403)
         await sender.asks(f"{SLOT}/transcript", 403)
         await sender.sends(f"{SLOT}/reset", 403)
+
+
+async def test_the_menu_shows_where_a_tab_belongs(box: Box) -> None:
+    async with reader(box) as admin:
+        for tab, entry in (("/ui/bank", "/ui/bank"), ("/ui/sims", "/ui/bank"), ("/ui/twilio", "/ui/keys")):
+            menu = (await admin.opens(tab)).one("nav", **{"aria-label": "Pages"})
+            assert [link["href"] for link in menu.all("a", **{"aria-current": "page"})] == [entry]
