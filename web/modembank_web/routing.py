@@ -14,6 +14,7 @@ from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Method, Receive, Scope, Send
+from litestar.utils.signature import ParsedSignature
 
 from modembank.accounts import Actor
 from modembank.accounts import Scope as KeyScope
@@ -83,7 +84,8 @@ def handlers_for(
             handlers.append(_with_parameters(operation, endpoint))
         else:
             plain.setdefault(operation.path, {}).update(dict.fromkeys(methods_of(operation), endpoint))
-    return [*(_plain(path, methods) for path, methods in plain.items()), *handlers]
+    # Litestar goes through all that it has for each HTTP route that it takes: those come first.
+    return [*handlers, *(_plain(path, methods) for path, methods in plain.items())]
 
 
 def _endpoint(app: "App", operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
@@ -142,7 +144,7 @@ def _plain(path: str, methods: Mapping[str, Endpoint]) -> ASGIRouteHandler:
             raise MethodNotAllowedException(headers={"allow": allowed})
         await answer(scope, receive, send)
 
-    return ASGIRouteHandler(path, name=f"path:{path}", copy_scope=False)(serve_path)
+    return _PathHandler(path, name=f"path:{path}", copy_scope=False)(serve_path)
 
 
 def _with_parameters(operation: Operation, endpoint: Endpoint) -> HTTPRouteHandler:
@@ -159,8 +161,40 @@ def _with_parameters(operation: Operation, endpoint: Endpoint) -> HTTPRouteHandl
         return await endpoint(request.scope, request.receive)
 
     # Litestar guesses 204 for DELETE and then refuses a body; the answer brings its own status.
-    handler = HTTPRouteHandler(path, http_method=methods_of(operation), name=operation.id, status_code=200)
+    handler = _OperationHandler(path, http_method=methods_of(operation), name=operation.id, status_code=200)
     return handler(serve_operation)
+
+
+class _PathHandler(ASGIRouteHandler):
+    """All have the signature of ``serve_path``; read anew for each it would be a third of create_app()'s work."""
+
+    @property
+    def parsed_fn_signature(self) -> ParsedSignature:
+        """What Litestar knows of the function."""
+        return _path_signature()
+
+
+class _OperationHandler(HTTPRouteHandler):
+    """All have the signature of ``serve_operation``, also read once."""
+
+    @property
+    def parsed_fn_signature(self) -> ParsedSignature:
+        """What Litestar knows of the function."""
+        return _operation_signature()
+
+
+@functools.cache
+def _path_signature() -> ParsedSignature:
+    async def like_all(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    return ParsedSignature.from_fn(like_all, {})
+
+
+@functools.cache
+def _operation_signature() -> ParsedSignature:
+    async def like_all(request: Request[Any, Any, Any]) -> ASGIApp: ...  # type: ignore[empty-body]
+
+    return ParsedSignature.from_fn(like_all, {})
 
 
 def methods_of(operation: Operation) -> list[Method]:
