@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.readers import reader
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import LOCAL_ADMIN
+from modembank_web.pages.mailing_words import route_words
+from modembank_web.pages.words import sim_words
 
 SIM = f"/ui/sims/{ICCID}"
 
@@ -20,6 +24,20 @@ async def test_a_sim_is_listed_and_shown(box: Box) -> None:
         assert one.one("input", name="per_hour")["value"] == ""
         assert "Pause this SIM" in one.text
         await admin.opens("/ui/sims/8944000000000000000", 404)
+
+
+async def test_a_sim_is_called_the_same_by_the_bank_and_by_a_mailing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    sim = box.sims.by_iccid(ICCID)
+    assert sim is not None
+    plain = replace(sim, label="", msisdn=None)
+    called = {"sales": replace(sim, label="sales"), "+447900900001": sim, f"SIM …{ICCID[-6:]}": plain}
+    for name, one in called.items():
+        assert sim_words(one) == name
+        assert route_words(f'{{"sims":[{sim.id}]}}', [one]) == name
+    views = [replace(view, sim_id=sim.id) for view in box.bank.modems()[:1]]
+    monkeypatch.setattr(box.bank, "modems", lambda: views)
+    async with reader(box) as admin:
+        assert "+447900900001" in (await admin.opens("/ui/bank")).one("article").text
 
 
 async def test_limits_and_name_are_changed_and_go_back_to_the_box(box: Box) -> None:

@@ -22,6 +22,7 @@ from modembank_web.operation import Call, Run
 from modembank_web.orders import PinRequest, carry_out, dial, enter_pin
 from modembank_web.pages.page import Page, goes_to
 from modembank_web.pages.rendering import render
+from modembank_web.pages.words import sim_words
 
 if TYPE_CHECKING:
     from modembank.app import App
@@ -197,6 +198,7 @@ async def _now(call: Call) -> dict[str, Any]:
     counts = await app.messages.counts()
     return {
         "slots": slots,
+        "sim_words": sim_words,
         "able": sum(slot.view.able_to_send for slot in slots),
         "used": used,
         "LimitName": LimitName,

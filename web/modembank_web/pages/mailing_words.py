@@ -12,7 +12,7 @@ import msgspec
 
 from modembank.mailings.views import MailingView, MomentView
 from modembank.sim import Sim
-from modembank_web.pages.words import OPEN
+from modembank_web.pages.words import OPEN, sim_words
 
 _OPERATIONS = re.compile(r" \((?:POST|GET) [^)]*\)")
 COLUMNS = 60
@@ -110,7 +110,7 @@ def route_words(route: str, sims: Sequence[Sim]) -> str:
     if spec.get("pool"):
         return f"SIMs called “{spec['pool']}”"
     chosen = [sim for sim in sims if sim.id in spec.get("sims", ())]
-    return ", ".join(sim.label or sim.msisdn or f"SIM …{sim.iccid[-6:]}" for sim in chosen) or "any SIM"
+    return ", ".join(sim_words(sim) for sim in chosen) or "any SIM"
 
 
 def plain(why: str) -> str | None:

@@ -1,8 +1,10 @@
-"""The states of messages as pages show them: a word for people, and its tone."""
+"""The words of pages that several share: the states of messages, each with its tone, and what a SIM is called."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from modembank.sim import Sim
 
 STATUS: Mapping[str, tuple[str, str]] = {
     "accepted": ("waiting", ""),
@@ -25,3 +27,8 @@ STATES = [
     *((word, "waiting (accepted)" if word == "accepted" else shown) for word, (shown, _) in STATUS.items()),
 ]
 """What a list can be restricted to."""
+
+
+def sim_words(sim: Sim) -> str:
+    """Return what a SIM is called where its slot says nothing new: its label, else its number, else its ICCID's end."""
+    return sim.label or sim.msisdn or f"SIM …{sim.iccid[-6:]}"
