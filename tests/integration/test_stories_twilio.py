@@ -91,6 +91,7 @@ async def test_story_31_an_endpoint_that_is_away_is_told_later_also_by_the_next_
     from modembank.outgoing import circuit
 
     monkeypatch.setattr(circuit, "FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr(circuit, "FIRST_RETRY_S", 0.1)
     monkeypatch.setattr(circuit, "MOST_WAIT_S", 0.2)
     desk = await Desk().up()
     await desk.down()

@@ -13,6 +13,7 @@ async def test_story_30_webhooks_lose_nothing_and_double_nothing_under_other_ids
     from modembank.outgoing import circuit
 
     monkeypatch.setattr(circuit, "FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr(circuit, "FIRST_RETRY_S", 0.1)
     monkeypatch.setattr(circuit, "MOST_WAIT_S", 0.3)
     hook = await Hook().up()
     accepted = []
