@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 from modembank.port import Holder, holder_of, holders_of
 from modembank.port import holders as holders_module
@@ -50,6 +51,21 @@ def test_many_ports_are_looked_at_in_one_walk(wire, tmp_path, monkeypatch) -> No
     walks.clear()
     assert holders_of([missing]) == {missing: []}
     assert walks == []
+
+
+def test_a_pseudo_terminal_of_a_container_is_another_than_ours_of_the_same_number(wire) -> None:
+    node = Path(wire.path).stat()
+    elsewhere = os.stat_result((*node[:2], node.st_dev + 1, *node[3:]), {"st_rdev": node.st_rdev})
+    assert elsewhere.st_rdev == node.st_rdev
+    assert holders_module._device_of(elsewhere) != holders_module._device_of(node)
+
+
+def test_a_serial_port_is_the_same_under_every_file_system() -> None:
+    ours, theirs = (
+        os.stat_result((0o20660, 1, dev, 1, 0, 0, 0, 0, 0, 0), {"st_rdev": os.makedev(188, 0)}) for dev in (5, 6)
+    )
+    assert holders_module._device_of(ours) == holders_module._device_of(theirs)
+    assert holders_module._device_of(Path.cwd().stat()) is None
 
 
 def test_nothing_to_name(tmp_path) -> None:

@@ -8,10 +8,9 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 _LOCK_FOLDERS = (Path("/run/lock"), Path("/var/lock"))
 _MAX_LOCK_FILE = 64
-_PSEUDO_TERMINALS = range(136, 144)
-"""Major numbers (Linux, Documentation/admin-guide/devices.txt)."""
-_Device = tuple[int, int]
-"""A device's number, and the file system that numbered it where that matters."""
+_PTY_MAJORS = range(136, 144)
+Device = tuple[int, int]
+"""A device's number, and for a pseudo-terminal its file system: each container's are numbered from 0."""
 
 
 class Holder(NamedTuple):
@@ -31,9 +30,9 @@ def holder_of(path: str) -> list[Holder]:
 
 def holders_of(paths: Iterable[str]) -> dict[str, list[Holder]]:
     """As ``holder_of`` for many devices in one walk through /proc, which takes as long as for one."""
-    devices = {path: _device_number(Path(path)) for path in paths}
+    devices = {path: _device(Path(path)) for path in paths}
     wanted = {device for device in devices.values() if device is not None}
-    pids: dict[_Device, list[int]] = {device: [] for device in wanted}
+    pids: dict[Device, list[int]] = {device: [] for device in wanted}
     if wanted:
         for pid in sorted(int(entry.name) for entry in _numbered(_PROC)):
             for device in _open_devices(_PROC / str(pid) / "fd") & wanted:
@@ -64,17 +63,17 @@ def program_name(pid: int) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text.strip()) or "?"
 
 
-def _device_number(path: Path) -> _Device | None:
+def _device(path: Path) -> Device | None:
     try:
-        found = path.stat()
+        return _device_of(path.stat())
     except OSError:
         return None
-    return _device(found) if found.st_rdev else None
 
 
-def _device(found: os.stat_result) -> _Device:
-    """Pseudo-terminals are numbered anew in each container, whose file system tells them apart."""
-    return found.st_rdev, found.st_dev if os.major(found.st_rdev) in _PSEUDO_TERMINALS else 0
+def _device_of(node: os.stat_result) -> Device | None:
+    if not node.st_rdev:
+        return None
+    return node.st_rdev, node.st_dev if os.major(node.st_rdev) in _PTY_MAJORS else 0
 
 
 def _numbered(folder: Path) -> list[Path]:
@@ -84,13 +83,15 @@ def _numbered(folder: Path) -> list[Path]:
         return []
 
 
-def _open_devices(folder: Path) -> set[_Device]:
+def _open_devices(folder: Path) -> set[Device]:
     found = set()
     for link in _numbered(folder):
         try:
             # The name first: it costs a tenth of a stat through the descriptor.
             if str(link.readlink()).startswith("/dev/"):
-                found.add(_device(link.stat()))
+                device = _device_of(link.stat())
+                if device is not None:
+                    found.add(device)
         except OSError:
             continue
     return found
