@@ -58,8 +58,13 @@ class WebConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     tls_key: str = ""
 
 
+USB = "usb:"
+USB_PLACE = re.compile(r"usb:(?P<device>[1-9]\d*-(?:[1-9]\d*)(?:\.[1-9]\d*)*)(?::\d+\.(?P<interface>\d+))?")
+"""The kernel's name of what hangs at a port of a hub, such as ``usb:1-1.4.3``; one interface: ``usb:1-1.4.3:1.2``."""
+
+
 class PortEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """``[[bank.port]]``: one modem's port, a tty path or a ``socket://`` / ``rfc2217://`` address."""
+    """``[[bank.port]]``: one modem's port: a tty, a ``socket://`` / ``rfc2217://`` address, or a place on the USB."""
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
     label: Annotated[
@@ -229,6 +234,9 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
         if port.path in seen:
             line = _line_of(text, re.escape(port.path), occurrence=2)
             raise ConfigError(file=path, line=line, problem=f"bank.port: {port.path} is listed twice")
+        if port.path.startswith(USB) and not USB_PLACE.fullmatch(port.path):
+            problem = f"bank.port: {port.path} is no place on the USB: such as usb:1-1.4.3, as the kernel names it"
+            raise ConfigError(file=path, line=_line_of(text, re.escape(port.path)), problem=problem)
         seen.add(port.path)
     labels = [port.label for port in config.bank.port if port.label]
     for label in labels:

@@ -43,6 +43,18 @@ async def test_a_modem_that_is_gone_is_cycled_where_it_was_seen_last(tmp_path: P
     assert usb.calls == ["-N -l 1-1.4 -p 3 -a cycle -d 2"]
 
 
+async def test_a_slot_that_is_a_place_is_cycled_there_whether_or_not_its_modem_shows(tmp_path: Path) -> None:
+    usb = FakeUsb(tmp_path)
+    usb.switchable("1-1.4", {2: None, 3: None})
+    usb.stick("1-1.4.2", {2: "ttyUSB2"})
+    paths = {"upper": "usb:1-1.4.3", "lower": "usb:1-1.4.2"}
+    power = PortPower(paths, UsbTree(usb.sysfs), Uhubctl(str(usb.program)), lambda slot: slot == "lower")
+    assert await power.cycle("upper")
+    assert (await power.outlook("lower")).text == "hub 1-1.4, port 2"
+    assert await power.cycle("lower")
+    assert usb.calls[0] == "-N -l 1-1.4 -p 3 -a cycle -d 2"
+
+
 async def test_a_modem_at_a_root_hub(tmp_path: Path) -> None:
     usb = FakeUsb(tmp_path)
     usb.switchable("3", {2: None})

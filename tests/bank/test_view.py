@@ -18,6 +18,8 @@ from modembank_emulator import Bank as EmulatedBank
 def test_slots_are_named_by_label_or_place() -> None:
     assert slot_name(PortEntry(path="/dev/x", label="reminders"), 4) == "reminders"
     assert slot_name(PortEntry(path="/dev/x"), 4) == "slot-05"
+    assert slot_name(PortEntry(path="usb:1-1.4.3"), 4) == "usb-1-1.4.3"
+    assert slot_name(PortEntry(path="usb:1-1.4.3:1.2", label="left"), 4) == "left"
 
 
 async def test_a_slot_without_a_modem_is_shown_empty(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.modem_hosts import CALM, RememberingSink, eventually
+from fakes.usb import FakeUsb
 from modembank.bank import Bank, BankOptions, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
@@ -73,8 +74,9 @@ async def opened(
     configured: tuple[SimConfig, ...] = (),
     ports: Callable[[EmulatedBank], tuple[PortEntry, ...]] | None = None,
     before: Callable[[EmulatedBank], None] | None = None,
+    usb: FakeUsb | None = None,
 ) -> AsyncIterator[Box]:
-    """A started bank on so many emulated modems."""
+    """A started bank on so many emulated modems; ``usb`` is what it finds places on."""
     async with EmulatedBank(EmulatedConfig(modems=modems, dialect=dialect)) as emulated:
         if before is not None:
             before(emulated)
@@ -85,7 +87,8 @@ async def opened(
         await sims.load()
         lines, sink = Lines(), RememberingSink()
         config = BankConfig(port=entries if ports is None else ports(emulated))
-        options = BankOptions(timings=timings, state_dir=folder, stagger_s=0.01)
+        found_on = {} if usb is None else {"sysfs": usb.sysfs, "dev": usb.dev, "settle_s": 0.3}
+        options = BankOptions(timings=timings, state_dir=folder, stagger_s=0.01, **found_on)
         bank = Bank(config, sims, sink, lines, bus=bus, clock=clock, metrics=metrics, options=options)
         box = Box(emulated, bank, lines, sims, sink, metrics)
         bus.subscribe(ModemStateChanged, box.changes.append)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 _PROGRAM = """#!{python} -SE
@@ -62,6 +65,9 @@ class FakeUsb:
 
     def __init__(self, folder: Path, board: str = "") -> None:
         self.sysfs = folder / "sys"
+        self.dev = folder / "dev"
+        self.dev.mkdir(parents=True)
+        self._numbers = itertools.count(2)
         (self.sysfs / "class" / "tty").mkdir(parents=True)
         (self.sysfs / "bus" / "usb" / "devices").mkdir(parents=True)
         if board:
@@ -81,7 +87,7 @@ class FakeUsb:
     @property
     def options(self) -> dict[str, object]:
         """What a bank wants to know."""
-        return {"sysfs": self.sysfs, "uhubctl": str(self.program)}
+        return {"sysfs": self.sysfs, "dev": self.dev, "uhubctl": str(self.program)}
 
     @property
     def calls(self) -> list[str]:
@@ -129,6 +135,63 @@ class FakeUsb:
         entry.mkdir(exist_ok=True)
         (entry / "device").unlink(missing_ok=True)
         (entry / "device").symlink_to(leaf)
+
+    def stick(
+        self,
+        device: str,
+        ttys: Mapping[int, str],
+        usb_id: str = "2c7c:0125",
+        *,
+        driver: str = "option",
+        kinds: Mapping[int, str] = {},
+        far: Mapping[str, Path] = {},
+        text: str = "Quectel EC25",
+    ) -> Path:
+        """Plug in a device with a tty for each of these interfaces; ``kinds`` has further ones, and what they are.
+
+        ``far`` are the ptys that stand behind ttys. An interface is of kind ff/00/00 unless it is said.
+        """
+        folder = self.device(device)
+        maker, _, product = text.partition(" ")
+        vendor, _, model = usb_id.partition(":")
+        facts = {"idVendor": vendor, "idProduct": model, "manufacturer": maker, "product": product}
+        for name, fact in facts.items():
+            (folder / name).write_text(f"{fact}\n")
+        for number in sorted({*ttys, *kinds}):
+            self.interface(device, number, ttys.get(number, ""), kinds.get(number, "ff/00/00"), driver)
+        for tty, target in far.items():
+            (self.dev / tty).unlink(missing_ok=True)
+            (self.dev / tty).symlink_to(target)
+        (folder / "devnum").write_text(f"{next(self._numbers)}\n")
+        return folder
+
+    def interface(self, device: str, number: int, tty: str, kind: str = "ff/00/00", driver: str = "option") -> None:
+        """An interface of a device: with a tty and its driver, or with neither."""
+        interface = self.device(device) / f"{device}:1.{number}"
+        interface.mkdir(exist_ok=True)
+        (interface / "bInterfaceNumber").write_text(f"{number:02x}\n")
+        for part, value in zip(("Class", "SubClass", "Protocol"), kind.split("/"), strict=True):
+            (interface / f"bInterface{part}").write_text(f"{value}\n")
+        if not tty:
+            return
+        of_driver = self.sysfs / "bus" / "usb" / "drivers" / driver
+        of_driver.mkdir(parents=True, exist_ok=True)
+        (interface / "driver").symlink_to(of_driver)
+        leaf = interface if driver == "cdc_acm" else interface / tty
+        (leaf / "tty" / tty).mkdir(parents=True)
+        entry = self.sysfs / "class" / "tty" / tty
+        entry.mkdir(exist_ok=True)
+        (entry / "device").unlink(missing_ok=True)
+        (entry / "device").symlink_to(leaf)
+
+    def unplug(self, device: str) -> None:
+        """Take a device out, with its ttys."""
+        folder = self.sysfs / "bus" / "usb" / "devices" / device
+        for tty in [entry.name for entry in folder.resolve().rglob("tty/*")]:
+            shutil.rmtree(self.sysfs / "class" / "tty" / tty)
+            (self.dev / tty).unlink(missing_ok=True)
+        shutil.rmtree(folder.resolve())
+        folder.unlink()
 
     def _describe(self, folder: Path, name: str, bus: str, path: str, kind: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)

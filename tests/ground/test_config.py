@@ -107,6 +107,7 @@ def test_broken_toml_names_the_line(tmp_path):
         ("[bank]\nport = 5\n", 2, ("bank.port", "array")),
         ("[sending]\nvalid_for_s = 5\n", 2, ("sending.valid_for_s", ">= 60")),
         ('[bank]\n[[bank.port]]\npath = "/dev/a"\n[[bank.port]]\npath = "/dev/a"\n', 5, ("listed twice",)),
+        ('[bank]\n[[bank.port]]\npath = "usb:1-1.x"\n', 3, ("usb:1-1.x is no place on the USB", "usb:1-1.4.3")),
         (
             '[bank]\n[[bank.port]]\npath = "/dev/a"\nlabel = "left"\n[[bank.port]]\npath = "/dev/b"\nlabel = "left"\n',
             7,

@@ -252,7 +252,7 @@ def tty():
 async def test_story_17_a_second_program_on_a_port_that_we_hold(ward, tty, tmp_path):
     link = tmp_path / "modem"
     link.symlink_to(tty)
-    at(ward, S.REGISTERED, path=str(link))
+    at(ward, S.REGISTERED, tty=str(link))
     assert await ward.look(port_shared.CHECK) == [], "this very process has it open"
     with subprocess.Popen(
         [sys.executable, "-c", _OPEN, tty], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -261,10 +261,10 @@ async def test_story_17_a_second_program_on_a_port_that_we_hold(ward, tty, tmp_p
         [finding] = await ward.look(port_shared.CHECK)
         assert f"({other.pid})" in finding.summary
         assert [program["pid"] for program in finding.evidence["programs"]] == [other.pid]
-        at(ward, S.FAILED, FailedReason.PORT_BUSY, path=str(link))
+        at(ward, S.FAILED, FailedReason.PORT_BUSY, tty=str(link))
         assert await ward.look(port_shared.CHECK) == [], "we do not hold it: that is another check's business"
         other.communicate("")
-    at(ward, S.REGISTERED, path=str(link))
+    at(ward, S.REGISTERED, tty=str(link))
     assert await ward.look(port_shared.CHECK) == []
     assert len(ward.events) == 2
 

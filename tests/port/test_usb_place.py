@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes.usb import FakeUsb
-from modembank.port import UsbPlace, UsbTree
+from modembank.port import UsbPlace, UsbTree, place_in
 
 
 @pytest.fixture
@@ -53,6 +53,52 @@ def test_what_the_kernel_never_writes_is_not_believed(usb: FakeUsb, file: str, t
     usb.plug("/dev/ttyUSB7", "1-2")
     (usb.device("1-2") / file).write_text(text)
     assert UsbTree(usb.sysfs).place_of("/dev/ttyUSB7") is None
+
+
+@pytest.mark.parametrize("device", ["1-1.4.3", "3-2"])
+def test_a_place_is_itself_whether_or_not_something_is_there(usb: FakeUsb, device: str) -> None:
+    place = UsbTree(usb.sysfs).place_of(f"usb:{device}")
+    assert place is not None
+    assert (place.device, place.interface) == (device, None)
+    assert place_in(f"usb:{device}:1.2") == UsbPlace(place.hub, place.port, 2)
+
+
+@pytest.mark.parametrize(
+    "path", ["usb:", "usb:1", "usb:1-0", "usb:1-1.", "usb:usb1", "usb:1-1/../x", "usb:1-1:2", "1-1"]
+)
+def test_what_the_kernel_would_not_name_is_no_place(path: str) -> None:
+    assert place_in(path) is None
+
+
+def test_a_device_is_read_with_its_interfaces_and_ttys(usb: FakeUsb) -> None:
+    usb.stick(
+        "1-1.4.3", {2: "ttyUSB11", 10: "ttyUSB9"}, kinds={0: "08/06/50", 2: "ff/01/02"}, text="HUAWEI \x1b[31mStick\n"
+    )
+    device = UsbTree(usb.sysfs).device_of(UsbPlace("1-1.4", 3))
+    assert device is not None
+    assert (device.name, device.vendor, device.product) == ("1-1.4.3", "2c7c", "0125")
+    assert device.text == "HUAWEI [31mStick"
+    assert [(tty.name, tty.interface.number, tty.interface.kind) for tty in device.ttys] == [
+        ("ttyUSB11", 2, "ff/01/02"),
+        ("ttyUSB9", 10, "ff/00/00"),
+    ]
+    assert [interface.driver for interface in device.interfaces] == ["", "option", "option"]
+    assert device.is_disk
+    number = device.number
+    usb.unplug("1-1.4.3")
+    assert UsbTree(usb.sysfs).device_of(UsbPlace("1-1.4", 3)) is None
+    usb.stick("1-1.4.3", {0: "ttyACM0"}, driver="cdc_acm")
+    again = UsbTree(usb.sysfs).device_of(UsbPlace("1-1.4", 3))
+    assert again is not None
+    assert again.number != number
+    assert [tty.name for tty in again.ttys] == ["ttyACM0"]
+
+
+def test_all_devices_are_listed_as_people_count_except_hubs(usb: FakeUsb) -> None:
+    for name in ("1-1.10", "1-1.9", "2-1"):
+        usb.stick(name, {})
+    assert [device.name for device in UsbTree(usb.sysfs).devices()] == ["1-1.9", "1-1.10", "2-1"]
+    assert UsbTree(usb.sysfs / "nothing").devices() == []
 
 
 def test_everything_below_a_hub_is_seen_except_hubs_and_interfaces(usb: FakeUsb) -> None:

@@ -32,7 +32,7 @@ from modembank.modem import (
     TranscriptLine,
     UssdAnswer,
 )
-from modembank.port import PROGRAM, SYSFS, PortConfig, Uhubctl, UsbTree, open_port
+from modembank.port import DEV, PROGRAM, SETTLE_S, SYSFS, PortConfig, Uhubctl, UsbPorts, UsbTree, open_port, place_in
 from modembank.sim import Sims
 from modembank.supervision import RestartPolicy, Supervisor
 
@@ -52,8 +52,12 @@ class BankOptions:
     state_dir: Path | None = None
     """Keeps across restarts which PINs failed and which people typed; None: in memory only."""
     sysfs: Path = SYSFS
+    dev: Path = DEV
+    """Where USB places are read, and the ttys found there."""
     uhubctl: str = PROGRAM
-    """Where USB places are read and what switches their power, unless the configuration says never."""
+    """What switches the power of USB ports, unless the configuration says never."""
+    settle_s: float = SETTLE_S
+    """How long the ports of a device that was just plugged in may take to appear."""
     stagger_s: float = 0.25
     """Between the first openings of two neighbouring slots."""
 
@@ -83,7 +87,9 @@ class Bank:
         around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
         self._pins = Pins(sims, options.state_dir)
         learnt = Learnt()
-        power = _port_power(config, options, self._at_work)
+        tree = UsbTree(options.sysfs, options.dev)
+        opener = UsbPorts(tree, options.opener, options.settle_s)
+        power = _port_power(config, options, tree, self._at_work)
         self._workers: dict[str, SlotWorker] = {}
         for number, entry in enumerate(config.port):
             slot = slot_name(entry, number)
@@ -92,7 +98,7 @@ class Bank:
                 port=PortConfig(entry.path, entry.baudrate, entry.label),
                 access=self._pins.access(slot, entry.pin),
                 timings=options.timings,
-                opener=options.opener,
+                opener=opener,
                 learnt=learnt,
                 power=power,
             )
@@ -236,7 +242,9 @@ class Bank:
 
 
 def slot_name(entry: PortEntry, number: int) -> str:
-    """Return a slot's name: its label, else its place in the configuration counted from 1."""
+    """Return a slot's name: its label, else its place on the USB, else that in the configuration counted from 1."""
+    if not entry.label and place_in(entry.path):
+        return entry.path.replace(":", "-")
     return entry.label or f"slot-{number + 1:02d}"
 
 
@@ -249,7 +257,9 @@ def _task_name(slot: str) -> str:
     return f"modem[{slot}].worker"
 
 
-def _port_power(config: BankConfig, options: BankOptions, at_work: Callable[[str], bool]) -> PortPower | None:
+def _port_power(
+    config: BankConfig, options: BankOptions, tree: UsbTree, at_work: Callable[[str], bool]
+) -> PortPower | None:
     if config.usb_power == "none":
         return None
-    return PortPower(slot_paths(config), UsbTree(options.sysfs), Uhubctl(options.uhubctl), at_work)
+    return PortPower(slot_paths(config), tree, Uhubctl(options.uhubctl), at_work)

@@ -29,6 +29,9 @@ class ModemView:
 
     slot: str
     path: str
+    """As configured or found: a tty, an address, or a place on the USB."""
+    tty: str
+    """What of it is open now."""
     state: ModemState
     admin: AdminState
     failed: FailedReason | None
@@ -83,6 +86,7 @@ def view_of(facts: SlotFacts, modem: Modem) -> ModemView:
     return ModemView(
         slot=facts.slot,
         path=facts.path,
+        tty=modem.tty,
         state=modem.state,
         admin=facts.admin,
         failed=last.failed,

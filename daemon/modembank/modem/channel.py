@@ -90,7 +90,7 @@ class AtChannel:
     async def open(self, opener: Opener, config: PortConfig) -> None:
         """Open the port; raises PortError."""
         self._port = await opener(config, on_data=self._on_data, on_lost=self._on_lost)
-        self._transcript.note(f"opened {config.path}")
+        self._transcript.note(f"opened {self._port.config.name}")
 
     async def close(self) -> None:
         """Close the port and wait until its path can be opened again; idempotent.
@@ -104,6 +104,11 @@ class AtChannel:
             return
         self._port.close()
         await asyncio.wait([self.lost], timeout=_CLOSE_S)
+
+    @property
+    def path(self) -> str:
+        """The tty or address that is open, empty while none is."""
+        return "" if self._port is None or self._port.closed else self._port.config.path
 
     @property
     def desynchronised(self) -> bool:

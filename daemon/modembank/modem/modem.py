@@ -85,6 +85,11 @@ class Modem:
         return self._known
 
     @property
+    def tty(self) -> str:
+        """The tty or address that is open, empty while none is."""
+        return "" if self._channel is None else self._channel.path
+
+    @property
     def in_service(self) -> bool:
         """Whether a message may be given to it now."""
         serving = self._serving

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class ModemState(enum.StrEnum):
@@ -202,7 +202,7 @@ class StateMachine:
     def fire(self, event: ModemEvent, detail: str = "", failed: FailedReason | None = None) -> bool:
         """Follow the table; return whether the state lists the event.
 
-        The same state with another failure or detail is told too, except where nothing at all is new.
+        The same state with another failure or detail of it is told too; without a failure a new detail is only kept.
         """
         new = TRANSITIONS[self.state].get(event)
         if new is None:
@@ -212,6 +212,7 @@ class StateMachine:
         if new is self.state and (kept, detail) == (self.last.failed, self.last.detail):
             return True
         if new is self.state and kept is None:
+            self.last = replace(self.last, detail=detail or self.last.detail)
             return True
         self.state = new
         self.last = change

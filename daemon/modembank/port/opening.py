@@ -22,7 +22,7 @@ async def open_port(config: PortConfig, *, on_data: OnData, on_lost: OnLost) -> 
     where it can be read), PERMISSION, NOT_A_TTY, IO, REFUSED, TIMEOUT.
     """
     if "://" not in config.path:
-        await asyncio.to_thread(_check_node, config.path)
+        await asyncio.to_thread(_check_node, config)
     port = SerialPort(config, on_data, on_lost)
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_S):
@@ -30,27 +30,27 @@ async def open_port(config: PortConfig, *, on_data: OnData, on_lost: OnLost) -> 
                 asyncio.get_running_loop(), lambda: port, config.path, config.baudrate, exclusive=True
             )
     except (OSError, ValueError, EOFError, termios.error, serialx.SerialException) as exc:
-        failure = failure_of(exc, config.path)
+        failure = failure_of(exc, config.name)
         if failure.failure is PortFailure.BUSY:
-            raise await asyncio.to_thread(_busy, config.path) from exc
+            raise await asyncio.to_thread(_busy, config) from exc
         raise failure from exc
     port.attach(transport)
     return port
 
 
-def _check_node(path: str) -> None:
+def _check_node(config: PortConfig) -> None:
     """Refuse what is not a character device before it is opened, and a tty whose lock file names a live program."""
     try:
-        mode = Path(path).stat().st_mode
+        mode = Path(config.path).stat().st_mode
     except OSError as exc:
-        raise failure_of(exc, path) from exc
+        raise failure_of(exc, config.name) from exc
     if not stat.S_ISCHR(mode):
-        raise PortError(PortFailure.NOT_A_TTY, path, "not a character device")
-    locker = lock_file_holder(path)
+        raise PortError(PortFailure.NOT_A_TTY, config.name, "not a character device")
+    locker = lock_file_holder(config.path)
     if locker is not None:
-        raise PortError(PortFailure.BUSY, path, f"lock file of {locker.name} ({locker.pid})")
+        raise PortError(PortFailure.BUSY, config.name, f"lock file of {locker.name} ({locker.pid})")
 
 
-def _busy(path: str) -> PortError:
-    names = ", ".join(f"{holder.name} ({holder.pid})" for holder in holder_of(path))
-    return PortError(PortFailure.BUSY, path, f"held by {names}" if names else "held by another program")
+def _busy(config: PortConfig) -> PortError:
+    names = ", ".join(f"{holder.name} ({holder.pid})" for holder in holder_of(config.path))
+    return PortError(PortFailure.BUSY, config.name, f"held by {names}" if names else "held by another program")

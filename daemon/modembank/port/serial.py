@@ -70,7 +70,7 @@ class SerialPort(asyncio.Protocol):
         try:
             transport.write(data)
         except OSError as exc:
-            raise failure_of(exc, self._config.path) from exc
+            raise failure_of(exc, self._config.name) from exc
 
     async def drain(self, timeout_s: float) -> None:
         """Return once all written has left. Raises PortError: STUCK after ``timeout_s``, or the cause of a loss."""
@@ -131,7 +131,7 @@ class SerialPort(asyncio.Protocol):
     def _loss(self, exc: Exception) -> PortError:
         if isinstance(exc, OSError) and exc.errno in _GONE:
             return self._error(PortFailure.GONE, exc.strerror or str(exc))
-        return failure_of(exc, self._config.path)
+        return failure_of(exc, self._config.name)
 
     def _claim(self, request: int) -> None:
         """Keep other programs from opening the tty (TIOCEXCL), or allow it again; a socket has no such thing."""
@@ -142,7 +142,7 @@ class SerialPort(asyncio.Protocol):
             fcntl.ioctl(transport.serial.fileno(), request)
 
     def _error(self, failure: PortFailure, detail: str = "") -> PortError:
-        return PortError(failure, self._config.path, detail)
+        return PortError(failure, self._config.name, detail)
 
 
 _BY_ERRNO = {

@@ -8,11 +8,20 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PortConfig:
-    """Where a modem is reached: a tty path, ``socket://host:port`` or ``rfc2217://host:port``; 8N1, bit/s."""
+    """Where a modem is reached: a tty path, ``socket://host:port``, ``rfc2217://host:port`` or ``usb:1-1.4.3``.
+
+    8N1, bit/s. ``place`` is what a tty was found by, when it was not named itself.
+    """
 
     path: str
     baudrate: int = 115200
     label: str = ""
+    place: str = ""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return f"{self.place} ({self.path})" if self.place else self.path
 
 
 class PortFailure(enum.Enum):

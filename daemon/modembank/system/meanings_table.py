@@ -19,7 +19,9 @@ MEANINGS = {
         "uhubctl: the last rung of recovery cycles the power of a modem's USB port; auto: where that program "
         "and the hub can; none: never. See recovery.md"
     ),
-    "bank.port.path": "a tty, or socket://host:port, or rfc2217://host:port",
+    "bank.port.path": (
+        "a place on the USB such as usb:1-1.4.3 (discovery.md), or a tty, or socket://host:port, or rfc2217://host:port"
+    ),
     "bank.port.label": "the slot's name",
     "bank.port.baudrate": "without meaning on USB",
     "bank.port.pin": "tried once, never when fewer than three attempts are left",

@@ -16,7 +16,7 @@ _HELD = frozenset({ModemState.INITIALIZING, ModemState.SEARCHING, ModemState.REG
 
 async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # noqa: ARG001 - what all checks take
     """Find intruders; others' programs can be seen by the superuser only."""
-    held = {view.path: view.slot for view in around.bank.modems() if view.state in _HELD and "://" not in view.path}
+    held = {view.tty: view.slot for view in around.bank.modems() if view.state in _HELD and view.tty.startswith("/")}
     found = await asyncio.to_thread(holders_of, held)
     findings = []
     for path, holders in found.items():
