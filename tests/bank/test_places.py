@@ -10,6 +10,7 @@ import pytest
 from fakes.banks import Box, opened
 from fakes.modem_hosts import QUICK, eventually, go, submit_pdu
 from fakes.usb import FakeUsb
+from modembank.bank import NoSuchSlot
 from modembank.config import PortEntry
 from modembank.modem import AttemptOutcome, ModemState
 from modembank_emulator import Bank as EmulatedBank
@@ -120,3 +121,47 @@ async def test_a_modem_that_is_a_disk_first_is_waited_for(tmp_path: Path, usb: F
         usb.stick(PLACES[0], ttys, "12d1:15ff", kinds=kinds, far=far)
         await box.all_up()
         assert box.bank.modem("upper").recovery == ()
+
+
+async def test_a_slot_can_be_added_while_the_bank_runs(tmp_path: Path, usb: FakeUsb) -> None:
+    async with opened(tmp_path, 2, timings=QUICK, ports=lambda _: (PortEntry(path="usb:1-1.1"),), usb=usb) as box:
+        for index, place in enumerate(PLACES):
+            plug(usb, box.emulated, index, place, 4 * index)
+        await box.all_up(1)
+        assert box.bank.add(PortEntry(path="usb:1-1.2")) == "usb-1-1.2"
+        await box.all_up()
+        assert box.bank.slots() == {"usb-1-1.1": "usb:1-1.1", "usb-1-1.2": "usb:1-1.2"}
+        assert [view.slot for view in box.bank.modems()] == ["usb-1-1.1", "usb-1-1.2"]
+        assert (await box.line_of(1).submit(*submit_pdu(NUMBER), go)).outcome is AttemptOutcome.ACCEPTED
+        box.bank.observe()
+        assert box.metrics.registry.get_sample_value("modembank_modems", {"state": "registered"}) == 2
+        assert box.bank.add(PortEntry(path="/dev/x", label="usb-1-1.1")) is None, "that name is taken"
+        await box.bank.disable("usb-1-1.2")
+        assert box.bank.modem("usb-1-1.2").state is ModemState.DETECTED
+
+
+async def test_a_slot_that_waits_is_woken_and_one_that_serves_is_not_disturbed(tmp_path: Path, usb: FakeUsb) -> None:
+    timings = QUICK.scaled(reopen_s=3600.0, missing_most_s=3600.0)
+
+    def ports(_: EmulatedBank) -> tuple[PortEntry, ...]:
+        return (PortEntry(path="usb:1-1.1"),)
+
+    async with opened(tmp_path, timings=timings, ports=ports, usb=usb) as box:
+        await eventually(lambda: box.bank.modem("usb-1-1.1").state is ModemState.GONE)
+        plug(usb, box.emulated, 0, PLACES[0], 0)
+        box.bank.wake("usb-1-1.1")
+        await box.all_up()
+        box.bank.wake("usb-1-1.1")
+        assert (await box.line_of(0).submit(*submit_pdu(NUMBER), go)).outcome is AttemptOutcome.ACCEPTED
+        assert not box.lines.downs
+        with pytest.raises(NoSuchSlot):
+            box.bank.wake("usb-9-9")
+
+
+async def test_a_slot_added_before_the_start_waits_for_it(tmp_path: Path, usb: FakeUsb) -> None:
+    async with opened(tmp_path, ports=lambda _: (), usb=usb) as box:
+        assert await box.bank.stop()
+        assert box.bank.add(PortEntry(path="usb:1-1.1")) == "usb-1-1.1"
+        assert box.bank.modem("usb-1-1.1").state is ModemState.DETECTED
+        await box.bank.start()
+        await eventually(lambda: box.bank.modem("usb-1-1.1").state is ModemState.GONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +61,14 @@ class BankOptions:
     stagger_s: float = 0.25
     """Between the first openings of two neighbouring slots."""
 
+    def tree(self) -> UsbTree:
+        """Return the USB that is looked at."""
+        return UsbTree(self.sysfs, self.dev)
+
+    def ports(self) -> UsbPorts:
+        """Return what opens ports, those on the USB by their place."""
+        return UsbPorts(self.tree(), self.opener, self.settle_s)
+
 
 class Bank:
     """All slots of the box."""
@@ -84,28 +92,20 @@ class Bank:
         self._supervisor = Supervisor()
         self._unsubscribe: Callable[[], None] | None = None
         self._counted: dict[tuple[str, ...], int] = {}
-        around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
+        self._options = options
+        self._around = SlotSurroundings(sims, sink, listener, Claims(), bus, clock)
         self._pins = Pins(sims, options.state_dir)
-        learnt = Learnt()
-        tree = UsbTree(options.sysfs, options.dev)
-        opener = UsbPorts(tree, options.opener, options.settle_s)
-        power = _port_power(config, options, tree, self._at_work)
+        self._learnt = Learnt()
+        self._paths: dict[str, str] = {}
+        self._power = _port_power(config, self._paths, options, self._at_work)
         self._workers: dict[str, SlotWorker] = {}
+        self._running = False
         for number, entry in enumerate(config.port):
-            slot = slot_name(entry, number)
-            settings = ModemSettings(
-                slot=slot,
-                port=PortConfig(entry.path, entry.baudrate, entry.label),
-                access=self._pins.access(slot, entry.pin),
-                timings=options.timings,
-                opener=opener,
-                learnt=learnt,
-                power=power,
-            )
-            self._workers[slot] = SlotWorker(settings, around, number * options.stagger_s)
+            self._place(slot_name(entry, number), entry, number * options.stagger_s)
 
     async def start(self) -> None:
         """Start every slot's worker and return at once."""
+        self._running = True
         self._unsubscribe = self._bus.subscribe(SimChanged, self._sim_changed)
         for worker in self._workers.values():
             self._begin(worker)
@@ -115,15 +115,36 @@ class Bank:
 
         No message is taken any more, an exchange in flight may finish, what takes too long ends as UNKNOWN.
         """
+        self._running = False
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
         return await self._supervisor.stop_all(STOP_S)
 
+    # -- what discovery may ask
+
+    def slots(self) -> Mapping[str, str]:
+        """Return every slot's path by its name."""
+        return dict(self._paths)
+
+    def add(self, entry: PortEntry) -> str | None:
+        """Make a slot; its worker starts at once while the bank runs. None when another slot has its name."""
+        slot = slot_name(entry, len(self._workers))
+        if slot in self._workers:
+            return None
+        worker = self._place(slot, entry, 0.0)
+        if self._running:
+            self._begin(worker)
+        return slot
+
+    def wake(self, slot: str) -> None:
+        """Have a slot whose port is closed try to open it now. Raises NoSuchSlot."""
+        self._worker(slot).modem.wake()
+
     # -- what faces see
 
     def modems(self) -> list[ModemView]:
-        """Return a snapshot of every slot, in the order of the configuration."""
+        """Return a snapshot of every slot, in the order of the configuration; those found later come after."""
         return [worker.view() for worker in self._workers.values()]
 
     def modem(self, slot: str) -> ModemView:
@@ -217,6 +238,21 @@ class Bank:
 
     # -- inside
 
+    def _place(self, slot: str, entry: PortEntry, start_after_s: float) -> SlotWorker:
+        options = self._options
+        settings = ModemSettings(
+            slot=slot,
+            port=PortConfig(entry.path, entry.baudrate, entry.label),
+            access=self._pins.access(slot, entry.pin),
+            timings=options.timings,
+            opener=options.ports(),
+            learnt=self._learnt,
+            power=self._power,
+        )
+        self._paths[slot] = entry.path
+        self._workers[slot] = SlotWorker(settings, self._around, start_after_s)
+        return self._workers[slot]
+
     def _new(self, count: int, *labels: str) -> int:
         """Return by how much a count has grown since it was last asked for."""
         new = count - self._counted.get(labels, 0)
@@ -258,8 +294,8 @@ def _task_name(slot: str) -> str:
 
 
 def _port_power(
-    config: BankConfig, options: BankOptions, tree: UsbTree, at_work: Callable[[str], bool]
+    config: BankConfig, paths: Mapping[str, str], options: BankOptions, at_work: Callable[[str], bool]
 ) -> PortPower | None:
     if config.usb_power == "none":
         return None
-    return PortPower(slot_paths(config), tree, Uhubctl(options.uhubctl), at_work)
+    return PortPower(paths, options.tree(), Uhubctl(options.uhubctl), at_work)

@@ -6,7 +6,7 @@ from modembank.errors import Conflict, NotFound
 
 
 class NoSuchSlot(NotFound):
-    """No slot of that name is configured."""
+    """There is no slot of that name."""
 
     def __init__(self, slot: str) -> None:
         """Name the slot."""

@@ -119,6 +119,11 @@ class Modem:
             self._serving.end(Hung(Trouble.RESET_WANTED, "asked for"))
         self._kick.set()
 
+    def wake(self) -> None:
+        """Try at once to open the port, if it is closed: something is new there."""
+        if self._channel is None:
+            self._kick.set()
+
     # -- its life
 
     async def run(self) -> None:
