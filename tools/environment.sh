@@ -44,3 +44,7 @@ say "installing the locked dependencies"
 # shellcheck disable=SC2086  # the list of -r options is meant to split
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps $requirements
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+# What tells at once of modems that are plugged in. Without it the box looks every few seconds.
+"$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libudev.so.1")' 2>/dev/null ||
+    sh "$(dirname "$0")/debian-packages.sh" libudev1 || true

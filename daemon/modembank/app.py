@@ -13,6 +13,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.conversations import Conversations
+from modembank.discovery import Discovery
 from modembank.dispatch import Dispatcher
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
@@ -52,6 +53,7 @@ class App:
     conversations: Conversations
     sims: Sims
     bank: Bank
+    discovery: Discovery
     dispatcher: Dispatcher
     backups: ScheduledBackups
     health: Health

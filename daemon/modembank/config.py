@@ -78,7 +78,10 @@ class PortEntry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class BankConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[bank]``: which modems belong to the box."""
 
-    discovery: Literal["static"] = "static"
+    discovery: Literal["static", "usb"] = "static"
+    """``usb``: every modem on the USB, beside the ports that are listed."""
+    ignore: tuple[str, ...] = ()
+    """Places on the USB that discovery leaves alone, such as ``usb:1-1.2``."""
     send_timeout_s: Annotated[float, msgspec.Meta(ge=5, le=600)] = 180.0
     """From Ctrl-Z to the final result; after that nobody knows whether it was sent. Modems' manuals say 120 s, a
     refusal after 135 s was seen (Quectel EG06-E)."""
@@ -238,6 +241,10 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
             problem = f"bank.port: {port.path} is no place on the USB: such as usb:1-1.4.3, as the kernel names it"
             raise ConfigError(file=path, line=_line_of(text, re.escape(port.path)), problem=problem)
         seen.add(port.path)
+    for place in config.bank.ignore:
+        if not USB_PLACE.fullmatch(place):
+            problem = f"bank.ignore: {place} is no place on the USB: such as usb:1-1.4.3, as the kernel names it"
+            raise ConfigError(file=path, line=_line_of(text, r"^\s*ignore\b"), problem=problem)
     labels = [port.label for port in config.bank.port if port.label]
     for label in labels:
         if labels.count(label) > 1:

@@ -154,9 +154,17 @@ def config_check(config_path: Path) -> None:
     click.echo(f"{config_path} is fine.")
     click.echo(f"  data:   {loaded.box.data_dir}")
     click.echo(f"  listen: {loaded.web.listen}{' (TLS)' if loaded.web.tls_cert else ''}")
-    click.echo(f"  ports:  {', '.join(port.path for port in loaded.bank.port) or 'none'}")
+    click.echo(f"  ports:  {_ports(loaded)}")
     click.echo(f"  SIMs:   {len(loaded.sim)} configured")
     click.echo(f"  limits: {_limits(loaded)}")
+
+
+def _ports(loaded: Config) -> str:
+    listed = ", ".join(port.path for port in loaded.bank.port)
+    if loaded.bank.discovery == "static":
+        return listed or 'none: add [[bank.port]], or set discovery = "usb" in [bank]'
+    ignored = f"; not at {', '.join(loaded.bank.ignore)}" if loaded.bank.ignore else ""
+    return f"{f'{listed}, and ' if listed else ''}every modem that is found on the USB{ignored}"
 
 
 def _limits(loaded: Config) -> str:

@@ -17,6 +17,7 @@ from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.conversations import Conversations
 from modembank.couriers import Means
+from modembank.discovery import Discovery, UsbWatch
 from modembank.dispatch import Decency, Dispatcher, Finishing, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
@@ -135,16 +136,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     admission = ground.admission
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)
     messages.lend_to(outbox.offer)
-    bank = Bank(
-        config.bank,
-        sims,
-        receiving,
-        dispatcher,
-        bus=bus,
-        clock=clock,
-        metrics=metrics,
-        options=options or BankOptions(Timings(final_s=config.bank.send_timeout_s), state_dir=data_dir),
-    )
+    bank, discovery = _hardware(ground, receiving, dispatcher, options)
     inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
     held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)
     backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
@@ -199,6 +191,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         ),
         sims=sims,
         bank=bank,
+        discovery=discovery,
         dispatcher=dispatcher,
         backups=backups,
         health=Health(around, bus),
@@ -206,3 +199,22 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         figures=Figures(store, clock, sims),
         system=System(config, data_dir / DATABASE, clock, ground.process),
     )
+
+
+def _hardware(
+    ground: _Ground, receiving: Receiving, dispatcher: Dispatcher, options: BankOptions | None
+) -> tuple[Bank, Discovery]:
+    """Build the bank, and what finds modems for it."""
+    config = ground.config
+    made = options or BankOptions(Timings(final_s=config.bank.send_timeout_s), state_dir=Path(config.box.data_dir))
+    bank = Bank(
+        config.bank,
+        ground.sims,
+        receiving,
+        dispatcher,
+        bus=ground.bus,
+        clock=ground.clock,
+        metrics=ground.metrics,
+        options=made,
+    )
+    return bank, Discovery(config.bank, bank, made.tree(), made.ports(), UsbWatch())

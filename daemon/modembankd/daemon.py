@@ -88,6 +88,7 @@ class Daemon:
             await app.mailings.start()
             app.health.start()
             await app.bank.start()
+            await app.discovery.start()
             await app.webhooks.start()
             await app.twilio.start()
             undo.pop_all()
@@ -112,6 +113,7 @@ class Daemon:
         drained = asyncio.create_task(box.app.dispatcher.drain(DRAIN_S))
         await asyncio.wait([drained], timeout=DRAIN_S + 1)
         reach(Failpoint.STOP_DRAINED)
+        await box.app.discovery.stop()
         await box.app.bank.stop()
         with suppress(StoreError):  # the last note of the minute has to do
             await box.app.dispatcher.note_alive(Urgency.SOON)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from modembank.bank import Bank, Line, ModemView
+from modembank.bank import Bank, BankOptions, Line, ModemView
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import Config
+from modembank.discovery import Discovery, UsbWatch
 from modembank.modem import RawInbound
 from modembank.sim import Sims
 from modembank.store import Store, StoreError
@@ -71,9 +72,17 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
         findings.append(Finding(True, "daemon", "is not running; looking at the ports myself"))
         reports = run_async(_look_at_ports(config))
     if not reports:
-        findings.append(Finding(False, "modems", "no port is configured: add [[bank.port]] with a path"))
-    good, text, notes = power_summary(config.bank, run_async(power_outlooks(config.bank)))
+        findings.append(_nothing_served(config))
+    paths = {report.slot: report.port for report in reports}
+    good, text, notes = power_summary(config.bank, run_async(power_outlooks(config.bank, paths)))
     return [*findings, *(judge(report) for report in reports), Finding(good, "port power", text, notes)]
+
+
+def _nothing_served(config: Config) -> Finding:
+    if config.bank.discovery == "usb":
+        return Finding(False, "modems", "there is no modem on the USB: plug one in")
+    text = 'no port is configured: add [[bank.port]] with a path, or set discovery = "usb" in [bank]'
+    return Finding(False, "modems", text)
 
 
 def _open_issues(data_dir: Path) -> list[Finding]:
@@ -126,9 +135,12 @@ async def _look_at_ports(config: Config) -> list[SlotReport]:
             sims = Sims(store, bus, clock, config.limits, known)
             await sims.load()
             bank_config = msgspec.structs.replace(config.bank, port=ports)
-            bank = Bank(bank_config, sims, _Untouched(), _Nobody(), bus=bus, clock=clock)
+            options = BankOptions()
+            bank = Bank(bank_config, sims, _Untouched(), _Nobody(), bus=bus, clock=clock, options=options)
+            discovery = Discovery(bank_config, bank, options.tree(), options.ports(), UsbWatch())
             await bank.start()
             try:
+                await discovery.look()
                 return await _settled(bank)
             finally:
                 await bank.stop()

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from modembank.bank import Outlook, PortPower, slot_paths
+from modembank.bank import Outlook, PortPower
 from modembank.config import BankConfig
 from modembank.port import PROGRAM, SYSFS, Uhubctl, UsbTree
 
 
-async def power_outlooks(bank: BankConfig, sysfs: Path = SYSFS, program: str = PROGRAM) -> dict[str, Outlook]:
-    """Look at every slot's hub; nothing is switched."""
+async def power_outlooks(
+    bank: BankConfig, paths: Mapping[str, str], sysfs: Path = SYSFS, program: str = PROGRAM
+) -> dict[str, Outlook]:
+    """Look at the hub of every slot, whose paths these are; nothing is switched."""
     if bank.usb_power == "none":
         return {}
-    paths = slot_paths(bank)
     power = PortPower(paths, UsbTree(sysfs), Uhubctl(program), lambda _: True)
     return {slot: await power.outlook(slot) for slot in paths}
 

@@ -30,6 +30,7 @@ SOLE_IMPORTERS = {
     "httpx": {"modembank.outgoing", "modembank.client"},
     "httpcore": {"modembank.outgoing"},
     "python_calamine": {"modembank.mailings"},
+    "pyudev": {"modembank.discovery"},
     "prometheus_client": {"modembank.metrics", "modembank_web"},
     "click": {"modembankd"},
     "systemd": {"modembankd.notify"},

@@ -93,7 +93,7 @@ def test_broken_toml_names_the_line(tmp_path):
         ('[bank]\n[[bank.port]]\npath = "/dev/a"\nbaud = 9600\n', 4, ("bank.port.baud", "baudrate")),
         ("[limits]\nper_hour = -1\n", 2, ("limits.per_hour", ">= 0")),
         ('[limits]\nper_hour = "many"\n', 2, ("limits.per_hour", "int")),
-        ('[bank]\ndiscovery = "magic"\n', 2, ("bank.discovery", "magic", "allowed here: static")),
+        ('[bank]\ndiscovery = "magic"\n', 2, ("bank.discovery", "magic", "allowed here: static, usb")),
         ('[[sim]]\niccid = "12"\n', 2, ("sim.iccid: must be the 18 to 20 digits",)),
         (
             '[[sim]]\niccid = "8944100000000000001"\n[sim.limits]\nper_year = 3\n',
@@ -107,6 +107,7 @@ def test_broken_toml_names_the_line(tmp_path):
         ("[bank]\nport = 5\n", 2, ("bank.port", "array")),
         ("[sending]\nvalid_for_s = 5\n", 2, ("sending.valid_for_s", ">= 60")),
         ('[bank]\n[[bank.port]]\npath = "/dev/a"\n[[bank.port]]\npath = "/dev/a"\n', 5, ("listed twice",)),
+        ('[bank]\nignore = ["1-1.2"]\n', 2, ("bank.ignore", "1-1.2 is no place on the USB")),
         ('[bank]\n[[bank.port]]\npath = "usb:1-1.x"\n', 3, ("usb:1-1.x is no place on the USB", "usb:1-1.4.3")),
         (
             '[bank]\n[[bank.port]]\npath = "/dev/a"\nlabel = "left"\n[[bank.port]]\npath = "/dev/b"\nlabel = "left"\n',

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from modembankd.cli import LATER, main
 
@@ -87,6 +88,24 @@ def test_config_check_says_what_it_means(config):
     shown = modembank("config", "check", "--config", config).stdout
     assert f"{config} is fine." in shown
     assert "per_hour 200" in shown
+
+
+@pytest.mark.parametrize(
+    ("bank", "words"),
+    [
+        ("", 'ports:  none: add [[bank.port]], or set discovery = "usb" in [bank]'),
+        ('discovery = "usb"\n', "ports:  every modem that is found on the USB"),
+        (
+            'discovery = "usb"\nignore = ["usb:1-2"]\n[[bank.port]]\npath = "usb:1-1"\n',
+            "ports:  usb:1-1, and every modem that is found on the USB; not at usb:1-2",
+        ),
+    ],
+)
+def test_config_check_says_which_modems_there_will_be(tmp_path, bank, words):
+    path = tmp_path / "modembank.toml"
+    path.write_text(f"[bank]\n{bank}")
+    run = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
+    assert words in run.output
 
 
 def test_config_check_names_file_line_and_key(config):

@@ -5,12 +5,13 @@ from modembank.config import BankConfig, PortEntry, load_config
 from modembankd.doctor import examine
 from modembankd.power_doctor import power_outlooks, power_summary
 
+PATHS = {"upper": "/dev/ttyUSB0", "slot-02": "/dev/ttyUSB1"}
 PORTS = (PortEntry(path="/dev/ttyUSB0", label="upper"), PortEntry(path="/dev/ttyUSB1"))
 
 
 async def look(usb, wish):
     bank = BankConfig(usb_power=wish, port=PORTS)
-    return power_summary(bank, await power_outlooks(bank, usb.sysfs, str(usb.program)))
+    return power_summary(bank, await power_outlooks(bank, PATHS, usb.sysfs, str(usb.program)))
 
 
 async def test_each_slot_is_named_with_its_hub_or_the_reason(tmp_path):

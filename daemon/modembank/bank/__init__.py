@@ -1,6 +1,6 @@
 """The bank of modems: slots, their workers, and the lines that can send."""
 
-from modembank.bank.bank import Bank, BankOptions, slot_name, slot_paths
+from modembank.bank.bank import Bank, BankOptions, slot_name
 from modembank.bank.errors import NoSuchSlot, NotNow
 from modembank.bank.line import Gate, Line, LineListener
 from modembank.bank.port_power import Outlook, PortPower
@@ -19,5 +19,4 @@ __all__ = [
     "Outlook",
     "PortPower",
     "slot_name",
-    "slot_paths",
 ]

@@ -284,11 +284,6 @@ def slot_name(entry: PortEntry, number: int) -> str:
     return entry.label or f"slot-{number + 1:02d}"
 
 
-def slot_paths(config: BankConfig) -> dict[str, str]:
-    """Return every slot's tty, or address, by the slot's name."""
-    return {slot_name(entry, number): entry.path for number, entry in enumerate(config.port)}
-
-
 def _task_name(slot: str) -> str:
     return f"modem[{slot}].worker"
 

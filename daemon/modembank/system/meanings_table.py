@@ -10,7 +10,10 @@ MEANINGS = {
     "web.listen": ("address and port; 0.0.0.0:8080 for the LAN; port 0 takes any and writes it to data_dir/address"),
     "web.tls_cert": "PEM files; both or neither",
     "web.tls_key": "PEM files; both or neither",
-    "bank.discovery": "the ports listed here",
+    "bank.discovery": (
+        "static: the ports listed here; usb: also every modem that is found on the USB, now or later (discovery.md)"
+    ),
+    "bank.ignore": 'places on the USB that discovery leaves alone, such as ["usb:1-1.2"]',
     "bank.send_timeout_s": (
         "how long a modem may take from Ctrl-Z to its final result; after that the message is unknown. "
         "Manuals say 120 s, 135 s were seen: a lower value makes more messages unknown, not fewer"
