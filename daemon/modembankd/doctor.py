@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from modembank.bank import Bank, BankOptions, Line, ModemView
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import Config
-from modembank.discovery import Discovery, UsbWatch
+from modembank.discovery import Discovery, Sighting, Standing, UsbWatch
 from modembank.modem import RawInbound
 from modembank.sim import Sims
 from modembank.store import Store, StoreError
@@ -59,6 +59,16 @@ class SlotReport(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
+class UsbReport(msgspec.Struct, frozen=True):
+    """What doctor needs of a device on the USB, as the API tells it."""
+
+    place: str
+    id: str
+    text: str
+    standing: Standing
+    why: str
+
+
 def examine(config: Config, config_path: Path) -> list[Finding]:
     """Look at everything; with a daemon running, its view of the modems is taken, since it holds their ports."""
     data_dir = Path(config.box.data_dir)
@@ -68,14 +78,16 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
         findings.append(Finding(True, "daemon", "is running"))
         reports = [msgspec.convert(item, SlotReport) for item in reply.body["items"]]
         findings += _open_issues(data_dir)
+        usb = msgspec.convert(call_daemon(data_dir, "GET", "/api/v1/usb").body["items"], list[UsbReport])
     except NoDaemon:
         findings.append(Finding(True, "daemon", "is not running; looking at the ports myself"))
-        reports = run_async(_look_at_ports(config))
+        reports, usb = run_async(_look_at_ports(config))
     if not reports:
         findings.append(_nothing_served(config))
     paths = {report.slot: report.port for report in reports}
     good, text, notes = power_summary(config.bank, run_async(power_outlooks(config.bank, paths)))
-    return [*findings, *(judge(report) for report in reports), Finding(good, "port power", text, notes)]
+    slots = [judge(report) for report in reports]
+    return [*findings, *slots, *_on_the_usb(usb), Finding(good, "port power", text, notes)]
 
 
 def _nothing_served(config: Config) -> Finding:
@@ -101,6 +113,16 @@ def _open_issues(data_dir: Path) -> list[Finding]:
     ]
 
 
+def _on_the_usb(devices: Sequence[UsbReport]) -> list[Finding]:
+    """What else is there and has no slot; it is wrong only where it may be a modem all the same."""
+    others = [device for device in devices if device.standing is not Standing.SERVED]
+    if not others:
+        return []
+    notes = tuple(f"{one.place}, {one.text or 'nameless'} ({one.id}): {one.why}" for one in others)
+    good = not any(one.standing in {Standing.REFUSED, Standing.WAITING} for one in others)
+    return [Finding(good, "USB", f"{len(others)} without a slot", notes)]
+
+
 def judge(report: SlotReport) -> Finding:
     """Turn a slot's report into a finding."""
     who = " ".join(part for part in (report.manufacturer, report.model) if part)
@@ -124,7 +146,7 @@ def _look_at_data(data_dir: Path) -> Finding:
     return Finding(True, "data", f"{data_dir}: {size}, {free // 2**20} MiB free")
 
 
-async def _look_at_ports(config: Config) -> list[SlotReport]:
+async def _look_at_ports(config: Config) -> tuple[list[SlotReport], list[UsbReport]]:
     """Open every port for a while; nothing is sent, no PIN is tried, no message leaves a modem's memory."""
     ports = tuple(msgspec.structs.replace(port, pin="") for port in config.bank.port)
     known = tuple(msgspec.structs.replace(sim, pin="") for sim in config.sim)
@@ -141,7 +163,8 @@ async def _look_at_ports(config: Config) -> list[SlotReport]:
             await bank.start()
             try:
                 await discovery.look()
-                return await _settled(bank)
+                reports = await _settled(bank)
+                return reports, [_usb_report(seen) for seen in await discovery.sightings()]
             finally:
                 await bank.stop()
         finally:
@@ -171,6 +194,11 @@ def _report(view: ModemView) -> SlotReport:
         lacks=view.lacks,
         last_error=view.last_error,
     )
+
+
+def _usb_report(seen: Sighting) -> UsbReport:
+    device = seen.device
+    return UsbReport(f"usb:{device.name}", f"{device.vendor}:{device.product}", device.text, seen.standing, seen.why)
 
 
 class _Untouched:

@@ -7,6 +7,7 @@ import pytest
 
 from modembank.config import AlertsConfig, BackupConfig, BankConfig, Config, LimitsConfig, SimConfig, load_config
 from modembank.decency import LoopsConfig, OptOutConfig, QuietHoursConfig, RecipientsConfig
+from modembank.discovery import Standing
 from modembank.failpoints import Failpoint
 from modembank.modem.states import ModemState, mermaid
 from modembankd.selftest_cli import selftest
@@ -71,6 +72,11 @@ def test_the_promise_names_every_failpoint_and_every_option_of_its_proof():
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [point.value for point in Failpoint]
     for option in selftest.params:
         assert "--help" in option.opts or option.opts[0] in text, option.name
+
+
+def test_every_standing_of_a_device_is_explained():
+    text = (ROOT / "docs" / "discovery.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)[1:] == [standing.value for standing in Standing]
 
 
 def test_the_changelog_knows_this_version():

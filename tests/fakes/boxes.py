@@ -178,14 +178,15 @@ def config_for(
     outage=USUAL,
     health=HEALTH,
     rules=None,
+    discovery="static",
     **sending,
 ) -> Config:
-    """``rules`` are further sections by name, such as ``loops``."""
-    ports = tuple(PortEntry(path=str(modem.path)) for modem in bank.modems)
+    """``rules`` are further sections by name, such as ``loops``; with ``discovery`` no port is listed."""
+    ports = tuple(PortEntry(path=str(modem.path)) for modem in bank.modems if discovery == "static")
     return Config(
         box=BoxConfig(id="test", data_dir=str(data_dir)),
         web=WebConfig(listen="127.0.0.1:0"),
-        bank=BankConfig(port=ports),
+        bank=BankConfig(port=ports, discovery=discovery),
         limits=limits,
         sim=sims,
         sending=SendingConfig(**sending),

@@ -23,6 +23,7 @@ from modembank.clock import SystemClock
 from modembank.config import AlertsConfig, BankConfig, BoxConfig, Config, PortEntry, SendingConfig
 from modembank.conversations import Conversations
 from modembank.couriers import Means
+from modembank.discovery import Discovery, UsbWatch
 from modembank.dispatch import Finishing
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
@@ -41,6 +42,7 @@ from modembank.messages.taking import Taking
 from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
+from modembank.port import UsbPorts, UsbTree
 from modembank.sim import SimIdentity, Sims
 from modembank.store import Store
 from modembank.system import System
@@ -114,6 +116,7 @@ class Box:
     taking: Any
     conversations: Any
     bank: Any
+    discovery: Discovery
     backups: Any
     health: Any
     alerts: Any
@@ -192,6 +195,8 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
     }
+    tree = UsbTree(folder / "usb" / "sys", folder / "usb" / "dev")
+    parts["discovery"] = Discovery(config.bank, parts["bank"], tree, UsbPorts(tree), UsbWatch())
     parts["first_start"] = FirstStart(store, clock, parts["accounts"], folder)
     parts["events"] = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     parts["accounts"].on_withdrawal(parts["events"].wake)

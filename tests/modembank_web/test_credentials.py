@@ -124,6 +124,7 @@ SCOPES = {
     ("POST", "/hooks/alertmanager"): {Scope.MESSAGES_SEND},
     ("POST", "/hooks/grafana"): {Scope.MESSAGES_SEND},
     ("GET", "/api/v1/modems"): {Scope.MODEMS},
+    ("GET", "/api/v1/usb"): {Scope.MODEMS},
     ("GET", "/api/v1/modems/slot-03"): {Scope.MODEMS},
     ("POST", "/api/v1/modems/slot-99/reset"): {Scope.MODEMS},
     ("POST", "/api/v1/modems/slot-99/disable"): {Scope.MODEMS},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fakes.usb import FakeUsb
 from fakes.web_boxes import ICCID, PORTS, Box
 from modembank.errors import NotFound
 from modembank.modem import UssdAnswer, UssdFailed
@@ -152,3 +154,24 @@ async def test_a_sim_that_is_not_there(box: Box) -> None:
             assert (answer.status_code, answer.json()["details"]["what"]) == (404, "SIM")
     with pytest.raises(NotFound):
         box.sims.get(99)
+
+
+async def test_what_is_on_the_usb_is_listed_with_its_ports_and_why_it_has_no_slot(box: Box, tmp_path: Path) -> None:
+    usb = FakeUsb(tmp_path / "usb")
+    usb.stick("1-1.4.3", {0: "ttyUSB0", 2: "ttyUSB2"})
+    usb.stick("1-2", {}, "046d:c31c", kinds={0: "03/01/01"}, text="Logitech <b>Keyboard</b>")
+    async with box.client(await box.key()) as client:
+        listed = (await client.get("/api/v1/usb")).json()
+    modem, keyboard = listed["items"]
+    assert (modem["place"], modem["id"], modem["standing"]) == ("usb:1-1.4.3", "2c7c:0125", "unused")
+    assert [(port["tty"], port["interface"], port["role"]) for port in modem["ports"]] == [
+        ("ttyUSB0", 0, "diagnostics"),
+        ("ttyUSB2", 2, "at"),
+    ]
+    assert (keyboard["text"], keyboard["why"]) == ("Logitech <b>Keyboard</b>", "it has no serial port")
+    assert (listed["watching"], listed["next"]) == (False, None)
+
+
+async def test_a_box_without_a_usb_has_nothing_on_it(box: Box) -> None:
+    async with box.client(await box.key()) as client:
+        assert (await client.get("/api/v1/usb")).json()["items"] == []

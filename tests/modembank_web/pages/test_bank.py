@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fakes.readers import Element, reader
+from fakes.usb import FakeUsb
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.modem import FailedReason, UssdAnswer, UssdFailed
@@ -109,3 +111,13 @@ async def test_the_menu_shows_where_a_tab_belongs(box: Box) -> None:
         for tab, entry in (("/ui/bank", "/ui/bank"), ("/ui/sims", "/ui/bank"), ("/ui/twilio", "/ui/keys")):
             menu = (await admin.opens(tab)).one("nav", **{"aria-label": "Pages"})
             assert [link["href"] for link in menu.all("a", **{"aria-current": "page"})] == [entry]
+
+
+async def test_what_else_is_on_the_usb_is_named(box: Box, tmp_path: Path) -> None:
+    usb = FakeUsb(tmp_path / "usb")
+    async with reader(box) as admin:
+        assert "Also on the USB" not in (await admin.opens("/ui/bank")).text
+        usb.stick("1-2", {}, "046d:c31c", kinds={0: "03/01/01"}, text="Logitech <b>Keyboard</b>")
+        shown = (await admin.opens("/ui/bank")).one(id="usb")
+        assert "Logitech <b>Keyboard</b>" in shown.text
+        assert "it has no serial port" in shown.text

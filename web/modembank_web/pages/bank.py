@@ -12,6 +12,7 @@ import msgspec
 from modembank.accounts import Scope
 from modembank.bank import ModemView
 from modembank.clock import to_ms
+from modembank.discovery import Standing
 from modembank.errors import ModembankError
 from modembank.messages import MessageState
 from modembank.modem import AdminState, ModemState
@@ -42,6 +43,7 @@ _TONES = {
     ModemState.GONE: "bad",
     ModemState.DETECTED: "",
 }
+_STANDING_TONES = {Standing.REFUSED: "bad", Standing.WAITING: "warn", Standing.ASKED: "warn"}
 _BARS_DBM = (-105, -95, -85, -75)
 SHOWN_LINES = 200
 WAITING = (MessageState.ACCEPTED, MessageState.QUEUED, MessageState.SENDING)
@@ -92,7 +94,8 @@ _USSD, _PIN = FormBody(Ussd), FormBody(PinForm)
 
 async def dashboard(call: Call) -> Answer:
     """Show the whole bank."""
-    return render(call, "bank/page.html", **await _now(call))
+    others = [seen for seen in await call.app.discovery.sightings() if seen.standing is not Standing.SERVED]
+    return render(call, "bank/page.html", others=others, tones=_STANDING_TONES, **await _now(call))
 
 
 async def now(call: Call) -> Answer:

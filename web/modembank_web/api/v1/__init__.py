@@ -17,6 +17,7 @@ from modembank_web.api.v1 import (
     settling,
     sims,
     twilio_accounts,
+    usb,
     users,
     webhooks,
 )
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *opt_outs.OPERATIONS,
     *conversations.OPERATIONS,
     *modems.OPERATIONS,
+    *usb.OPERATIONS,
     *sims.OPERATIONS,
     *issues.OPERATIONS,
     *events.OPERATIONS,

@@ -33,7 +33,8 @@ SIM_PATCH: dict[str, Any] = {
 }
 MODEM: dict[str, Any] = {
     "slot": "slot-03",
-    "port": "/dev/modembank/slot-03",
+    "port": "usb:1-1.4.3",
+    "tty": "/dev/ttyUSB6",
     "state": "registered",
     "admin": "enabled",
     "failed": None,
@@ -67,3 +68,30 @@ MODEM: dict[str, Any] = {
 PIN_REQUEST: dict[str, Any] = {"pin": {"pin": "4711"}}
 USSD_REQUEST: dict[str, Any] = {"balance": {"code": "*100#"}}
 USSD: dict[str, Any] = {"text": "Your balance is 12.40", "state": "done"}
+USB: dict[str, Any] = {
+    "watching": True,
+    "items": [
+        {
+            "place": "usb:1-1.4.3",
+            "id": "2c7c:0125",
+            "text": "Quectel EC25",
+            "standing": "served",
+            "why": "",
+            "slots": ["slot-03"],
+            "ports": [
+                {"tty": "ttyUSB4", "interface": 0, "driver": "option", "role": "diagnostics"},
+                {"tty": "ttyUSB6", "interface": 2, "driver": "option", "role": "at"},
+            ],
+        },
+        {
+            "place": "usb:1-2",
+            "id": "046d:c31c",
+            "text": "Logitech USB Keyboard",
+            "standing": "no_port",
+            "why": "it has no serial port",
+            "slots": [],
+            "ports": [],
+        },
+    ],
+    "next": None,
+}

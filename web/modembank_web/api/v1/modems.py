@@ -46,6 +46,7 @@ class ModemStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     slot: str
     port: str
+    tty: str
     state: ModemState
     admin: AdminState
     failed: FailedReason | None
@@ -154,6 +155,7 @@ def _status(app: App, view: ModemView) -> ModemStatus:
     return ModemStatus(
         slot=view.slot,
         port=view.path,
+        tty=view.tty,
         state=view.state,
         admin=view.admin,
         failed=view.failed,
