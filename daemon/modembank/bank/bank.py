@@ -32,7 +32,19 @@ from modembank.modem import (
     TranscriptLine,
     UssdAnswer,
 )
-from modembank.port import DEV, PROGRAM, SETTLE_S, SYSFS, PortConfig, Uhubctl, UsbPorts, UsbTree, open_port, place_in
+from modembank.port import (
+    DEV,
+    PROGRAM,
+    SETTLE_S,
+    SYSFS,
+    PortConfig,
+    Uhubctl,
+    UsbPorts,
+    UsbTree,
+    in_order,
+    open_port,
+    place_in,
+)
 from modembank.sim import Sims
 from modembank.supervision import RestartPolicy, Supervisor
 
@@ -102,6 +114,7 @@ class Bank:
         self._running = False
         for number, entry in enumerate(config.port):
             self._place(slot_name(entry, number), entry, number * options.stagger_s)
+        self._listed = len(self._workers)
 
     async def start(self) -> None:
         """Start every slot's worker and return at once."""
@@ -144,8 +157,10 @@ class Bank:
     # -- what faces see
 
     def modems(self) -> list[ModemView]:
-        """Return a snapshot of every slot, in the order of the configuration; those found later come after."""
-        return [worker.view() for worker in self._workers.values()]
+        """Return a snapshot of every slot, in the order of the configuration; those that were added follow by place."""
+        workers = list(self._workers.values())
+        added = sorted(workers[self._listed :], key=lambda worker: in_order(self._paths[worker.slot]))
+        return [worker.view() for worker in (*workers[: self._listed], *added)]
 
     def modem(self, slot: str) -> ModemView:
         """Return one slot's snapshot. Raises NoSuchSlot."""
