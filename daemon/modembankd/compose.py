@@ -196,7 +196,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         backups=backups,
         health=Health(around, bus),
         alerts=Alerts(messages, config.alerts),
-        figures=Figures(store, clock, sims),
+        figures=Figures(store, bus, clock, sims),
         system=System(config, data_dir / DATABASE, clock, ground.process),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -104,11 +105,13 @@ def optout_import(file: Path, config_path: Path) -> None:
 def optout_export(file: Path, spreadsheet: bool, config_path: Path) -> None:
     """Write all opt-outs as CSV to FILE, or to standard output."""
     form: Form = "spreadsheet" if spreadsheet else "machine"
-    body = _with_opt_outs(config_path, lambda opt_outs: opt_outs.export(LOCAL_ADMIN, form))
-    if str(file) == "-":
-        sys.stdout.buffer.write(body)
-    else:
-        file.write_bytes(body)
+    with contextlib.nullcontext(sys.stdout.buffer) if str(file) == "-" else file.open("wb") as out:
+
+        async def write(opt_outs: OptOuts) -> None:
+            async for part in await opt_outs.export(LOCAL_ADMIN, form):
+                out.write(part)
+
+        _with_opt_outs(config_path, write)
 
 
 def _line(opt_out: OptOutView) -> str:

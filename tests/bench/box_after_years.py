@@ -1,4 +1,4 @@
-"""A database as a box has it after years, for ``bench_lists.py``: the same rows on every machine.
+"""A database as a box has it after years, for ``bench_lists.py`` and others: the same rows on every machine.
 
 Besides the messages: an attempt for each that was tried, a tenth as many inbound ones with their conversations, and of
 what other lists show as much as they keep, or as a busy box may gather.
@@ -42,16 +42,17 @@ SHARES = (
     (MessageState.CANCELLED, 15),
     (MessageState.UNKNOWN, 5),
 )
-_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)"
+NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)"
 _DICE = "((i * 2654435761 + (i >> 7) * 40503) & 0x7fffffff)"  # the same on every machine
 _EVIDENCE = '{"prompt_s":0.053,"ctrl_z_s":0.061,"final_s":1.94,"octets_written":148,"final":"+CMGS: 17"}'
 
 
-def build(path: Path, rows: int) -> None:
-    """Make it under another name, so that one that was not finished is not taken for one."""
+def build(path: Path, rows: int, began: int = BEGAN) -> None:
+    """Make it under another name, so that one that was not finished is not taken for one; it began at that moment."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as conn:
+        conn.create_function("began", 0, lambda: began, deterministic=True)
         conn.execute("PRAGMA journal_mode = OFF")
         conn.execute("PRAGMA synchronous = OFF")
         conn.execute("PRAGMA cache_size = -262144")
@@ -59,6 +60,7 @@ def build(path: Path, rows: int) -> None:
         for migration in schema.known_migrations():
             for statement in migration.statements:
                 conn.execute(statement)
+        conn.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         conn.execute(f"PRAGMA user_version = {len(schema.known_migrations())}")
         # Tables, rows, and then the indexes, which is quicker by far than all at once.
         indexes = conn.execute(
@@ -106,12 +108,12 @@ def _messages(conn: sqlite3.Connection, rows: int) -> None:
     )
     text = "substr('Your parcel 00000000 arrives today between 10 and 12. Reply STOP to opt out.' || i, 1 + i % 20)"
     conn.execute(
-        f"{_NUMBERS} INSERT INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id,"
+        f"{NUMBERS} INSERT INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id,"
         " rank, state, ready, not_before, expires_at, on_unknown, reference, created_at, tries, sim_id, sent_at,"
         f" settled_at) SELECT {FIRST} + i, CASE WHEN i / 500 % 2 THEN {FIRST} + i / 1000 END, {user},"
         f" '+4479' || printf('%08d', {_DICE} % 2000003), {text}, 0, 1, 1, 1, 4, {state} AS s, NULL, NULL,"
-        f" {BEGAN} + i * {STEP_MS} + 172800000, 0, CASE WHEN i % 3 = 0 THEN 'order-' || (i / 6) END,"
-        f" {BEGAN} + i * {STEP_MS}, 1, 1, {BEGAN} + i * {STEP_MS} + 4000, {BEGAN} + i * {STEP_MS} + 9000 FROM n",
+        f" began() + i * {STEP_MS} + 172800000, 0, CASE WHEN i % 3 = 0 THEN 'order-' || (i / 6) END,"
+        f" began() + i * {STEP_MS}, 1, 1, began() + i * {STEP_MS} + 4000, began() + i * {STEP_MS} + 9000 FROM n",
         (rows,),
     )
     fresh = "sim_id = NULL, tries = 0, sent_at = NULL, settled_at = NULL"
@@ -138,9 +140,9 @@ def _attempts(conn: sqlite3.Connection, _: int) -> None:
 
 def _inbox(conn: sqlite3.Connection, rows: int) -> None:
     conn.execute(
-        f"{_NUMBERS} INSERT INTO inbox (id, sim_id, sender, kind, text, parts, received_at, user_id)"
+        f"{NUMBERS} INSERT INTO inbox (id, sim_id, sender, kind, text, parts, received_at, user_id)"
         f" SELECT {FIRST} + ? + i, 1, '+4479' || printf('%08d', {_DICE} % 200003), 'text', 'Thank you', 1,"
-        f" {BEGAN} + i * {STEP_MS} * 10, CASE WHEN {_DICE} % 1000 = 0 THEN NULL ELSE 1 + {_DICE} / 7 % 40 END FROM n",
+        f" began() + i * {STEP_MS} * 10, CASE WHEN {_DICE} % 1000 = 0 THEN NULL ELSE 1 + {_DICE} / 7 % 40 END FROM n",
         (rows // 10, rows),
     )
     conn.execute(
@@ -151,8 +153,8 @@ def _inbox(conn: sqlite3.Connection, rows: int) -> None:
 
 def _accounts(conn: sqlite3.Connection, _: int) -> None:
     conn.execute(
-        f"{_NUMBERS} INSERT INTO users (id, name, role, created_at)"
-        f" SELECT i + 1, 'user-' || i, CASE i WHEN 0 THEN 'admin' ELSE 'sender' END, {BEGAN} FROM n",
+        f"{NUMBERS} INSERT INTO users (id, name, role, created_at)"
+        f" SELECT i + 1, 'user-' || i, CASE i WHEN 0 THEN 'admin' ELSE 'sender' END, began() FROM n",
         (RARE_USER,),
     )
 
@@ -160,8 +162,8 @@ def _accounts(conn: sqlite3.Connection, _: int) -> None:
 def _audit(conn: sqlite3.Connection, _: int) -> None:
     action = f"CASE WHEN {_DICE} % 100000 = 0 THEN 'backup.take' WHEN i % 3 THEN 'message.cancel' ELSE 'key.create' END"
     conn.execute(
-        f"{_NUMBERS} INSERT INTO audit (id, at, actor, user_id, source, action, subject, detail, hash)"
-        f" SELECT i + 1, {BEGAN} + i * {STEP_MS}, 'user-' || ({_DICE} % 30), 1 + {_DICE} % 30, '192.0.2.17', {action},"
+        f"{NUMBERS} INSERT INTO audit (id, at, actor, user_id, source, action, subject, detail, hash)"
+        f" SELECT i + 1, began() + i * {STEP_MS}, 'user-' || ({_DICE} % 30), 1 + {_DICE} % 30, '192.0.2.17', {action},"
         " 'msg_0000008000001', '{\"note\":\"asked for by telephone\"}', zeroblob(32) FROM n",
         (AUDITED,),
     )
@@ -172,16 +174,16 @@ def _events(conn: sqlite3.Connection, rows: int) -> None:
         f"CASE WHEN {_DICE} % 1000 = 0 THEN 'optout.added' WHEN i % 2 THEN 'message.sent' ELSE 'message.delivered' END"
     )
     conn.execute(
-        f"{_NUMBERS} INSERT INTO event_log (id, at, kind, user_id, subject)"
-        f" SELECT i + 1, {BEGAN} + i * {STEP_MS}, {kind}, 1 + {_DICE} / 7 % 30, {FIRST} + i % ? FROM n",
+        f"{NUMBERS} INSERT INTO event_log (id, at, kind, user_id, subject)"
+        f" SELECT i + 1, began() + i * {STEP_MS}, {kind}, 1 + {_DICE} / 7 % 30, {FIRST} + i % ? FROM n",
         (TOLD, rows),
     )
 
 
 def _opt_outs(conn: sqlite3.Connection, rows: int) -> None:
     conn.execute(
-        f"{_NUMBERS} INSERT OR IGNORE INTO opt_outs (number, state, changed_at, source, keyword, inbox_id)"
-        f" SELECT '+4479' || printf('%08d', {_DICE} % 2000003), i % 5000 > 0, {BEGAN} + i * {STEP_MS}, 'keyword',"
+        f"{NUMBERS} INSERT OR IGNORE INTO opt_outs (number, state, changed_at, source, keyword, inbox_id)"
+        f" SELECT '+4479' || printf('%08d', {_DICE} % 2000003), i % 5000 > 0, began() + i * {STEP_MS}, 'keyword',"
         f" 'STOP', {FIRST} + ? + i % ? FROM n",
         (OUT, rows, rows // 10),
     )
@@ -201,11 +203,11 @@ def _mailings(conn: sqlite3.Connection, _: int) -> None:
     layout = Layout(kind="csv", columns=("name", "phone", "town"), to_column=1, header_rows=1, template="Dear {name}")
     terms = Terms(1, 1, "{}", 4, None, None, 0)
     conn.execute(
-        f"{_NUMBERS} INSERT INTO mailings (id, user_id, name, state, phase, wish, layout, terms, valid_for_s,"
+        f"{NUMBERS} INSERT INTO mailings (id, user_id, name, state, phase, wish, layout, terms, valid_for_s,"
         " expires_at, file, octets, digest, total, rows, accepted, segments, created_at, imported_at, started_at,"
         f" finished_at) SELECT {FIRST} + i * 2000, 1 + i % 30, 'Mailing ' || i, ?, ?, ?, ?, ?, 172800,"
-        f" {BEGAN} + i * 1000, 'people.csv', 100000, zeroblob(32), 1000, 1000, 1000, 1000, {BEGAN} + i * 1000,"
-        f" {BEGAN} + i * 1000, {BEGAN} + i * 1000, {BEGAN} + i * 1000 FROM n",
+        f" began() + i * 1000, 'people.csv', 100000, zeroblob(32), 1000, 1000, 1000, 1000, began() + i * 1000,"
+        f" began() + i * 1000, began() + i * 1000, began() + i * 1000 FROM n",
         (
             MAILINGS,
             int(MailingState.FINISHED),
@@ -223,7 +225,7 @@ def _mailings(conn: sqlite3.Connection, _: int) -> None:
         conn.execute("INSERT INTO batch_counts SELECT id, ?, 300 FROM mailings", (int(state),))
     conn.execute("INSERT INTO batch_counts SELECT id, ?, 100 FROM mailings WHERE id >= ?", (30, _late(50)))
     conn.execute(
-        f"{_NUMBERS} INSERT INTO mailing_rows SELECT ?, i + 2, '0790', 'refused', 'is too short' FROM n",
+        f"{NUMBERS} INSERT INTO mailing_rows SELECT ?, i + 2, '0790', 'refused', 'is too short' FROM n",
         (REFUSED_ROWS, _late(1)),
     )
 
@@ -235,20 +237,21 @@ def _late(count: int) -> int:
 
 def _webhooks(conn: sqlite3.Connection, _: int) -> None:
     conn.execute(
-        f"{_NUMBERS} INSERT INTO webhooks (id, user_id, url, events, secrets, place, created_at)"
+        f"{NUMBERS} INSERT INTO webhooks (id, user_id, url, events, secrets, place, created_at)"
         " SELECT i + 1, 1 + i / 20, 'https://shop.example/events', '[\"message.*\"]', '[{\"secret\":\"whsec_x\"}]', ?,"
-        " ? FROM n",
-        (WEBHOOKS, TOLD, BEGAN),
+        " began() FROM n",
+        (WEBHOOKS, TOLD),
     )
     conn.execute(
-        f"{_NUMBERS} INSERT INTO webhook_retries SELECT 1 + i / ?, 1 + i % ?, ?, 3, ?, 'HTTP 500' FROM n",
-        (WEBHOOKS * RETRIES_EACH, RETRIES_EACH, RETRIES_EACH, BEGAN, BEGAN),
+        f"{NUMBERS} INSERT INTO webhook_retries SELECT 1 + i / ?, 1 + i % ?, began(), 3, began(), 'HTTP 500' FROM n",
+        (WEBHOOKS * RETRIES_EACH, RETRIES_EACH, RETRIES_EACH),
     )
 
 
 def _issues(conn: sqlite3.Connection, _: int) -> None:
     conn.execute(
-        f"{_NUMBERS} INSERT INTO issues (id, kind, subject, severity, summary, raised_at, changed_at, cleared_at)"
-        " SELECT i + 1, 'modem_gone', 'slot-01', 'warning', 'the port is not there', ?, ?, ? FROM n",
-        (CLEARED, BEGAN, BEGAN, BEGAN),
+        f"{NUMBERS} INSERT INTO issues (id, kind, subject, severity, summary, raised_at, changed_at, cleared_at)"
+        " SELECT i + 1, 'modem_gone', 'slot-01', 'warning', 'the port is not there', began(), began(),"
+        " began() FROM n",
+        (CLEARED,),
     )

@@ -77,6 +77,10 @@ class Daemon:
         )
 
 
+def _run(command: list[object]) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 NO_LIMITS = "\n[limits]\nmin_interval_s = 0\nper_minute = 0\nper_hour = 0\nper_day = 0\nper_month = 0\n"
 
 
@@ -91,22 +95,17 @@ def daemon(folder: Path, ports: list[str], *, extra: str = NO_LIMITS, preload: P
         f"{listed}{extra}"
     )
     modembank = [str(BIN / "modembank")]
-    subprocess.run(
-        [*modembank, "user", "add", "bench", "--role", "admin", "--config", config], check=True, stdout=subprocess.PIPE
-    )
-    made = subprocess.run(
-        [*modembank, "apikey", "add", "--user", "bench", "--config", config],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    key = folder / "key"
+    if not key.exists():  # a folder that is used again has its user
+        _run([*modembank, "user", "add", "bench", "--role", "admin", "--config", config])
+        key.write_text(_run([*modembank, "apikey", "add", "--user", "bench", "--config", config]))
     env = dict(os.environ)
     if preload:
         env |= {"LD_PRELOAD": str(preload), "SLOWSYNC_MS": str(sync_ms)}
     log = (folder / "daemon.log").open("w")
-    process = subprocess.Popen([*modembank, "run", "--config", str(config)], env=env, stderr=log, text=True)
+    process = subprocess.Popen([*modembank, "run", "--config", config], env=env, stderr=log, text=True)
     try:
-        yield Daemon(folder, process, wait_for_address(folder / "data", process), made.stdout.strip())
+        yield Daemon(folder, process, wait_for_address(folder / "data", process), key.read_text().strip())
     finally:
         end(process)
         log.close()
@@ -148,10 +147,14 @@ async def until_settled(client: httpx.AsyncClient, count: int, within_s: float =
             await asyncio.sleep(0.1)
 
 
-def lag_share_within(metrics: str, limit: str) -> float:
-    """Return the share of the loop's beats that were late by at most ``limit`` seconds (a bucket's bound)."""
-    within = _samples(metrics, f'modembank_loop_lag_seconds_bucket{{le="{limit}"}}')[0][1]
-    return within / _samples(metrics, "modembank_loop_lag_seconds_count")[0][1]
+def lag_share_within(metrics: str, limit: str, since: str = "") -> float:
+    """Return the share of the loop's beats that were late by at most ``limit`` seconds (a bucket's bound).
+
+    Only those count that came after earlier metrics, when there are any.
+    """
+    names = f'modembank_loop_lag_seconds_bucket{{le="{limit}"}}', "modembank_loop_lag_seconds_count"
+    within, count = (_samples(metrics, name)[0][1] - sum(n for _, n in _samples(since, name)) for name in names)
+    return within / count
 
 
 def _samples(metrics: str, prefix: str) -> list[tuple[str, float]]:

@@ -212,7 +212,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     )  # fmt: skip
     parts["health"] = Health(around, bus)
     parts["alerts"] = Alerts(parts["messages"], AlertsConfig(on_call=("+447900900123",)))
-    parts["figures"] = Figures(store, clock, sims)
+    parts["figures"] = Figures(store, bus, clock, sims)
     parts["system"] = System(
         msgspec.structs.replace(config, box=BoxConfig(data_dir=str(folder))), folder / "box.db", clock
     )

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from modembank.errors import Forbidden, InvalidRequest
 from modembank.figures import MOST_DAYS, Figures, write_csv
 from modembank.figures.report import Line, Report
 from modembank.messages import MessageState, ended_badly
+from modembank.messages.chronology import first_accepted_at
 from modembank.messages.ended_badly import _BY_SIM, _COUNT, BAD_ENDS, bad_ends, bad_ends_by_sim
 from modembank.sim import add_usage, compact_usage
 from modembank.sim.usage import segments_between
@@ -104,19 +106,21 @@ def test_bad_ends_of_each_day(conn):
             " expires_at, on_unknown, created_at) VALUES (?, 1, '', '', 0, 1, 0, 1, 4, ?, 0, 0, ?)",
             ((1 << 40) + number * 7, state, number * 1000),
         )
-    found = bad_ends(conn, [0, 3000, 6000, 8000])
-    assert found == {
-        MessageState.UNDELIVERED: (0, 0, 1),
-        MessageState.FAILED: (1, 1, 0),
-        MessageState.EXPIRED: (0, 1, 0),
-        MessageState.UNKNOWN: (1, 0, 0),
+    places = [first_accepted_at(conn, moment) for moment in (0, 3000, 6000, 8000)]
+    found = [bad_ends(conn, first, behind) for first, behind in pairwise(places)]
+    assert {state: [day[state] for day in found] for state in BAD_ENDS} == {
+        MessageState.UNDELIVERED: [0, 0, 1],
+        MessageState.FAILED: [1, 1, 0],
+        MessageState.EXPIRED: [0, 1, 0],
+        MessageState.UNKNOWN: [1, 0, 0],
     }
-    assert bad_ends(conn, [10_000, 20_000]) == dict.fromkeys(BAD_ENDS, (0,))
+    end = first_accepted_at(conn, 10_000)
+    assert bad_ends(conn, end, end) == dict.fromkeys(BAD_ENDS, 0)
 
 
 @pytest.mark.parametrize("zone", [BERLIN, KATHMANDU])
 async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -> None:
-    figures = Figures(box.store, box.clock, box.sims, zone)
+    figures = Figures(box.store, box.bus, box.clock, box.sims, zone)
     sim = box.sims.by_iccid(ICCID)
     assert sim is not None
     today = datetime.fromtimestamp(box.clock.now(), zone).date()
@@ -139,7 +143,7 @@ async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -
 
 
 async def test_the_day_on_which_clocks_change_is_a_day(box: Box) -> None:
-    figures = Figures(box.store, box.clock, box.sims, BERLIN)
+    figures = Figures(box.store, box.bus, box.clock, box.sims, BERLIN)
     at = [ms(2026, 10, 25, 0, 30, zone=BERLIN), ms(2026, 10, 25, 23, 30, zone=BERLIN)]  # 25 hours long
     await box.store.write(lambda conn: [add_usage(conn, 1, when, 1) for when in at])
     report = await figures.report(LOCAL_ADMIN, date(2026, 10, 24), date(2026, 10, 26))

@@ -40,7 +40,22 @@ async def test_only_those_who_run_the_box_see_issues(ward):
     for actor in (ANNE, OPERATOR):
         with pytest.raises(Forbidden):
             await health.conservation(actor)
+        with pytest.raises(Forbidden):
+            await health.books(actor)
     assert (await health.conservation(ADMIN)).holds
+
+
+async def test_the_books_are_told_without_counting_the_table(ward):
+    await ward.post.one()
+    health = ward.health()
+    await ward.store.write(lambda conn: conn.execute("DELETE FROM messages").rowcount)
+    told = await health.books(ADMIN)
+    assert (told.accepted, told.terminal, told.open) == (1, 0, 1)
+    assert (told.breaches, told.counted_at) == ((), None), "nobody has looked at the table"
+    counted = await health.conservation(ADMIN)
+    told = await health.books(ADMIN)
+    assert told.counted_at == counted.checked_at
+    assert told.breaches == counted.breaches != ()
 
 
 async def test_story_11_a_remedy_does_it_is_remembered_and_the_issue_is_over(ward):

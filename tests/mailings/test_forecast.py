@@ -58,6 +58,30 @@ def test_what_is_needed_is_just_enough(segments: int, interval: float, hour: int
     assert found == 0 or allowance.segments(found - 1) < segments
 
 
+LIMITS = st.tuples(st.sampled_from([0, 1.0]), st.sampled_from([0, 15]), st.sampled_from([0, 40]), st.integers(0, 50))
+
+
+@given(limits=st.lists(LIMITS, max_size=5), segments=st.integers(0, 9_000), at_night=st.booleans())
+def test_sims_send_together_what_each_sends_alone(
+    limits: list[tuple[float, int, int, int]], segments: int, *, at_night: bool
+) -> None:
+    hours = OpenHours(["20:00-08:00"], NOON, UTC) if at_night else None
+    pair = [
+        Allowance(sim(min_interval_s=interval, per_minute=minute, per_day=day), {LimitName.PER_DAY: used})
+        for interval, minute, day, used in limits
+    ]
+    found = needed_s(segments, pair, hours)
+
+    def sent(within_s: int) -> float:
+        return sum(one.segments(within_s, None if hours is None else hours.within(within_s)) for one in pair)
+
+    if found is None:
+        assert sent(FARTHEST_S) < segments
+    else:
+        assert sent(found) >= segments
+        assert not found or sent(found - 1) < segments
+
+
 def test_the_pace_is_that_of_the_last_ten_minutes() -> None:
     pace = Pace()
     assert pace.per_minute == 0

@@ -7,9 +7,14 @@ paused send nothing. So the truth is later rather than sooner.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from itertools import accumulate
+from math import inf
+from operator import add
 
 import msgspec
 
@@ -30,26 +35,40 @@ class Allowance:
 
     def __init__(self, sim: Sim, used: dict[LimitName, int]) -> None:
         """``used`` is what counts against its windows now."""
-        self._interval_s = sim.limits.min_interval_s
-        self._short, self._long = (
-            [
-                (limit, max(limit - used.get(name, 0), 0), length_s)
-                for name, length_s in windows
-                if (limit := getattr(sim.limits, name.value))
-            ]
+        short, long = (
+            [(name, limit, length_s) for name, length_s in windows if (limit := getattr(sim.limits, name.value))]
             for windows in (_SHORT, _LONG)
         )
+        self.pattern = Pattern(sim.limits.min_interval_s, _without_names(short), _without_names(long))
+        self.left = tuple(max(limit - used.get(name, 0), 0) for name, limit, _ in (*short, *long))
+        """Of each window, in the order of the pattern."""
 
     def segments(self, within_s: float, open_s: float | None = None) -> float:
         """Return how many it may send within a time of which so much is open, as far as limits tell."""
+        return self.pattern.segments({self.left: 1}, within_s, open_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Limits that SIMs have in common: the least interval, and (segments, seconds) of windows."""
+
+    interval_s: float
+    short: tuple[tuple[int, int], ...]
+    long: tuple[tuple[int, int], ...]
+
+    def segments(self, left: Mapping[tuple[int, ...], int], within_s: float, open_s: float | None) -> float:
+        """Return how many segments SIMs may send together; ``left`` has how many of them have so much left."""
         if open_s is None:
             open_s = within_s
         elif open_s <= 0:
             return 0.0
-        found = [open_s / self._interval_s] if self._interval_s else []
-        found += [left + limit * (open_s // length_s) for limit, left, length_s in self._short]
-        found += [left + limit * (within_s // length_s) for limit, left, length_s in self._long]
-        return min(found, default=open_s)  # a segment takes seconds on the air, whatever limits say
+        grown = [limit * (open_s // length_s) for limit, length_s in self.short]
+        grown += [limit * (within_s // length_s) for limit, length_s in self.long]
+        most = open_s / self.interval_s if self.interval_s else inf
+        if most == inf and not grown:
+            most = open_s  # a segment takes seconds on the air, whatever limits say
+        total: float = sum(count * min((most, *map(add, each, grown))) for each, count in left.items())
+        return total
 
 
 class OpenHours:
@@ -59,9 +78,8 @@ class OpenHours:
         """``windows`` are ``HH:MM-HH:MM`` and must all be open; ``begins_at`` is in unix ms."""
         moment = datetime.fromtimestamp(begins_at / 1000, UTC).astimezone(zone)
         self._began_s = moment.hour * 3600 + moment.minute * 60 + moment.second
-        is_open = [all(_inside(window, minute) for window in windows) for minute in range(_MINUTES)]
-        self._minutes = is_open
-        self._before = [0, *accumulate(60 * one for one in is_open)]
+        self._minutes = _open_minutes(tuple(windows))
+        self._before = [0, *accumulate(60 * one for one in self._minutes)]
 
     def within(self, seconds: float) -> float:
         """Return how many of the next seconds are open."""
@@ -81,6 +99,8 @@ class Finishing:
         self._sims = sims
         self._quiet = quiet or QuietHoursConfig()
         self._zone = zone
+        self._allowed: dict[str, list[Allowance]] = {}
+        self._at: int | None = None
 
     def needed_s(
         self, segments: float, route: str, *, rank: int, window: str | None, begins_at: int, now: int
@@ -90,15 +110,27 @@ class Finishing:
         if self._quiet.from_ and 9 - rank < self._quiet.exempt_priority:
             windows.append(f"{self._quiet.to}-{self._quiet.from_}")
         hours = OpenHours(windows, begins_at, self._zone) if windows else None
-        return needed_s(segments, allowances(self._sims, route, now), hours)
+        return needed_s(segments, self._allowances(route, now), hours)
+
+    def _allowances(self, route: str, now: int) -> list[Allowance]:
+        """Return what the SIMs of a route may send, which at one moment is the same for all mailings of a page."""
+        if now != self._at:
+            self._at, self._allowed = now, {}
+        if route not in self._allowed:
+            self._allowed[route] = allowances(self._sims, route, now)
+        return self._allowed[route]
 
 
 def needed_s(segments: float, allowances: Sequence[Allowance], hours: OpenHours | None = None) -> int | None:
     """Return how long SIMs need for so many segments together; None when it would be more than a year, or never."""
 
+    alike: dict[Pattern, Counter[tuple[int, ...]]] = {}
+    for one in allowances:
+        alike.setdefault(one.pattern, Counter())[one.left] += 1
+
     def sent(within_s: int) -> float:
         open_s = None if hours is None else hours.within(within_s)
-        return sum(one.segments(within_s, open_s) for one in allowances)
+        return sum(pattern.segments(left, within_s, open_s) for pattern, left in alike.items())
 
     if sent(FARTHEST_S) < segments:
         return None
@@ -128,6 +160,16 @@ def serving(sims: Iterable[Sim], route: str) -> list[Sim]:
     if spec.pool is not None:
         return [sim for sim in sims if sim.label == spec.pool]
     return [sim for sim in sims if not spec.sims or sim.id in spec.sims]
+
+
+def _without_names(windows: Iterable[tuple[LimitName, int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((limit, length_s) for _, limit, length_s in windows)
+
+
+@lru_cache(maxsize=64)
+def _open_minutes(windows: tuple[str, ...]) -> tuple[bool, ...]:
+    """Return of each minute of a day whether all windows are open; many mailings have the same."""
+    return tuple(all(_inside(window, minute) for window in windows) for minute in range(_MINUTES))
 
 
 def _inside(window: str, minute: int) -> bool:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 
 from modembank.accounts import Actor, Scope
 from modembank.accounts.quotas import accepted_by_day
+from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.errors import FieldProblem, InvalidRequest
+from modembank.figures.past import Past
 from modembank.figures.report import MOST_DAYS, Line, Report
-from modembank.messages.ended_badly import bad_ends, bad_ends_by_sim
+from modembank.messages.ended_badly import BAD_ENDS, bad_ends_by_sim
 from modembank.sim import Sim, Sims
 from modembank.sim.limits import DAY_MS
-from modembank.sim.usage import USAGE_KEPT_MS, segments_between
+from modembank.sim.usage import USAGE_KEPT_MS
 from modembank.store import Store
 
 
 class Figures:
     """Reports over days of the box."""
 
-    def __init__(self, store: Store, clock: Clock, sims: Sims, zone: tzinfo | None = None) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Clock, sims: Sims, zone: tzinfo | None = None) -> None:
         """Use these; ``zone`` is the box's own when None."""
         self._store = store
+        self._past = Past(store, bus)
         self._clock = clock
         self._sims = sims
         self._zone = zone
@@ -42,24 +44,21 @@ class Figures:
         days = _days(first, last)
         midnights = [self._midnight(day) for day in (*days, days[-1] + timedelta(days=1))]
 
-        def read(conn: sqlite3.Connection) -> Report:
-            by_sim: dict[int, list[int]] = {}
-            for place, (since, before) in enumerate(pairwise(midnights)):
-                for sim_id, segments in segments_between(conn, since, before).items():
-                    by_sim.setdefault(sim_id, [0] * len(days))[place] = segments
-            return Report(
-                days=days,
-                senders=_most_first(
-                    Line(name, name, "", tuple(by_day.get(day, 0) for day in days))
-                    for name, by_day in accepted_by_day(conn, first, last).items()
-                ),
-                sims=_most_first(self._line(sim_id, by_day, sims) for sim_id, by_day in by_sim.items()),
-                sims_since=self._known_since(),
-                ends=bad_ends(conn, midnights),
-            )
-
+        counted = await self._past.days(list(pairwise(midnights)), to_ms(self._clock.now()))
+        accepted = await self._store.read(lambda conn: accepted_by_day(conn, first, last))
         sims = {sim.id: sim for sim in self._sims.all()}
-        return await self._store.read(read)
+        return Report(
+            days=days,
+            senders=_most_first(
+                Line(name, name, "", tuple(by_day.get(day, 0) for day in days)) for name, by_day in accepted.items()
+            ),
+            sims=_most_first(
+                self._line(sim_id, tuple(day.sent.get(sim_id, 0) for day in counted), sims)
+                for sim_id in {sim_id for day in counted for sim_id in day.sent}
+            ),
+            sims_since=self._known_since(),
+            ends={state: tuple(day.ends[state] for day in counted) for state in BAD_ENDS},
+        )
 
     async def failures(self, actor: Actor) -> Mapping[int | None, int]:
         """Return the messages of the last 24 hours that came to a bad end, by the SIM that tried last (None: none did).
@@ -70,11 +69,11 @@ class Figures:
         since = to_ms(self._clock.now()) - DAY_MS
         return await self._store.read(lambda conn: bad_ends_by_sim(conn, since))
 
-    def _line(self, sim_id: int, by_day: list[int], sims: Mapping[int, Sim]) -> Line:
+    def _line(self, sim_id: int, by_day: tuple[int, ...], sims: Mapping[int, Sim]) -> Line:
         sim = sims.get(sim_id)
         if sim is None:
-            return Line(f"SIM {sim_id}", f"SIM {sim_id}", "", tuple(by_day))
-        return Line(sim.iccid, sim.name, sim.msisdn or f"…{sim.iccid[-6:]}", tuple(by_day))
+            return Line(f"SIM {sim_id}", f"SIM {sim_id}", "", by_day)
+        return Line(sim.iccid, sim.name, sim.msisdn or f"…{sim.iccid[-6:]}", by_day)
 
     def _known_since(self) -> date:
         """Return the first day of which nothing has been dropped yet."""

@@ -46,6 +46,17 @@ class IssueView(msgspec.Struct, frozen=True, kw_only=True):
     remedied: tuple[RemedyRun, ...]
 
 
+class BooksView(msgspec.Struct, frozen=True, kw_only=True):
+    """The same by the counters alone, with what was wrong when the table was counted last."""
+
+    accepted: int
+    terminal: int
+    open: int
+    breaches: tuple[str, ...]
+    counted_at: str | None
+    """When that was; None: not since the start."""
+
+
 class ConservationView(msgspec.Struct, frozen=True, kw_only=True):
     """Accepted = terminal + open, as of one moment: the counters, and a count of the table."""
 

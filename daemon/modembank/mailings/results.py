@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal
 
@@ -41,20 +42,37 @@ async def results(store: Store, mailing_id: int, style: Format) -> AsyncGenerato
     """
     guard: Callable[[str], str] = guarded if style == "spreadsheet" else str
     yield _lines([HEADER])
-    after = 0
-    while found := await store.fetch_all(_SELECT, (mailing_id, after, PAGE)):
-        after = found[-1][0]
-        yield _lines([tuple(guard(cell) for cell in _cells(row)) for row in found])
+
+    def read(conn: sqlite3.Connection, after: int) -> tuple[bytes, int]:
+        found = conn.execute(_SELECT, (mailing_id, after, PAGE)).fetchall()
+        return _lines([tuple(guard(cell) for cell in _cells(row)) for row in found]), found[-1][0] if found else 0
+
+    async for page in _pages(store, read):
+        yield page
 
 
 async def refusals(store: Store, mailing_id: int, style: Format) -> AsyncGenerator[bytes, None]:
     """Yield the rows that gave no message as lines of CSV, in the order of the file, page by page."""
     guard: Callable[[str], str] = guarded if style == "spreadsheet" else str
     yield _lines([REFUSALS_HEADER])
+
+    def read(conn: sqlite3.Connection, after: int) -> tuple[bytes, int]:
+        found = refused_rows(conn, mailing_id, after, PAGE)
+        lines = _lines([(str(line), guard(number), kind, guard(why)) for line, number, kind, why in found])
+        return lines, found[-1][0] if found else 0
+
+    async for page in _pages(store, read):
+        yield page
+
+
+async def _pages(store: Store, read: Callable[[sqlite3.Connection, int], tuple[bytes, int]]) -> AsyncGenerator[bytes]:
+    """Yield what is read after a place, which begins at 0 and ends there; its lines are made beside the event loop."""
     after = 0
-    while found := await store.read(lambda conn, at=after: refused_rows(conn, mailing_id, at, PAGE)):  # type: ignore[misc]
-        after = found[-1][0]
-        yield _lines([(str(line), guard(number), kind, guard(why)) for line, number, kind, why in found])
+    while True:
+        page, after = await store.read(lambda conn, at=after: read(conn, at))  # type: ignore[misc]
+        if not after:
+            return
+        yield page
 
 
 def _cells(row: tuple[Any, ...]) -> tuple[str, ...]:

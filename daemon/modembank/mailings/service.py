@@ -176,7 +176,8 @@ class Mailings:
             lambda conn: [_counted(conn, one) for one in rows.page(conn, user_id, before, limit + 1)]
         )
         shown = found[:limit]
-        views = tuple(self._shown(one) for one in shown)
+        now = self._now()
+        views = tuple(self._shown(one, now) for one in shown)
         return Page(views, cursor_after(shown[-1].mailing.id, _LIST) if len(found) > limit else None)
 
     async def refused(
@@ -419,10 +420,9 @@ class Mailings:
         found = await self._store.read(read)
         if found is None:
             raise NotFound(what="mailing", which=str(mailing_id))
-        return self._shown(found)
+        return self._shown(found, self._now())
 
-    def _shown(self, one: Counted) -> MailingView:
-        now = self._now()
+    def _shown(self, one: Counted, now: int) -> MailingView:
         forecast = self._running.forecast(one.mailing, one.by_state, now)
         return mailing_view(one, forecast, now, self._running.ahead(one.mailing))
 

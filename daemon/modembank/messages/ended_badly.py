@@ -1,11 +1,9 @@
-"""How many messages came to a bad end, by the day they were accepted on or by SIM: along the index of problems."""
+"""How many messages of a stretch came to a bad end, in all or by SIM: counted along the index of problems."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
 
 from modembank.messages.chronology import first_accepted_at
 from modembank.messages.model import MessageState
@@ -35,13 +33,9 @@ def bad_ends_by_sim(conn: sqlite3.Connection, since: int) -> dict[int | None, in
     return dict(found)
 
 
-def bad_ends(conn: sqlite3.Connection, moments: Sequence[int]) -> dict[MessageState, tuple[int, ...]]:
-    """Return the messages in each such state now, accepted between each moment (unix ms, growing) and the next.
+def bad_ends(conn: sqlite3.Connection, first: int, behind: int) -> dict[MessageState, int]:
+    """Return how many messages are in each such state now, of those with ids from ``first`` to below ``behind``.
 
     Costs as much as there are problems, not as there are messages. Deleted messages count.
     """
-    places = [first_accepted_at(conn, moment) for moment in moments]
-    return {
-        state: tuple(conn.execute(_COUNT, (state, low, high)).fetchone()[0] for low, high in pairwise(places))
-        for state in BAD_ENDS
-    }
+    return {state: conn.execute(_COUNT, (state, first, behind)).fetchone()[0] for state in BAD_ENDS}

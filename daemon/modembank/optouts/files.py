@@ -19,8 +19,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 _BOM = "\ufeff"
 
 
-def write_csv(rows: Iterable[OptOutView], form: Form) -> bytes:
-    """Return the rows as CSV (RFC 4180, UTF-8).
+def write_csv(rows: Iterable[OptOutView], form: Form, *, begins: bool = True) -> bytes:
+    """Return the rows as CSV (RFC 4180, UTF-8); ``begins``: with the names of the columns above them.
 
     A spreadsheet takes a cell that begins with ``+`` or ``=`` for a formula: in that form such a cell begins with an
     apostrophe (OWASP ASVS 5.0, 1.2.10), and a byte order mark tells the encoding.
@@ -28,11 +28,13 @@ def write_csv(rows: Iterable[OptOutView], form: Form) -> bytes:
     guard = form == "spreadsheet"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    if begins:
+        text.write(_BOM if guard else "")
+        writer.writerow(COLUMNS)
     for row in rows:
         cells = [getattr(row, name) or "" for name in COLUMNS]
         writer.writerow([f"'{cell}" if guard and cell.startswith(_FORMULA) else cell for cell in cells])
-    return ((_BOM if guard else "") + text.getvalue()).encode()
+    return text.getvalue().encode()
 
 
 def read_csv(body: bytes) -> Iterator[tuple[int, str, str, bool]]:

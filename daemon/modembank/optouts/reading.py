@@ -1,4 +1,4 @@
-"""Reading opt-outs and reviews for people: pages by cursor, and the rows of an export."""
+"""Reading opt-outs and reviews for people: pages by cursor, and the rows of an export; every walk is bounded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +21,21 @@ _COLUMNS = "number, state, changed_at, source, keyword, inbox_id, note, by"
 _OWN = "(by = :name OR EXISTS (SELECT 1 FROM inbox i WHERE i.id = o.inbox_id AND i.user_id = :user))"
 """What a user did, or what came of the conversations that are its own."""
 _ONE = f"SELECT {_COLUMNS}, :all OR {_OWN} FROM opt_outs o WHERE number = :number"  # noqa: S608 - constants
-_OF_STATE = f"SELECT {_COLUMNS}, 1 FROM opt_outs o INDEXED BY opt_outs_state WHERE (:all OR {_OWN}) AND state = "  # noqa: S608 - constants
-_OUT = f"{_OF_STATE}0 UNION ALL {_OF_STATE}1 ORDER BY changed_at, number"
-_BEFORE = " AND (changed_at, number) < (:at, :number)"
-_PAGE_OF_STATE = f"{_OF_STATE}:state{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
-_PAGE = f"{_OF_STATE}0{_BEFORE} UNION ALL {_OF_STATE}1{_BEFORE} ORDER BY changed_at DESC, number DESC LIMIT :limit"
+_STATES = (0, 1)
+WALK_LIMIT = 2_000
+"""Rows looked at for one page of what is a user's own: each may lie on another page of the file."""
+AT_ONCE = 1_000
+"""Rows looked at for one part of an export: others that read, and the loop, wait for no more."""
 # Of two messages that two lives of the box gave the same id, it is the one that came from the number.
 _REVIEWS = (
     "SELECT r.inbox_id, r.number, i.text, r.keyword, r.created_at, r.decision, r.decided_at, r.by"
     " FROM opt_out_reviews r LEFT JOIN inbox i ON i.id = r.inbox_id AND i.sender = r.number"
     " WHERE (:all OR i.user_id = :user) AND "
 )
-TOP = (1 << 62, "\U0010ffff")
+Place = tuple[int, str]
+"""When a row was changed, and its number."""
+TOP: Place = (1 << 62, "\U0010ffff")
+BOTTOM: Place = (-1 << 62, "")
 _FROM_THE_TOP = (1 << 63) - 1
 
 
@@ -47,6 +51,38 @@ class Whose:
     def values(self) -> dict[str, object]:
         """What the statements name."""
         return {"all": self.all, "user": self.user, "name": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A bounded way along the index of changes, that of each state, both at once."""
+
+    states: Sequence[int]
+    steps: int
+    newest_first: bool
+
+    def along(
+        self, conn: sqlite3.Connection, whose: Whose, place: Place, needs: int
+    ) -> tuple[list[tuple[Any, ...]], Place | None]:
+        """Return up to ``needs`` rows of somebody's behind a place, and up to where all was seen; None: to the end."""
+        at, number = place
+        values = whose.values | {"at": at, "number": number, "steps": self.steps, "needs": needs}
+        walked = self._walked(f"{_COLUMNS}, :all OR {_OWN} AS fits")
+        rows = conn.execute(f"SELECT * FROM ({walked}) WHERE fits LIMIT :needs", values).fetchall()  # noqa: S608 - constants
+        if len(rows) == needs:
+            return rows, (rows[-1][2], rows[-1][0])
+        walked = self._walked("changed_at, number")
+        last = conn.execute(f"SELECT * FROM ({walked}) LIMIT 1 OFFSET :steps - 1", values).fetchone()  # noqa: S608 - constants
+        return rows, last
+
+    def _walked(self, columns: str) -> str:
+        behind, order = ("<", "DESC") if self.newest_first else (">", "ASC")
+        arms = " UNION ALL ".join(
+            f"SELECT {columns} FROM opt_outs o INDEXED BY opt_outs_state WHERE state = {state}"  # noqa: S608 - constants
+            f" AND (changed_at, number) {behind} (:at, :number)"
+            for state in self.states
+        )
+        return f"{arms} ORDER BY changed_at {order}, number {order} LIMIT :steps"
 
 
 def one(conn: sqlite3.Connection, number: str, whose: Whose) -> OptOutView | None:
@@ -66,16 +102,21 @@ def page(
 ) -> tuple[list[OptOutView], str | None]:
     """Return a page, what changed last first, and where to go on; raises InvalidRequest for a cursor that is none."""
     about = f"opt-outs {state}".encode()
-    at, number = TOP if cursor is None else _position(cursor, about, tuple[int, str])
-    wanted = {"at": at, "number": number, "state": state, "limit": limit + 1}
-    rows = conn.execute(_PAGE if state is None else _PAGE_OF_STATE, whose.values | wanted).fetchall()
-    goes_on = _cursor((rows[limit - 1][2], rows[limit - 1][0]), about) if len(rows) > limit else None
-    return [_view(row) for row in rows[:limit]], goes_on
+    place = TOP if cursor is None else _position(cursor, about, Place)
+    walk = _Walk(_STATES if state is None else (state,), WALK_LIMIT, newest_first=True)
+    rows, floor = walk.along(conn, whose, place, limit + 1)
+    if len(rows) > limit:
+        rows, floor = rows[:limit], (rows[limit - 1][2], rows[limit - 1][0])
+    return [_view(row) for row in rows], None if floor is None else _cursor(floor, about)
 
 
-def everything(conn: sqlite3.Connection, whose: Whose) -> list[OptOutView]:
-    """Return all rows, the oldest change first."""
-    return [_view(row) for row in conn.execute(_OUT, whose.values)]
+def following(conn: sqlite3.Connection, whose: Whose, place: Place) -> tuple[list[OptOutView], Place | None]:
+    """Return some rows that were changed after others, the oldest change first, and where to go on; None: all is read.
+
+    What is changed meanwhile comes again, at the end.
+    """
+    rows, place_of_last = _Walk(_STATES, AT_ONCE, newest_first=False).along(conn, whose, place, AT_ONCE)
+    return [_view(row) for row in rows], place_of_last
 
 
 def review(conn: sqlite3.Connection, inbox_id: int, whose: Whose) -> ReviewView | None:
@@ -104,7 +145,7 @@ def open_reviews(conn: sqlite3.Connection) -> int:
 
 
 def _view(row: tuple[Any, ...]) -> OptOutView:
-    number, state, changed_at, source, keyword, inbox_id, note, by, _ = row
+    number, state, changed_at, source, keyword, inbox_id, note, by = row[:8]
     message = None if inbox_id is None else public_id(INBOX_ID, inbox_id)
     return OptOutView(number, "out" if state else "in", rfc3339(changed_at), source, keyword, message, note, by or None)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -19,6 +20,7 @@ from modembank.ids import mask_number, public_id, row_id
 from modembank.optouts import reading
 from modembank.optouts.files import MOST_ROWS, Form, read_csv, write_csv
 from modembank.optouts.model import Change, Source
+from modembank.optouts.reading import BOTTOM, Place, Whose
 from modembank.optouts.rows import is_out
 from modembank.optouts.views import INBOX_ID, ImportDone, ImportRow, OptOutView, Page, ReviewView
 from modembank.optouts.writing import change, take_in
@@ -131,11 +133,14 @@ class OptOuts:
         rows = await asyncio.to_thread(lambda: list(read_csv(body)))
         return await self._import(actor, [(f"/lines/{line}", *row) for line, *row in rows])  # type: ignore[misc]
 
-    async def export(self, actor: Actor, form: Form = "machine") -> bytes:
-        """Return all that the actor may list as CSV, the oldest change first."""
+    async def export(self, actor: Actor, form: Form = "machine") -> AsyncGenerator[bytes, None]:
+        """Return all that the actor may list as CSV to be read to the end, the oldest change first.
+
+        It is read part by part, none of which lasts long; what is changed meanwhile comes again, at the end.
+        """
         actor.require(Scope.OPT_OUTS)
         await audit.note_reading(self._store, self._clock, actor, "optout.export", "", {"form": form})
-        return await self._store.read(lambda conn: write_csv(reading.everything(conn, _whose(actor)), form))
+        return self._parts(_whose(actor), form)
 
     async def reviews(
         self, actor: Actor, *, cursor: str | None = None, limit: int = 50, still_open: bool = True
@@ -164,6 +169,19 @@ class OptOuts:
         if found is None:
             raise NotFound(what="review", which=review)
         return found
+
+    async def _parts(self, whose: Whose, form: Form) -> AsyncGenerator[bytes, None]:
+        yield write_csv((), form)
+        place: Place | None = BOTTOM
+
+        def read(conn: sqlite3.Connection, after: Place) -> tuple[bytes, Place | None]:
+            rows, onward = reading.following(conn, whose, after)
+            return write_csv(rows, form, begins=False), onward
+
+        while place is not None:
+            part, place = await self._store.read(partial(read, after=place))
+            if part:
+                yield part
 
     async def _import(self, actor: Actor, rows: Sequence[tuple[str, str, str, bool]]) -> ImportDone:
         now = self._now()
@@ -246,8 +264,8 @@ def _decide(conn: sqlite3.Connection, actor: Actor, inbox_id: int, decision: str
     return number if out else None
 
 
-def _whose(actor: Actor) -> reading.Whose:
-    return reading.Whose(actor.is_admin, actor.user_id, actor.name)
+def _whose(actor: Actor) -> Whose:
+    return Whose(actor.is_admin, actor.user_id, actor.name)
 
 
 def _check_page(limit: int) -> None:

@@ -25,6 +25,7 @@ from modembank_web.pages.formats import (
     octets,
     percent,
     place,
+    points,
     visible,
     when,
     words,
@@ -250,7 +251,17 @@ def test_a_place_is_said_in_words() -> None:
     assert [place(pointer) for pointer in places] == ["line 3", "number", "per day", ""]
 
 
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ([], ""), ([0], "0.0,26.0"), ([0, 0], "0.0,26.0 100.0,26.0"), ([4, 1, 2], "0.0,2.0 50.0,20.0 100.0,14.0"),
+    ],
+)  # fmt: skip
+def test_the_points_of_a_line(values: list[int], written: str) -> None:
+    assert points(values) == written
+
+
 def test_every_filter_is_one_of_these() -> None:
     assert set(FILTERS.values()) == {
-        number, percent, octets, duration, when, moment, foreign, visible, words, place, attributes
+        number, percent, octets, duration, when, moment, foreign, visible, words, place, points, attributes
     }  # fmt: skip

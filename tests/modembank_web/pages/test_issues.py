@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakes.readers import reader
 from fakes.web_boxes import ICCID, Box
-from modembank.accounts import Role
+from modembank.accounts import LOCAL_ADMIN, Role
 
 REASON = "refused 3 numbers in a row, last with +CMS ERROR 21: <b>check</b> its credit and contract"
 
@@ -21,6 +21,9 @@ async def test_a_well_box_says_so(box: Box) -> None:
         page = await admin.opens("/ui/issues")
         assert "Nothing needs you" in page.text
         assert "none is missing" in page.text
+        assert "for the first time since the box was started" in page.text
+        await box.health.conservation(LOCAL_ADMIN)
+        assert "Counted one by one" in (await admin.opens("/ui/issues")).text
         assert "Nothing was cleared" in (await admin.opens("/ui/issues?state=cleared")).text
 
 

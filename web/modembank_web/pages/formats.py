@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,6 +124,12 @@ def place(pointer: str) -> str:
     return f"{of.removesuffix('s')} {which}" if which else of.replace("_", " ")
 
 
+def points(values: Sequence[float]) -> str:
+    """Return values as the points of a line in a box of 100 by 28, the oldest left: a page may have a hundred such."""
+    high, step = 24 / max([1, *values]), 100 / max(len(values) - 1, 1)
+    return " ".join(f"{at * step:.1f},{26 - value * high:.1f}" for at, value in enumerate(values))
+
+
 def attributes(given: Mapping[str, object]) -> Markup:
     """Return attributes as HTML writes them: True is the name alone; False and None are left out.
 
@@ -152,5 +158,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "visible": visible,
     "words": words,
     "place": place,
+    "points": points,
     "xmlattr": attributes,
 }

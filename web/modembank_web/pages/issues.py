@@ -66,7 +66,7 @@ async def decide(call: Call) -> Answer:
 async def _listed(call: Call, query: IssuesQuery) -> dict[str, Any]:
     page = await call.app.health.list(call.caller, state=query.state, cursor=query.cursor, limit=_A_PAGE)
     outage = await call.app.held.overview(call.caller) if call.caller.is_admin and query.state == "open" else None
-    books = await call.app.health.conservation(call.caller) if outage is not None else None
+    books = await call.app.health.books(call.caller) if outage is not None else None
     return {"page": page, "state": query.state, "outage": outage, "books": books, "did": ""}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -136,7 +137,7 @@ def _growth(at: Sequence[float], values: Sequence[int], columns: int) -> list[in
 
 
 def _at_time(at: Sequence[float], values: Sequence[int], when: float) -> float:
-    following = next((place for place, moment in enumerate(at) if moment >= when), len(at) - 1)
+    following = min(bisect_left(at, when), len(at) - 1)
     if following == 0:
         return values[0]
     begin, end = at[following - 1], at[following]

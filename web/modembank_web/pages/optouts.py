@@ -15,6 +15,7 @@ from modembank_web.multipart_body import read_form
 from modembank_web.operation import Call
 from modembank_web.pages.page import ROOT, Page, errors_at
 from modembank_web.pages.rendering import ALONE, render
+from modembank_web.streaming import Stream
 
 PATH = f"{ROOT}/opt-outs"
 _NEEDS = (Scope.OPT_OUTS,)
@@ -125,9 +126,9 @@ async def take_in(call: Call) -> Answer:
 
 async def export(call: Call) -> Answer:
     """Answer all as a file for spreadsheets."""
-    body = await call.app.optouts.export(call.caller, "spreadsheet")
+    parts = await call.app.optouts.export(call.caller, "spreadsheet")
     extra = ((b"content-disposition", b'attachment; filename="opt-outs.csv"'), *ALONE)
-    return Answer(body, 200, b"text/csv; charset=utf-8", extra)
+    return Stream(parts, b"text/csv; charset=utf-8", extra)
 
 
 _CHANGED = ((b"hx-trigger", b"optouts-changed"),)

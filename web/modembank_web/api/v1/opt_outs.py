@@ -14,6 +14,7 @@ from modembank_web.api.v1 import opt_out_examples as examples
 from modembank_web.api.v1.listing import DEFAULT_LIMIT, Limit, next_address
 from modembank_web.operation import Body, Call, Operation, Reply
 from modembank_web.reading import JsonBody, UnsupportedMediaType, read_body
+from modembank_web.streaming import Stream
 
 PATH = "/api/v1/opt-outs"
 CSV = "text/csv; charset=utf-8"
@@ -137,10 +138,10 @@ async def import_opt_outs(call: Call) -> Answer:
 async def export_opt_outs(call: Call) -> Answer:
     """Return all opt-outs as CSV."""
     form = call.query(ExportQuery).format
-    body = await call.app.optouts.export(call.caller, form)
+    parts = await call.app.optouts.export(call.caller, form)
     name = "opt-outs.csv" if form == "machine" else "opt-outs-for-spreadsheets.csv"
     extra = ((b"content-disposition", f'attachment; filename="{name}"'.encode()),)
-    return Answer(body, 200, CSV.encode(), extra)
+    return Stream(parts, CSV.encode(), extra)
 
 
 OPERATIONS = (
@@ -246,7 +247,7 @@ OPERATIONS = (
         description=(
             "CSV in UTF-8, the oldest change first: all, or with a sender's key what the list shows. `machine` has the "
             "values as they are; in `spreadsheet` a cell that a spreadsheet would take for a formula, as every number "
-            "with its `+`, begins with an apostrophe."
+            "with its `+`, begins with an apostrophe. What changes while it is read comes again, at the end."
         ),
         run=export_opt_outs,
         needs=_SCOPES,
