@@ -185,6 +185,8 @@ def _checked(found: Mapping[str, Any]) -> Iterator[str]:
     refused = f"{found['refused']} refused ({found['opted_out']} opted out), {found['duplicates']} repeated"
     yield f"{found['rows']} rows: {found['accepted']} good, {refused}"
     yield f"{found['segments']} segments; {found['ucs2']} messages in UCS-2"
+    if found["landlines"]:
+        yield f"{found['landlines']} numbers are landlines, which seldom take a message"
     if found["messages_replaceable"]:
         saved = found["segments_saved"]
         yield f"--replace makes {found['messages_replaceable']} of them 7-bit and saves {saved} segments"

@@ -127,6 +127,12 @@ async def test_a_dry_run_says_what_forces_ucs2_and_what_replacing_it_saves(clien
     assert after["sample"][1]["text"] == text + "ы"  # it would be UCS-2 all the same
 
 
+async def test_a_dry_run_counts_landlines_and_refuses_none(client: httpx.AsyncClient) -> None:
+    file = b"phone\n+447900900123\n+441214960001\n+442079460001\n"
+    found = (await post(client, file, template="x", dry_run="true")).json()
+    assert (found["accepted"], found["landlines"]) == (3, 2)
+
+
 async def test_a_dry_run_estimates_when_it_will_have_left(client: httpx.AsyncClient, box: Box) -> None:
     found = (await post(client, template="Hi", dry_run="true")).json()
     assert 0 <= found["needed_s"] < 3_600

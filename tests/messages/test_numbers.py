@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modembank.messages import numbers
-from modembank.messages.numbers import MAX_INPUT, BadNumber, is_settled, normalise_recipient, normalise_sender
+from modembank.messages.numbers import (
+    MAX_INPUT,
+    BadNumber,
+    is_landline,
+    is_settled,
+    normalise_recipient,
+    normalise_sender,
+)
 
 WELL = "+447911123456"
 
@@ -199,3 +206,18 @@ def test_a_mexican_mobile_is_one_number_with_the_former_1_and_without(region):
 def test_what_is_settled_at_a_glance_is_what_reading_it_gives(written: str, region: str) -> None:
     if is_settled(written):
         assert normalise_recipient(written, region) == numbers._international(written) == written
+
+
+def test_landlines_are_those_that_the_numbering_plan_tells() -> None:
+    kinds = phonenumbers.PhoneNumberType
+    seen = {True: 0, False: 0}
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in (kinds.FIXED_LINE, kinds.MOBILE, kinds.FIXED_LINE_OR_MOBILE, kinds.TOLL_FREE, kinds.VOIP):
+            example = phonenumbers.example_number_for_type(region, kind)
+            number = example and phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+            if number and len(number) <= 16:
+                told = is_landline(number)
+                assert told == (phonenumbers.number_type(phonenumbers.parse(number)) == kinds.FIXED_LINE), number
+                seen[told] += 1
+    assert min(seen.values()) > 100
+    assert not any(map(is_landline, ("12345", "", "+", "+9999999999", "+12125550123")))

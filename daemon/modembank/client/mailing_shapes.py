@@ -143,6 +143,7 @@ class MailingCheck(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     duplicates: int = 0
     opted_out: int = 0
+    landlines: int = 0
     segments: int = 0
     ucs2: int = 0
     forced_by: tuple[ForcedBy, ...] = ()

@@ -83,6 +83,7 @@ class _Tally:
     segments: int = 0
     ucs2: int = 0
     opted_out: int = 0
+    landlines: int = 0
     plain: int = 0
     saved: int = 0
     forced: Counter[str] = field(default_factory=Counter)
@@ -122,6 +123,7 @@ class _Tally:
             segments=self.segments,
             ucs2=self.ucs2,
             opted_out=self.opted_out,
+            landlines=self.landlines,
             plain=self.plain,
             segments_saved=self.saved,
             forced_by=tuple(self.forced.most_common(MOST_FORCED)),
@@ -166,6 +168,7 @@ class Importing:
                 else:
                     tally.count_plain(piece)
                 tally.refuse(refused)
+                tally.landlines += piece.landlines
                 if seen is not None:
                     seen(piece.rows, refused)
         return tally.result()

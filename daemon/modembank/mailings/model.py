@@ -146,6 +146,8 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
     """Of those."""
     ucs2: int
     """How many of those are in UCS-2."""
+    landlines: int
+    """How many of those are known to go to a fixed line; not counted where nobody is told."""
     good: msgspec.Raw
     """List of rows."""
     refused: tuple[Row, ...]
@@ -235,6 +237,8 @@ class Found:
     ucs2: int = 0
     opted_out: int = 0
     """Of those refused."""
+    landlines: int = 0
+    """Of those accepted, and those that opted out: few fixed lines take a message."""
     plain: int = 0
     """Messages that replacements would make 7-bit."""
     segments_saved: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from modembank.mailings.layouts import lay_out, rows_of, tabulate
 from modembank.mailings.model import MAX_ROWS, End, Looked, Order, Piece, Row, Said, Trouble
 from modembank.mailings.recipients import Recipients
 from modembank.mailings.tables import BadFile
+from modembank.messages.numbers import is_landline
 from modembank.tpdu import Encoding
 
 MEMORY_OCTETS = 512 << 20
@@ -84,7 +85,7 @@ def _all(order: Order) -> Iterator[Said]:
     recipients = Recipients(order.layout, offers=order.offers, refusal=refusal)
     rows = recipients.rows(islice(rows_of(Path(order.path), order.layout), MAX_ROWS + 1))
     count = sum(1 for _ in islice(rows, order.skip))
-    for piece in _pieces(rows, order.piece):
+    for piece in _pieces(rows, order.piece, is_landline if order.offers else _uncounted):
         count += piece.rows
         if count > MAX_ROWS:
             raise BadFile(why=f"has more than {MAX_ROWS} rows: divide it")
@@ -92,16 +93,20 @@ def _all(order: Order) -> Iterator[Said]:
     yield End(count)
 
 
-def _pieces(rows: Iterator[Row], most: int) -> Iterator[Piece]:
-    while piece := _piece(rows, most):
+def _uncounted(_: str) -> bool:
+    return False
+
+
+def _pieces(rows: Iterator[Row], most: int, landline: Callable[[str], bool]) -> Iterator[Piece]:
+    while piece := _piece(rows, most, landline):
         yield piece
 
 
-def _piece(rows: Iterator[Row], most: int) -> Piece | None:
+def _piece(rows: Iterator[Row], most: int, landline: Callable[[str], bool]) -> Piece | None:
     """Return the next rows, bounded in number and size; None at the end."""
     good: list[Row] = []
     refused: list[Row] = []
-    characters = segments = ucs2 = 0
+    characters = segments = ucs2 = landlines = 0
     for row in islice(rows, most):
         if row.reason:
             refused.append(row)
@@ -111,9 +116,10 @@ def _piece(rows: Iterator[Row], most: int) -> Piece | None:
             segments += row.segments
             if row.encoding != _GSM7:
                 ucs2 += 1
+            landlines += landline(row.number)
             characters += len(row.text)
         if characters > PIECE_CHARACTERS:
             break
     if not good and not refused:
         return None
-    return Piece(len(good), segments, ucs2, msgspec.Raw(_encode(good)), tuple(refused))
+    return Piece(len(good), segments, ucs2, landlines, msgspec.Raw(_encode(good)), tuple(refused))

@@ -168,6 +168,8 @@ class Preflight(msgspec.Struct, frozen=True):
     """Messages that take UCS-2, with 70 instead of 160 characters a segment."""
     opted_out: int
     """Of those refused."""
+    landlines: int
+    """Numbers that are known as fixed lines, which seldom take a message; they are not refused."""
     forced_by: Sequence[ForcedBy]
     """Those in most messages, first."""
     messages_replaceable: int
@@ -240,6 +242,7 @@ def preflight(
         segments=found.segments,
         ucs2=found.ucs2,
         opted_out=found.opted_out,
+        landlines=found.landlines,
         forced_by=tuple(ForcedBy(char, n, replaceable(char).get(char)) for char, n in found.forced_by),
         messages_replaceable=found.plain,
         segments_saved=found.segments_saved,

@@ -329,3 +329,13 @@ async def test_senders_see_their_own_alone(box: Box) -> None:
     async with reader(box, Role.SENDER, "anne") as anne:
         await anne.sends(draft, 204, method="DELETE")
         await anne.opens(draft, 404)
+
+
+async def test_landlines_are_counted_and_sent_all_the_same(box: Box) -> None:
+    form = FORM | {"delimiter": ",", "to_column": "1", "template": "Hi"}
+    async with reader(box, Role.SENDER, "anne") as anne:
+        draft = await uploads(anne, b"phone\n+447900900123\n+442079460001\n")
+        await anne.sends(draft, 204, **form)
+        over = await until(box, anne, f"{draft}/check/progress", lambda part: "are fine" in part.text)
+    assert "All 2 rows are fine" in over.text
+    assert "1 number is a landline" in over.text

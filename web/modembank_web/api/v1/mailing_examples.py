@@ -70,6 +70,7 @@ PREFLIGHT: dict[str, Any] = {
     "segments": 1180,
     "ucs2": 3,
     "opted_out": 2,
+    "landlines": 4,
     "forced_by": [{"character": "\u2019", "messages": 3, "replacement": "'"}],
     "messages_replaceable": 3,
     "segments_saved": 3,
