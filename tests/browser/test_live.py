@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import expect
@@ -182,3 +183,21 @@ async def test_what_is_refused_is_a_notice_and_the_page_stays(page_as_sender, bo
     await notice.get_by_role("button", name="Dismiss").click()
     await expect(notice).to_have_count(0)
     await expect(page.locator("h1")).to_have_text("Components")
+
+
+async def test_a_list_of_which_more_was_asked_for_stands_still_and_says_what_it_misses(page_as_admin, box):
+    later = (datetime.now(UTC) + timedelta(days=20)).isoformat()
+    await box.send([f"+1999100{n:04d}" for n in range(60)], send_at=later)
+    page, rows = page_as_admin, page_as_admin.locator("#messages-list tbody tr:not(.more)")
+    await page.goto("/ui/messages?status=scheduled")
+    await expect(page.locator("#live-state")).to_have_text("live")
+    await expect(rows).to_have_count(50)
+    await page.get_by_role("button", name="Show more").click()
+    await expect(rows).not_to_have_count(50)
+    shown = await rows.count()
+    await box.send("+19991009999", send_at=later)
+    newest = page.get_by_role("link", name="Show the newest")
+    await expect(newest).to_be_visible()
+    await expect(rows).to_have_count(shown)
+    await newest.click()
+    await expect(rows.first).to_contain_text("+19991009999")

@@ -24,11 +24,32 @@
     return part.contains(field) && field.matches("input, select, textarea");
   };
 
+  // Whoever asked for more of a list reads on: it stands still from then on, and leads to what is new.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const list = event.target.closest("tr.more") && event.target.closest("[data-live-on]");
+    if (list) list.dataset.still = "";
+  });
+  const standsStill = (part) => {
+    if (!("still" in part.dataset)) return false;
+    if (part.dataset.still) return true;
+    part.dataset.still = "told";
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = "Something changed. Show the newest";
+    const told = document.createElement("p");
+    told.className = "row small";
+    told.setAttribute("role", "status");
+    told.append(link);
+    part.prepend(told);
+    return true;
+  };
+
   // What somebody is filling in stays as it is until they leave it.
   const refresh = (topics) => {
     for (const part of document.querySelectorAll("[data-live-on]")) {
       const wants = part.dataset.liveOn.split(" ");
       if (topics !== null && !topics.some((topic) => wants.includes(topic))) continue;
+      if (standsStill(part)) continue;
       if (filledIn(part)) part.addEventListener("focusout", () => setTimeout(refresh, 0, wants), { once: true });
       else window.htmx.trigger(part, "live");
     }
