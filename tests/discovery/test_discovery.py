@@ -252,10 +252,8 @@ async def test_what_is_told_is_looked_at_at_once(usb: FakeUsb) -> None:
         assert bench.discovery.watching
         await eventually(lambda: "usb-1-1" in bench.slots.paths)
         usb.stick("1-2", {2: "ttyUSB1"})
-        await asyncio.sleep(0.1)
-        assert "usb-1-2" not in bench.slots.paths
         bench.watch.changed()
-        await eventually(lambda: "usb-1-2" in bench.slots.paths)
+        await eventually(lambda: "usb-1-2" in bench.slots.paths)  # long before it looks by itself
 
 
 async def test_where_nobody_tells_it_is_looked_again_and_again(usb: FakeUsb) -> None:

@@ -155,7 +155,7 @@ async def test_waiting_ends_with_the_message_well_or_not(tmp_path):
         assert out.splitlines()[1].endswith(f"{box.bank.cards[0].msisdn}  hello")
         await box.patch_sim(0, paused=True)
         await box.patch_sim(1, paused=True)
-        status, out, _ = await _cli(data, "send", other, "late", "--wait", "--timeout", "0")
+        status, out, _ = await _cli(data, "send", other, "late", "--sim", "slot-01", "--wait", "--timeout", "0")
         assert status == 1
         assert re.search(r"  queued  .+ is paused", out), out
 

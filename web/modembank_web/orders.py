@@ -17,7 +17,7 @@ from modembank_web.operation import Call
 class PinRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The PIN of the SIM in a slot."""
 
-    pin: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4,8}$(?!\n)")]
+    pin: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4,8}$(?!\n)", description="4 to 8 digits")]
 
 
 _SERVICE = re.compile(r"[*#]{1,3}[0-9]{1,4}[*#]?")

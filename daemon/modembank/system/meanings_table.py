@@ -5,9 +5,12 @@ from __future__ import annotations
 MEANINGS = {
     "box.id": "name of this box: lower-case letters, digits, hyphens",
     "box.site": "where it stands, for people",
-    "box.data_dir": "database, control socket, failed PINs",
+    "box.data_dir": "database, control socket, failed PINs, PINs that were typed",
     "box.region": "ISO 3166 country of national numbers (GB); empty: only + numbers are understood",
-    "web.listen": ("address and port; 0.0.0.0:8080 for the LAN; port 0 takes any and writes it to data_dir/address"),
+    "web.listen": (
+        "address and port; 0.0.0.0:8080 for the LAN; port 0 takes any and writes it to data_dir/address. "
+        "Listening sockets that systemd passes are taken instead"
+    ),
     "web.tls_cert": "PEM files; both or neither",
     "web.tls_key": "PEM files; both or neither",
     "bank.discovery": (
@@ -27,7 +30,10 @@ MEANINGS = {
     ),
     "bank.port.label": "the slot's name",
     "bank.port.baudrate": "without meaning on USB",
-    "bank.port.pin": "tried once, never when fewer than three attempts are left",
+    "bank.port.pin": (
+        "tried once, never when fewer than three attempts are left; one that was typed on the modem's page and opened "
+        "the SIM counts before it"
+    ),
     "limits.min_interval_s": "between the starts of two messages",
     "limits.per_minute": "60 seconds",
     "limits.per_hour": "60 minutes",
