@@ -43,7 +43,7 @@ MEANINGS = {
     "sim.iccid": "which; 18 to 20 digits",
     "sim.label": "its name, and the pool it belongs to",
     "sim.msisdn": "its own number, where the SIM does not tell it",
-    "sim.pin": "wins over the port's",
+    "sim.pin": "wins over the port's; a credential modembank.pin.ICCID from systemd wins over both",
     "sending.valid_for_s": "after that a waiting message expires instead of going out late",
     "sending.on_unknown": (
         "a segment that may or may not have been sent is not sent again and stays unknown; resend sends it "
