@@ -35,11 +35,13 @@ LABEL="modembank_roles_end"
 
 def rules(table: str) -> str:
     """Return the rules for a table."""
-    lines = [HEAD]
+    lines, named = [HEAD], ""
     for row in table.splitlines():
         if not row.startswith("#"):
-            vendor, product, first, second, others, _, name = row.split("\t")
-            lines.append(f"# {name}")
+            vendor, product, first, second, others, maker = row.split("\t")
+            if maker != named:
+                lines.append(f"# {maker}")
+            named = maker
             lines += [
                 f'ENV{{.MODEMBANK_ID}}=="{vendor}:{product}", ENV{{.MODEMBANK_IF}}=="{number}", '
                 f'ENV{{MODEMBANK_ROLE}}="{role}"'
