@@ -17,7 +17,10 @@ from modembank.errors import Forbidden, InvalidRequest, NotFound
 from modembank.events import MailingChanged
 from modembank.mailings import drafts as kept
 from modembank.mailings.drafts import Draft
+from modembank.mailings.importing import Importing
+from modembank.mailings.reading import Pass
 from modembank.mailings.requests import MailingRequest
+from modembank.mailings.rows import Mailing
 from modembank.messages import UnknownProvider
 
 PEOPLE = (
@@ -173,6 +176,35 @@ async def test_sending_makes_one_mailing_however_often_it_is_asked(box: Box) -> 
     assert not [name for name in files(box) if name.startswith("upload-")]
     assert await box.mailings.drafts.list(anne) == []
     assert (await box.mailings.drafts.get(anne, draft.id)).mailing == first
+
+
+@pytest.mark.parametrize(("text", "again"), [("Dear {name}", 0), ("Hello {name}", 1)])
+async def test_rows_that_were_checked_are_checked_once_more_only_if_the_text_is_another(
+    box: Box, monkeypatch: pytest.MonkeyPatch, text: str, again: int
+) -> None:
+    checked: list[str] = []
+    check_all = Importing._has_good_rows
+
+    async def noted(self: Importing, mailing: Mailing, next_pass: Pass) -> bool:
+        checked.append(mailing.public_id)
+        return await check_all(self, mailing, next_pass)
+
+    monkeypatch.setattr(Importing, "_has_good_rows", noted)
+    anne = await sender(box, "anne")
+    draft = await uploaded(box, anne)
+    draft = await box.mailings.drafts.change(anne, draft.id, MailingRequest(template="Dear {name}"))
+    check = await box.mailings.drafts.check(draft)
+    await heard(box, lambda: check.over)
+    request = MailingRequest(template=text, canary_count=1)
+    made = await box.mailings.drafts.send(anne, draft.id, request)
+    while (view := await box.mailings.get(anne, made)).progress.phase != "done":
+        await asyncio.sleep(0.01)
+    done = view.progress
+    assert (done.rows, done.read, done.accepted, done.refused, done.duplicates) == (4, 4, 2, 1, 1)
+    assert view.canary is not None
+    assert view.canary.size == 1
+    assert view.started_at is not None
+    assert checked == [made] * again
 
 
 async def test_a_draft_is_its_owners_alone(box: Box) -> None:

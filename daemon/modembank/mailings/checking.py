@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
@@ -25,8 +22,8 @@ _BLOCK = 1 << 20
 class Check:
     """How far one is, and what it found."""
 
-    digest: bytes
-    """Of what is checked: other settings are another check."""
+    layout: Layout
+    """What is checked: another layout is another check."""
     waits: bool = True
     """Another one runs before it."""
     rows: int = 0
@@ -60,13 +57,17 @@ class Checks:
 
     async def of(self, draft: str, user_id: int, path: Path, layout: Layout) -> Check:
         """Return the check of a draft's file as it is to be read; it begins when there is none."""
-        digest = hashlib.sha256(msgspec.json.encode(layout)).digest()
         check = self._checks.get(draft)
-        if check is None or check.digest != digest:
+        if check is None or check.layout != layout:
             await self.forget(draft)
-            check = self._checks[draft] = Check(digest)
+            check = self._checks[draft] = Check(layout)
             self._children.start(_named(draft), _Run(self, check, user_id, path, layout))
         return check
+
+    def over(self, draft: str) -> tuple[Layout, Found] | None:
+        """Return what the check of a draft found, and in what layout; None unless it is over."""
+        check = self._checks.get(draft)
+        return None if check is None or check.found is None else (check.layout, check.found)
 
     async def forget(self, draft: str) -> None:
         """End the check of a draft, and what it found."""

@@ -22,7 +22,7 @@ from modembank.mailings import drafts, uploads
 from modembank.mailings.checking import Check, Checks
 from modembank.mailings.drafts import Draft
 from modembank.mailings.layouts import Opened, laid_out
-from modembank.mailings.model import Ask, Layout, Order, Row, Table
+from modembank.mailings.model import Ask, Found, Layout, Order, Row, Table
 from modembank.mailings.reading import tabulated
 from modembank.mailings.recipients import Recipients
 from modembank.mailings.requests import MailingRequest, Received
@@ -49,7 +49,12 @@ class Desk(Protocol):
         """Return why the box does not send to a number; empty when it does."""
 
     async def create(
-        self, actor: Actor, file: Received, request: MailingRequest, key: IdempotencyKey | None = None
+        self,
+        actor: Actor,
+        file: Received,
+        request: MailingRequest,
+        key: IdempotencyKey | None = None,
+        checked: tuple[Layout, Found] | None = None,
     ) -> tuple[MailingView, bool]:
         """Make a mailing."""
 
@@ -159,7 +164,7 @@ class Drafts:
             return one.mailing
         key = IdempotencyKey.of(f"draft {one.id}", one.digest)
         lent = await asyncio.to_thread(drafts.lend, self._folder, one, uploads.PREFIX + random_token(12))
-        view, _ = await self._desk.create(actor, lent, _settled(one.table, request), key)
+        view, _ = await self._desk.create(actor, lent, _settled(one.table, request), key, self._checks.over(one.id))
         await self._checks.forget(one.id)
         sent = msgspec.structs.replace(one, request=request, mailing=view.id)
         await asyncio.to_thread(drafts.write, self._folder, sent)

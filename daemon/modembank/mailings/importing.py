@@ -202,7 +202,7 @@ class Importing:
     async def _has_good_rows(self, mailing: Mailing, next_pass: Pass) -> bool:
         """Look at every row, and note durably what was found."""
         found = await self._checked(next_pass)
-        await self._write(mailing.id, lambda conn, one, now: _checked(conn, one, found, now))
+        await self._write(mailing.id, lambda conn, one, now: note_found(conn, one, found, now))
         self._tell(mailing)
         return found.accepted > 0
 
@@ -359,8 +359,8 @@ def _numbers(piece: Piece) -> Iterator[str]:
         yield row.number
 
 
-def _checked(conn: sqlite3.Connection, mailing: Mailing, found: Found, now: int) -> None:
-    """All rows were looked at: one that gives a message is enough to go on."""
+def note_found(conn: sqlite3.Connection, mailing: Mailing, found: Found, now: int) -> None:
+    """Note in a mailing, to be saved, that all rows were looked at: one that gives a message is enough to go on."""
     mailing.total = found.rows
     if not found.accepted:
         mailing.rows, mailing.refused, mailing.duplicates = found.rows, found.refused, found.duplicates

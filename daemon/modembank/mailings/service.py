@@ -24,8 +24,8 @@ from modembank.mailings import canaries, changing, history, rows, uploads
 from modembank.mailings.checking import Checks
 from modembank.mailings.details import MailingDetails, Plan, details_of
 from modembank.mailings.drafting import Drafts
-from modembank.mailings.importing import Importing
-from modembank.mailings.model import Ask, ImportPhase, Looked, Order, Wish
+from modembank.mailings.importing import Importing, note_found
+from modembank.mailings.model import Ask, Found, ImportPhase, Layout, Looked, Order, Wish
 from modembank.mailings.reading import UnreadableFile, look
 from modembank.mailings.requests import MailingRequest, Received, as_ask, as_canary, as_message
 from modembank.mailings.results import Format, refusals, results
@@ -138,12 +138,18 @@ class Mailings:
             await self.discard(file)
 
     async def create(
-        self, actor: Actor, file: Received, request: MailingRequest, key: IdempotencyKey | None = None
+        self,
+        actor: Actor,
+        file: Received,
+        request: MailingRequest,
+        key: IdempotencyKey | None = None,
+        checked: tuple[Layout, Found] | None = None,
     ) -> tuple[MailingView, bool]:
         """Make a mailing of a file, durably; return it, and whether it is an earlier one with the same key.
 
-        The import goes on in the background. Raises Forbidden, InvalidRequest, UnknownProvider, IdempotencyMismatch,
-        QuotaExceeded when nothing is left of it, StoreFull, StoreError; then nothing is left of the file.
+        The import goes on in the background; rows that were ``checked`` in the same layout are not once more. Raises
+        Forbidden, InvalidRequest, UnknownProvider, IdempotencyMismatch, QuotaExceeded when nothing is left of it,
+        StoreFull, StoreError; then nothing is left of the file.
         """
         actor.require(Scope.MAILINGS)
         digest = _digest(file, request)
@@ -155,7 +161,8 @@ class Mailings:
                 await self._store.read(lambda conn: Spending(conn).spend(actor.user_id, 1, self._now()))
             mailing = await self._new(actor, file, request)
             await asyncio.to_thread(uploads.keep, self._folder, file.token, mailing.public_id)
-            stored = await self._stored(actor, mailing, key, digest)
+            found = None if checked is None or checked[0] != mailing.layout else checked[1]
+            stored = await self._stored(actor, mailing, key, digest, found)
         finally:
             await self.discard(file)
         self._running.wake()
@@ -366,7 +373,9 @@ class Mailings:
         of_each = ((used.quota_per_day, used.today), (used.quota_per_month, used.this_month))
         return min((max(quota - taken, 0) for quota, taken in of_each if quota), default=None)
 
-    async def _stored(self, actor: Actor, mailing: Mailing, key: IdempotencyKey | None, digest: bytes) -> int:
+    async def _stored(
+        self, actor: Actor, mailing: Mailing, key: IdempotencyKey | None, digest: bytes, found: Found | None
+    ) -> int:
         """Store a new mailing, unless its key was taken meanwhile; return the id of the one that holds it."""
         now = mailing.created_at
 
@@ -377,6 +386,9 @@ class Mailings:
             rows.insert(conn, mailing, None if key is None else key.key, digest, now)
             if mailing.wish is not Wish.GO:
                 wish(conn, mailing, mailing.wish)
+            if found is not None and found.accepted:
+                note_found(conn, mailing, found, now)
+                rows.save(conn, mailing, now)
             detail = {"file": mailing.file, "octets": mailing.octets, "name": mailing.name}
             audit.record(conn, actor, "mailing.create", mailing.public_id, now, detail)
             return mailing.id
