@@ -210,6 +210,12 @@ async def main(rows: int) -> None:
     report.row(f"bare loop, {inserted:,} rows in batches of {BATCH:,}, seconds", f"{bare_s:.1f}")
     report.row("  of the processor", f"{bare_cpu_s:.1f}")
     report.row("ratio of times", f"{many.seconds / bare_s:.2f}", verdict(many.seconds <= 1.5 * bare_s, "at most 1.5"))
+    loading = many.seconds - many.uploaded_s - many.checked_s
+    report.row(
+        "  from the end of the check, which pages make before sending",
+        f"{loading / bare_s:.2f}",
+        verdict(loading <= 1.5 * bare_s, "at most 1.5: template, validation and duplicates are part of it"),
+    )
     report.row("extra memory of the daemon and its reader, MB", f"{many.daemon_mb:.0f} {many.reader_mb:.0f}")
     extra = many.daemon_mb + many.reader_mb
     report.row("both, MB", f"{extra:.0f}", verdict(extra < EXTRA_MB, f"below {EXTRA_MB}"))
