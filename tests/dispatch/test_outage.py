@@ -12,9 +12,10 @@ from modembank.config import OutageConfig
 from modembank.events import SimChanged
 from modembank.messages import HeldMessages
 from modembank.messages.model import Fail, MessageState, OnUnknown, RetryAt
-from modembank.messages.outbox import WAKE_LIMIT, hold_waiting
+from modembank.messages.outbox import WAKE_LIMIT, hold_waiting, holding
+from modembank.messages.outbox import outages as outages_of
 from modembank.messages.outbox.holding import count_held
-from modembank.messages.outbox.outages import OutageKind, outages
+from modembank.messages.outbox.outages import Outage, OutageKind, outages
 from modembank.messages.waiting import WaitingMessage
 from modembank.modem.outcome import AttemptOutcome
 from modembank.store import StoreError, Urgency
@@ -412,7 +413,7 @@ async def test_the_rest_of_a_long_message_waits_for_its_route_to_be_judged(box):
 
 async def test_what_is_not_judged_says_so_and_better_places_go_first(box, monkeypatch):
     """The walk goes by rank: what stands before it is free to go, what stands behind it is not."""
-    monkeypatch.setattr("modembank.messages.outbox.holding.STEP", 1)
+    monkeypatch.setattr("modembank.messages.outbox.holding.LOOK", 1)
     line = await box.line(up=False)
     urgent, slow, later = await box.accept(rank=0), await box.accept(rank=4), await box.accept(rank=4)
     await box.settled()
@@ -471,6 +472,51 @@ async def test_many_are_held_in_bounded_steps_while_nothing_old_goes_out(box, mo
     assert not box.air
     assert await box.store.read(count_held) == count
     assert not box.dispatcher._desk.known()
+
+
+async def test_looking_through_many_that_may_go_takes_no_turn_of_the_writer(box, monkeypatch):
+    """Whoever writes beside the daemon would wait for as long as the queue is long."""
+    monkeypatch.setattr("modembank.messages.outbox.holding.LOOK", 100)
+    line = await box.line(up=False)
+    old = await box.accept()
+    box.clock.turn(5 * HOUR)
+    await box.fill(1_050)
+    box.dispatcher.line_down(line.sim_id, "no network")
+    await box.settled()
+    box.clock.turn(HOUR)
+    looks, writes, judge, write = [], [], box.outbox.judge, holding.judge
+
+    async def looked(*arguments):
+        looks.append(arguments)
+        return await judge(*arguments)
+
+    def written(*arguments, **named):
+        writes.append(arguments)
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(box.outbox, "judge", looked)
+    monkeypatch.setattr(holding, "judge", written)
+    box.dispatcher.line_up(line)
+    await judged(box)
+    assert await held(box) == [old]
+    assert (len(looks), len(writes)) == (11, 2)  # of the first look, and the end of it
+
+
+async def test_what_ended_after_the_look_is_not_held(box):
+    await box.line(up=False)
+    ended, waits = [await box.accept() for _ in range(2)]
+    route = (await box.store.fetch_one("SELECT route_id FROM messages"))[0]
+    until = START + 6 * HOUR
+    given = Outage(route, OutageKind.NO_SIM, START, until)
+    stored = await box.store.write(lambda conn: outages_of.add(conn, given))
+    looked = await box.store.read(lambda conn: holding.look(conn, stored, HOUR, holding.START, until))
+    assert (looked.after, looked.old) == (None, (ended, waits))
+    await box.outbox.decide(ended, Fail("encoding: no"))
+    step = await box.store.write(lambda conn: holding.judge(conn, stored, looked, until, expire=False))
+    assert step.held == 1
+    assert await held(box) == [waits]
+    assert await box.row(ended, "state, ready") == (MessageState.FAILED, None)
+    assert [(outage.held, outage.judged_at) for outage in await known(box)] == [(1, until)]
 
 
 async def test_holding_all_that_waits_in_restored_data(box):

@@ -128,3 +128,21 @@ async def test_what_a_loop_held_back_is_let_go(box):
     assert await box.outbox.next_timed() == box.clock.now_ms
     await box.outbox.wake_timed(box.clock.now_ms)
     assert (await box.row(message, "ready"), await box.row(other, "ready")) == ((1,), (2,))
+
+
+async def test_the_next_who_are_out_are_found_in_order_by_the_key_of_the_table(box):
+    """After a start all of them are walked through in small pieces: none may look at them all and sort them."""
+    asked = []
+
+    def look(conn):
+        conn.set_trace_callback(asked.append)
+        found = withdrawing.out_after(conn, NUMBER)
+        conn.set_trace_callback(None)
+        return found, [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+
+    for number, out in ((NUMBER, True), (OTHER, True), ("+447911123458", True), ("+447911123459", True)):
+        await put_out(box, number, out=out)
+    await put_out(box, "+447911123458", out=False)
+    found, plan = await box.store.read(look)
+    assert found == [OTHER, "+447911123459"]
+    assert plan == ["SEARCH opt_outs USING PRIMARY KEY (number>?)"]

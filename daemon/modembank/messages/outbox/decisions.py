@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from modembank.events import MessageStateChanged
@@ -75,7 +76,7 @@ def wake(conn: sqlite3.Connection, now: int) -> Woken:
     return Woken(tuple(entries), len(rows) - len(entries), changes.finish())
 
 
-def expire(conn: sqlite3.Connection, messages: list[int], now: int) -> list[MessageStateChanged]:
+def expire(conn: sqlite3.Connection, messages: Sequence[int], now: int) -> list[MessageStateChanged]:
     """Expire those of ``messages`` that wait past their validity and are not in flight."""
     events: list[MessageStateChanged] = []
     for message in messages:

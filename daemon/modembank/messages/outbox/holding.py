@@ -7,7 +7,7 @@ rank and age, so that what is released goes out as it would have.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from modembank.events import MessageStateChanged
@@ -17,11 +17,25 @@ from modembank.messages.outbox.changes import Changes, is_paused
 from modembank.messages.outbox.outages import Outage, OutageKind
 
 STEP = decisions.WAKE_LIMIT
-"""Messages looked at in one transaction."""
+"""Messages changed in one transaction at most."""
+LOOK = 4 * STEP
+"""Messages looked at in one read at most."""
 Place = tuple[int, int]
 """(rank, message id): smaller goes first."""
 START: Place = (-1, -1)
 _DUE = "max(created_at, COALESCE(not_before, 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look at waiting messages found that is not to be sent now: at most STEP."""
+
+    after: Place | None
+    """Where to go on; None: all were looked at."""
+    late: tuple[int, ...]
+    """Past their validity."""
+    old: tuple[int, ...]
+    """Too old to go without an admin's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +86,42 @@ class Held:
     oldest: int
 
 
-def judge(
-    conn: sqlite3.Connection, outage: Outage, older_than_ms: int, after: Place, now: int, *, expire: bool
-) -> Judged:
-    """Look at the next STEP ready messages of the outage's route, and hold (or give up) what had grown old by its end.
+def look(conn: sqlite3.Connection, outage: Outage, older_than_ms: int, after: Place, now: int) -> Looked:
+    """Look at the next ready messages of the outage's route for what had grown old by its end.
 
     Validity goes first: what is past it expires as it always does.
     """
     rows = conn.execute(
         f"SELECT rank, id, expires_at, {_DUE} FROM messages WHERE ready = 1 AND route_id = ?"  # noqa: S608 - constants
         " AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?",
-        (outage.route_id, *after, STEP),
-    ).fetchall()
-    late = [row[1] for row in rows if row[2] <= now]
-    old = [row[1] for row in rows if row[2] > now and row[3] < outage.until - older_than_ms]
-    events = decisions.expire(conn, late, now)
+        (outage.route_id, *after, LOOK),
+    )
+    late: list[int] = []
+    old: list[int] = []
+    seen = 0
+    place = after
+    for rank, message, expires_at, due in rows:
+        if len(late) + len(old) == STEP:
+            return Looked(place, tuple(late), tuple(old))
+        if expires_at <= now:
+            late.append(message)
+        elif due < outage.until - older_than_ms:
+            old.append(message)
+        seen, place = seen + 1, (rank, message)
+    return Looked(place if seen == LOOK else None, tuple(late), tuple(old))
+
+
+def judge(conn: sqlite3.Connection, outage: Outage, looked: Looked, now: int, *, expire: bool) -> Judged:
+    """Hold (or give up) what a look found, as far as it still waits; note that the outage is judged after the last."""
+    events = decisions.expire(conn, looked.late, now)
     if expire:
-        given_up = _expire(conn, old, outage.cause, now)
+        given_up = _expire(conn, looked.old, outage.cause, now)
         events += given_up
         held, expired = 0, len(given_up)
     else:
-        _hold(conn, old, outage.cause)
-        held, expired = len(old), 0
-    ended = len(rows) < STEP
-    outages.count(conn, outage.id, held, expired, now if ended else None)
-    return Judged(None if ended else rows[-1][:2], (*late, *old), held, expired, events)
+        held, expired = _hold(conn, looked.old, outage.cause), 0
+    outages.count(conn, outage.id, held, expired, now if looked.after is None else None)
+    return Judged(looked.after, (*looked.late, *looked.old), held, expired, events)
 
 
 def release(conn: sqlite3.Connection, chosen: Chosen, after: Place, now: int) -> Decided:
@@ -180,13 +205,14 @@ def _next_held(
     return [row[:5] for row in rows if chosen.includes(row[5])], following
 
 
-def _hold(conn: sqlite3.Connection, messages: list[int], cause: str) -> None:
-    conn.executemany(
-        "UPDATE messages SET ready = ?, cause = ? WHERE id = ?", [(HELD, cause, message) for message in messages]
-    )
+def _hold(conn: sqlite3.Connection, messages: Sequence[int], cause: str) -> int:
+    return conn.executemany(
+        "UPDATE messages SET ready = ?, cause = ? WHERE id = ? AND ready = 1",
+        [(HELD, cause, message) for message in messages],
+    ).rowcount
 
 
-def _expire(conn: sqlite3.Connection, messages: list[int], why: str, now: int) -> list[MessageStateChanged]:
+def _expire(conn: sqlite3.Connection, messages: Sequence[int], why: str, now: int) -> list[MessageStateChanged]:
     events: list[MessageStateChanged] = []
     for message in messages:
         events += decisions.decide(conn, message, Expire(why=why), now) or []
