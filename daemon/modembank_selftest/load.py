@@ -18,7 +18,7 @@ _FIRST_NUMBER = 19990000000
 _SHORT = "Your appointment is at 10:40."
 _UCS2 = "Ваш приём в 10:40 — до встречи"
 _LONG = "Please bring your card, the letter of your doctor and all that you take at the moment. " * 4
-_RANKS = {"accepted": 10, "scheduled": 20, "queued": 30, "sending": 40, "sent": 50, "unknown": 60, "undelivered": 70}
+_RANKS = {"accepted": 10, "scheduled": 20, "queued": 30, "sending": 40, "unknown": 45, "sent": 50, "undelivered": 70}
 _RANKS |= {"expired": 72, "failed": 74, "cancelled": 76, "delivered": 80}
 LATE_S = 30 * 3600.0
 """Longer than a run: these reports come at its end."""

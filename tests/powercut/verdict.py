@@ -127,8 +127,8 @@ class Verdict:
             was, message = _STATES[shown.status], by_id.get(row_id(MESSAGE_ID, shown.message))
             if message is None:
                 yield f"{shown.message} was {shown.status} and is gone"
-            elif was is MessageState.UNKNOWN and message.state is MessageState.SENT:
-                pass  # a report proved the part of which nobody knew, and another part still waits for its own
+            elif (was, message.state) == (MessageState.UNKNOWN, MessageState.SENT):
+                pass  # a report proved what nobody knew
             elif message.state < was or (was in TERMINAL and message.state not in TERMINAL):
                 yield f"{shown.message} was {shown.status} and is {message.state.word}"
 

@@ -12,7 +12,7 @@ from modembank.modem.outcome import AttemptOutcome
 
 
 class MessageState(enum.IntEnum):
-    """Life cycle of an outbound message; a state never goes to a smaller value (UNKNOWN may settle upwards)."""
+    """Life cycle of an outbound message; never to a smaller value, but from UNKNOWN to SENT when that is proved."""
 
     ACCEPTED = 10
     SCHEDULED = 20
@@ -22,7 +22,7 @@ class MessageState(enum.IntEnum):
     SENT = 50
     """The network took every segment."""
     UNKNOWN = 60
-    """Some segment may or may not have been sent; held, or settled later by a delivery report."""
+    """Some segment may or may not have been sent; held, or settled later by delivery reports."""
     UNDELIVERED = 70
     """A delivery report says that it did not reach the recipient."""
     EXPIRED = 72

@@ -16,7 +16,8 @@ an admin's key with `admin` may all. Pages log in instead (`POST /api/v1/session
 
 **States** of a message: `accepted scheduled queued sending sent delivered undelivered expired failed cancelled
 unknown`. They never go backwards. `unknown` means that a part may or may not have been sent; it is neither a failure
-nor a success and is never sent again unless the message says `on_unknown: resend`.
+nor a success and is never sent again unless the message says `on_unknown: resend`. A delivery report may prove it to be
+`sent`, or `delivered`.
 
 **Times** are RFC 3339 in UTC, **numbers** E.164 (national input is completed with the box's region), **lists** have
 `items` and `next`, the address of the next page or null.

@@ -7,6 +7,8 @@ A message of several segments is no more than its worst segment and no less than
 - SENT when the network took every segment;
 - UNKNOWN when every segment was tried, nothing is left to try, and at least one may or may not have been sent;
 - SENDING before that.
+
+Whoever is UNKNOWN is SENT once the evidence of every segment says so: more is known then, and nothing has gone back.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def fates(segments: int, attempts: Iterable[AttemptRow]) -> dict[int, Fate]:
 
 
 def aggregate(current: MessageState, policy: OnUnknown, segments: int, attempts: Sequence[AttemptRow]) -> MessageState:
-    """Return the message's state after what the attempts show; never smaller than ``current``."""
+    """Return the message's state after what the attempts show; smaller than ``current`` is only SENT, than UNKNOWN."""
     found = fates(segments, attempts)
     if all(fate is Fate.DELIVERED for fate in found.values()):
         return MessageState.DELIVERED
@@ -94,7 +96,8 @@ def aggregate(current: MessageState, policy: OnUnknown, segments: int, attempts:
         return current
     if any(fate is Fate.UNDELIVERED for fate in found.values()):
         return MessageState.UNDELIVERED
-    return max(current, _under_way(found, done_segments(policy, segments, attempts)))
+    reached = _under_way(found, done_segments(policy, segments, attempts))
+    return reached if reached is MessageState.SENT and current is MessageState.UNKNOWN else max(current, reached)
 
 
 def done_segments(policy: OnUnknown, segments: int, attempts: Iterable[AttemptRow]) -> frozenset[int]:
