@@ -51,6 +51,8 @@ from modembankd.data_folder import DATABASE
 
 GOAL_MS = 100.0
 SECONDS_PER_CMGS = 2.0
+SETTLE_S = 60.0
+"""After a start: what waits is judged, what waits for those who are out is ended, and tables are counted anew."""
 LIMITS = "[limits]\nmin_interval_s = 0.5\nper_minute = 100\nper_hour = 5000\nper_day = 100000\nper_month = 3000000\n"
 """They hold back nobody here, and cost a forecast what limits cost."""
 NOTHING = "/ui"
@@ -321,6 +323,7 @@ async def main() -> int:
             with daemon(folder, [str(path) for path in bank.paths], extra=LIMITS) as box:
                 async with box.client() as client:
                     await until_registered(client, given.modems)
+                    await asyncio.sleep(SETTLE_S)
                     return 0 if await look_around(box, client, given) else 1
 
 
