@@ -79,14 +79,17 @@ def duration(seconds: float) -> str:
 def when(moment: int | str | None, style: str = "short") -> Markup:
     """Return a moment (unix ms, or RFC 3339) as ``<time>``, in UTC; the page's script writes it in the reader's zone.
 
-    ``style``: ``short`` (day and time), ``time`` (of day), ``full`` (with seconds).
+    ``style``: ``short`` (day and time), ``time`` (of day), ``full`` (with seconds), ``brief`` (the day; the script
+    makes it the time of day when that is today).
     """
     if moment is None:
         return Markup("–")
     at = _read(moment) if isinstance(moment, str) else datetime.fromtimestamp(moment / 1000, UTC)
-    shapes = {"short": "%d %b %Y, %H:%M", "time": "%H:%M:%S", "full": "%d %b %Y, %H:%M:%S"}
+    shapes = {"short": "%d %b %Y, %H:%M", "time": "%H:%M:%S", "full": "%d %b %Y, %H:%M:%S", "brief": "%d %b %Y"}
     iso = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}" data-style="{}">{} UTC</time>').format(iso, style, at.strftime(shapes[style]))
+    return Markup('<time datetime="{}" data-style="{}">{}{}</time>').format(
+        iso, style, at.strftime(shapes[style]), "" if style == "brief" else " UTC"
+    )
 
 
 def moment(at: str | None) -> int | None:

@@ -1,5 +1,10 @@
 // What pages share: menus and dialogs that open and close, notices, the theme, times in the reader's own zone.
 (() => {
+  const brief = (at) => {
+    const now = new Date();
+    if (at.toDateString() === now.toDateString()) return { hour: "2-digit", minute: "2-digit" };
+    return { day: "numeric", month: "short", ...(at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" }) };
+  };
   const styles = {
     short: { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
     time: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
@@ -10,7 +15,7 @@
     for (const time of root.querySelectorAll("time[data-style]")) {
       const at = new Date(time.dateTime);
       time.title = at.toISOString();
-      time.textContent = new Intl.DateTimeFormat(document.documentElement.lang + "-GB", { ...styles[time.dataset.style], hourCycle: "h23" }).format(at);
+      time.textContent = new Intl.DateTimeFormat(document.documentElement.lang + "-GB", { ...(styles[time.dataset.style] ?? brief(at)), hourCycle: "h23" }).format(at);
       delete time.dataset.style;
     }
   };
