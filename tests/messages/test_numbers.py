@@ -4,7 +4,7 @@ import re
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from modembank.messages import numbers
@@ -221,3 +221,21 @@ def test_landlines_are_those_that_the_numbering_plan_tells() -> None:
                 seen[told] += 1
     assert min(seen.values()) > 100
     assert not any(map(is_landline, ("12345", "", "+", "+9999999999", "+12125550123")))
+
+
+EXAMPLES = sorted(
+    phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    for region in phonenumbers.SUPPORTED_REGIONS
+    if (example := phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE))
+)
+
+
+@given(st.sampled_from(EXAMPLES), st.lists(st.tuples(st.integers(3, 15), st.sampled_from("0123456789")), max_size=6))
+def test_what_is_no_landline_at_a_glance_is_none_in_the_plan(example: str, changes: list[tuple[int, str]]) -> None:
+    digits = list(example)
+    for place, digit in changes:
+        digits[min(place, len(digits) - 1)] = digit
+    number = "".join(digits)
+    assume(is_settled(number))
+    kind = phonenumbers.number_type(phonenumbers.parse(number))
+    assert is_landline(number) == (kind == phonenumbers.PhoneNumberType.FIXED_LINE)

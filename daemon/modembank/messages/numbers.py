@@ -69,19 +69,26 @@ def is_landline(number: str) -> bool:
     """Return whether a number in E.164 is known to be a fixed line, where the plan of its country tells these apart."""
     import phonenumbers as plan
 
-    if not _E164.fullmatch(number):
+    if not _E164.fullmatch(number) or not _fixed(number[1:4]).fullmatch(number):
         return False
     # Parsing would double what this costs, and there is nothing in it to be understood any more.
-    length = next((n for n in (1, 2, 3) if int(number[1 : 1 + n]) in plan.COUNTRY_CODE_TO_REGION_CODE), 0)
-    national = number[1 + length :]
+    code = country_code(number[1:4])
+    national = number.removeprefix(f"+{code}")
     zeros = len(national) - len(national.lstrip("0"))
     parsed = plan.PhoneNumber(
-        country_code=int(number[1 : 1 + length] or 0),
+        country_code=code,
         national_number=int(national),
         italian_leading_zero=zeros > 0 or None,
         number_of_leading_zeros=zeros if zeros > 1 else None,
     )
     return bool(plan.number_type(parsed) == plan.PhoneNumberType.FIXED_LINE)
+
+
+def country_code(start: str) -> int:
+    """Return the country code with which the three first digits of an international number start; 0: there is none."""
+    import phonenumbers as plan
+
+    return next((int(start[:n]) for n in (1, 2, 3) if int(start[:n]) in plan.COUNTRY_CODE_TO_REGION_CODE), 0)
 
 
 def normalise_sender(address: str, region: str = "") -> str:
@@ -127,7 +134,7 @@ def _settled(start: str) -> re.Pattern[str]:
     """
     import phonenumbers as plan
 
-    code = next((int(start[:n]) for n in (1, 2, 3) if int(start[:n]) in plan.COUNTRY_CODE_TO_REGION_CODE), 0)
+    code = country_code(start)
     region = plan.region_code_for_country_code(code)
     metadata = plan.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
     if metadata is None or metadata.general_desc is None:
@@ -135,6 +142,27 @@ def _settled(start: str) -> re.Pattern[str]:
     prefix = metadata.national_prefix_for_parsing or _NOTHING.pattern
     lengths = "|".join(f"[0-9]{{{length}}}" for length in metadata.general_desc.possible_length)
     return re.compile(rf"\+{code}(?!0|{prefix})(?:{lengths})")
+
+
+@functools.cache  # 900 keys at most
+def _fixed(start: str) -> re.Pattern[str]:
+    """Return what matches numbers that start with these digits and can be only a fixed line in some region.
+
+    The plan asks a number for some ten other kinds before it says fixed line; most numbers of a list are mobile.
+    """
+    import phonenumbers as plan
+
+    code = country_code(start)
+    found = set()
+    for region in plan.COUNTRY_CODE_TO_REGION_CODE.get(code, ()):
+        metadata = plan.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+        fixed, mobile = (None, None) if metadata is None else (metadata.fixed_line, metadata.mobile)
+        if fixed is None or not fixed.national_number_pattern:
+            continue
+        either = mobile.national_number_pattern if mobile is not None else None
+        if either != fixed.national_number_pattern:
+            found.add(f"(?!(?:{either or _NOTHING.pattern})$)(?:{fixed.national_number_pattern})")
+    return re.compile(rf"\+{code}(?:{'|'.join(sorted(found))})") if found else _NOTHING
 
 
 def _international(number: str) -> str:

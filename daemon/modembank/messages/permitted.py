@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from modembank.decency import RecipientsConfig
-from modembank.messages.numbers import BadNumber, normalise_recipient
+from modembank.messages.numbers import BadNumber, country_code, normalise_recipient
 
 _NOTHING = re.compile(r"(?!)")
 _PREMIUM = "is at a premium rate, for which recipients.allow_premium = true is needed in the configuration"
@@ -88,7 +88,7 @@ def _premium(start: str) -> re.Pattern[str]:
     """Return what matches numbers that start with these digits and fit a premium range of any region there."""
     import phonenumbers as plan
 
-    code = next((int(start[:n]) for n in (1, 2, 3) if int(start[:n]) in plan.COUNTRY_CODE_TO_REGION_CODE), 0)
+    code = country_code(start)
     patterns = set()
     for region in plan.COUNTRY_CODE_TO_REGION_CODE.get(code, ()):
         metadata = plan.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
