@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from modembank.accounts import Accounts, FirstStart
 from modembank.alerts import Alerts
+from modembank.appliance import Appliance
 from modembank.audit import Audit
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank
@@ -56,6 +57,7 @@ class App:
     discovery: Discovery
     dispatcher: Dispatcher
     backups: ScheduledBackups
+    appliance: Appliance
     health: Health
     alerts: Alerts
     figures: Figures

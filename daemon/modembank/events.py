@@ -115,3 +115,15 @@ class LoopChanged(Event):
     """A number is held back because messages to it and from it chase each other, or is let go again."""
 
     number: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxChanged(Event):
+    """What is told of the image that the box was started from, or is asked of it, is not as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModemForgotten(Event):
+    """A slot that was found on the USB is none any more."""
+
+    slot: str

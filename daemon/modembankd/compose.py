@@ -9,6 +9,7 @@ from pathlib import Path
 from modembank.accounts import Accounts, FirstStart
 from modembank.alerts import Alerts
 from modembank.app import App
+from modembank.appliance import Appliance
 from modembank.audit import Audit, Readings
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, BankOptions
@@ -140,6 +141,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
     held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)
     backups = ScheduledBackups(config.backup, config.box.id, data_dir / DATABASE, clock, metrics)
+    appliance = Appliance(config.box, store, bus, clock, ground.process.box_state)
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     means = Means(store, events, clock, metrics)
     webhooks = Webhooks(means)
@@ -153,6 +155,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         messages=messages,
         held=held,
         backups=backups,
+        appliance=appliance,
         sims=sims,
         bank=bank,
         sending=dispatcher,
@@ -194,6 +197,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         discovery=discovery,
         dispatcher=dispatcher,
         backups=backups,
+        appliance=appliance,
         health=Health(around, bus),
         alerts=Alerts(messages, config.alerts),
         figures=Figures(store, bus, clock, sims),

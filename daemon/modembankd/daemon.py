@@ -81,6 +81,7 @@ class Daemon:
         app = box.app
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
+            await app.appliance.clean()
             await app.health.load()
             app.events.start()
             await self._serve()
@@ -166,7 +167,9 @@ async def run_daemon(
 
 def _chores(box: Box) -> tuple[Chore, ...]:
     app = box.app
+    image = (Chore("appliance", 1, app.appliance.look, first_s=1),) if app.appliance.present else ()
     return (
+        *image,
         Chore("incomplete_messages", 30, box.receiving.sweep),
         Chore("old_events", 3600, app.events.forget_old, first_s=180),
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),

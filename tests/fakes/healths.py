@@ -8,6 +8,7 @@ from typing import Any
 from fakes.modem_hosts import RememberingSink
 from fakes.senders import ADMIN, Explaining, Post
 from modembank.accounts import Accounts
+from modembank.appliance import Appliance
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, ModemView
 from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry, SendingConfig
@@ -108,6 +109,7 @@ class Ward:
             messages=self.post.messages,
             held=HeldMessages(self.store, self.bus, self.clock, self.post.box.outbox.judging, dict),
             backups=ScheduledBackups(config.backup, config.box.id, database, self.clock, metrics),
+            appliance=Appliance(config.box, self.store, self.bus, self.clock, self.folder / "run"),
             sims=self.sims,
             bank=self.bank,
             sending=self.sending,

@@ -11,10 +11,12 @@ import httpx
 import msgspec
 from litestar import Litestar
 
+from fakes.images import Image
 from fakes.modem_hosts import RememberingSink
 from modembank.accounts import LOCAL_ADMIN, Accounts, FirstStart, Role, Scope
 from modembank.alerts import Alerts
 from modembank.app import App
+from modembank.appliance import Appliance
 from modembank.audit import Audit, Readings
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
@@ -118,10 +120,13 @@ class Box:
     bank: Any
     discovery: Discovery
     backups: Any
+    appliance: Appliance
     health: Any
     alerts: Any
     figures: Figures
     system: System
+    image: Image
+    """What the root side of an appliance image would say; nothing before it starts."""
     readiness: Readiness = field(default_factory=Readiness)
 
     observe = App.observe
@@ -194,7 +199,10 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "conversations": Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         "bank": Bank(config.bank, sims, RememberingSink(), NoLines(), bus=bus, clock=clock, metrics=metrics),
         "backups": ScheduledBackups(config.backup, config.box.id, folder / "box.db", clock, metrics),
+        "image": Image(folder / "run", folder),
     }
+    placed = msgspec.structs.replace(config.box, data_dir=str(folder))
+    parts["appliance"] = Appliance(placed, store, bus, clock, parts["image"].run)
     tree = UsbTree(folder / "usb" / "sys", folder / "usb" / "dev")
     parts["discovery"] = Discovery(config.bank, parts["bank"], tree, UsbPorts(tree), UsbWatch())
     parts["first_start"] = FirstStart(store, clock, parts["accounts"], folder)
@@ -206,7 +214,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     parts["twilio"] = Twilio(means, parts["accounts"], talk)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
-        backups=parts["backups"], sims=sims, bank=parts["bank"], sending=Unexplained(),
+        backups=parts["backups"], appliance=parts["appliance"], sims=sims, bank=parts["bank"], sending=Unexplained(),
         law=Law(parts["messages"], clock), webhooks=parts["webhooks"], twilio=parts["twilio"],
         sysfs=folder / "sysfs",
     )  # fmt: skip

@@ -153,6 +153,10 @@ class Stage:
         )
         return found
 
+    async def image(self) -> dict[str, str]:
+        self.box.image.start()
+        return {}
+
     async def conversation(self) -> dict[str, str]:
         await self.inbound()
         return {"number": (await self.client.get("/api/v1/conversations")).json()["items"][0]["number"]}
@@ -194,6 +198,7 @@ PREPARE: dict[str, Prepare] = {
     **dict.fromkeys(("replyInConversation", "markConversationRead"), Stage.conversation),
     **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "ussd")},
     "enterPin": Stage.slot,
+    **dict.fromkeys(("updateBox", "restartBox", "resetBox"), Stage.image),
 }
 """What is made before an operation runs, and the parameters of its path; an operation without any needs no line."""
 

@@ -38,8 +38,8 @@ OPERATIONS = [
 ]
 """Enabling would start a worker that outlives the example; following has no end, and tests of its own."""
 
-NEEDS_MORE = {"ussdModem", "enterPin", "settleMessage", "beginSession", "decideOptOutReview"}
-"""What it does takes a network, a locked SIM, a message of unknown end, https, or one that looks like an opt-out."""
+NEEDS_MORE = {"ussdModem", "enterPin", "settleMessage", "beginSession", "decideOptOutReview", "updateBox", "resetBox"}
+"""What it does takes a network, a locked SIM, a message of unknown end, https, an opt-out, an image."""
 
 REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount", "user": "ann", "number": SENT}
 REAL |= {"phone_number": SENT, "task_id": "msg_0000000000001"}

@@ -182,6 +182,7 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
     message = {"to": "+447900900123", "text": "x"}
     sms = {"senderPhone": "+447900900001", "receiverPhone": "+447900900123", "messageText": "x", "timestamp": 1}
     sms["uuid"] = "1"
+    box.image.start()
     sim = box.sims.by_iccid(ICCID)
     assert sim is not None
     await box.sims.pause(sim.id, "refused 3 numbers in a row, last with +CMS ERROR 21: check its credit and contract")
@@ -258,6 +259,10 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("GET", f"/api/v1/sims/{ICCID}", None),
             ("PATCH", f"/api/v1/sims/{ICCID}", {"label": "x"}),
             ("PATCH", f"/api/v1/sims/{ICCID}", {"labels": "x"}),
+            ("GET", "/api/v1/box", None),
+            ("POST", "/api/v1/box/restart", None),
+            ("POST", "/api/v1/box/restart", None),
+            ("POST", "/api/v1/box/factory-reset", {"box": "other"}),
             ("GET", "/api/v1/issues", None),
             ("GET", "/api/v1/issues?state=closed", None),
             ("GET", f"/api/v1/issues/{issue}", None),

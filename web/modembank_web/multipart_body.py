@@ -55,7 +55,7 @@ async def read_form(
     try:
         async with asyncio.timeout(WHOLE_WAIT_S):
             with PushMultipartParser(boundary, max_segment_count=MOST_PARTS, max_header_size=4_096) as parser:
-                async for chunk in _body(receive, limit):
+                async for chunk in pieces(receive, limit):
                     for event in parser.parse(chunk):
                         await form.take(event)
         return form.fields, await form.file()
@@ -123,7 +123,8 @@ class _Form(Generic[T]):
             raise InvalidRequest(FieldProblem(f"/{_escaped(self._name)}", "is not UTF-8 text")) from None
 
 
-async def _body(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+async def pieces(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """Yield a body as it comes; raises BodyTooLarge, BodyTooSlow, ClientGone."""
     size, more = 0, True
     while more:
         try:

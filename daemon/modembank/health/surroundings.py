@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from modembank.appliance import Appliance
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank
 from modembank.clock import Clock, rfc3339, to_ms
@@ -98,6 +99,7 @@ class Surroundings:
     messages: Messages
     held: HeldMessages
     backups: ScheduledBackups
+    appliance: Appliance
     sims: Sims
     bank: Bank
     sending: Sending

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from modembank.accounts import Actor, Scope
+from modembank.appliance import RUN
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.system.recent_logs import Level, LogLine, RecentLogs
@@ -29,6 +30,8 @@ class Process:
     """What the process knows and the box does not: its configuration file, if it has one, and what it logged."""
 
     config_file: Path | None = None
+    box_state: Path = RUN
+    """Where the root side of an appliance image tells of the box."""
     logs: RecentLogs = field(default_factory=RecentLogs)
 
 

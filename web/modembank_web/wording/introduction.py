@@ -46,6 +46,7 @@ TAGS: Mapping[str, str] = {
     "Audit": "Who changed what.",
     "Twilio dialect": "What clients of the Twilio Messages API say, and the accounts that they log in with.",
     "Health": "What needs a person, with evidence and remedies, and whether the books add up.",
+    "Box": "The appliance image that the box was started from.",
     "Alerts": "What monitoring systems post.",
     "Status": "For load balancers, watchdogs and Prometheus.",
     "Documentation": "This document and its pages.",

@@ -4,6 +4,7 @@ from modembank_web.api.v1 import (
     account,
     api_keys,
     audit,
+    box,
     conversations,
     events,
     inbox,
@@ -42,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *api_keys.OPERATIONS,
     *audit.OPERATIONS,
+    *box.OPERATIONS,
     *twilio_accounts.OPERATIONS,
 )
 

@@ -1,0 +1,15 @@
+"""Words of the OpenAPI document for the fields of the appliance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "UpdateForm": {
+        "file": {"description": "The bundle, as a file", "format": "binary"},
+    },
+    "ResetRequest": {
+        "box": {"description": "The box's own name, typed to show that this box is meant"},
+    },
+}
