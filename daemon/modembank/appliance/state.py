@@ -99,6 +99,10 @@ class Certificate:
     fingerprint: str
     names: tuple[str, ...]
     not_after: int | None
+    own: bool
+    """Whether the owner brought it; else the box made and renews it."""
+    problem: str
+    """Why the owner's is not used, or what is to be done about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,13 @@ def _update(told: Mapping[str, Any]) -> Update:
 def _certificate(told: Mapping[str, Any]) -> Certificate:
     names = told.get("names")
     listed = [name[:LONGEST] for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return Certificate(_text(told, "fingerprint"), tuple(listed[:MOST]), _moment(told, "not_after"))
+    return Certificate(
+        fingerprint=_text(told, "fingerprint"),
+        names=tuple(listed[:MOST]),
+        not_after=_moment(told, "not_after"),
+        own=told.get("own") is True,
+        problem=_text(told, "problem"),
+    )
 
 
 def _text(told: Mapping[str, Any], name: str) -> str:

@@ -58,11 +58,13 @@ class BoxUpdate(msgspec.Struct, frozen=True):
 
 
 class BoxCertificate(msgspec.Struct, frozen=True):
-    """The certificate that browsers are shown: its SHA-256, whom it names, and when it ends."""
+    """The certificate that browsers are shown: its SHA-256, whom it names, its end, and whether it is the owner's."""
 
     fingerprint: str
     names: Sequence[str]
     not_after: str | None
+    own: bool
+    problem: str
 
 
 class BoxUpload(msgspec.Struct, frozen=True):
@@ -126,7 +128,9 @@ def _update(state: State) -> BoxUpdate | None:
 
 def _certificate(state: State) -> BoxCertificate | None:
     told = state.certificate
-    return None if told is None else BoxCertificate(told.fingerprint, told.names, _moment(told.not_after))
+    if told is None:
+        return None
+    return BoxCertificate(told.fingerprint, told.names, _moment(told.not_after), told.own, told.problem)
 
 
 def _moment(at: int | None) -> str | None:

@@ -5,6 +5,7 @@ from modembank_web.pages import (
     account,
     audit,
     bank,
+    box,
     conversations,
     first,
     issues,
@@ -51,6 +52,7 @@ PAGES = (
     *optouts.PAGES,
     *report.PAGES,
     *system.PAGES,
+    *box.PAGES,
 )
 
 OPERATIONS: tuple[Operation, ...] = (

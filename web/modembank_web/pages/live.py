@@ -20,6 +20,7 @@ from modembank.errors import Forbidden, ModembankError
 from modembank.eventlog import TooManyFollowers, TooManyOfYours
 from modembank.events import (
     BatchGrown,
+    BoxChanged,
     Event,
     IssueCleared,
     IssueRaised,
@@ -51,6 +52,7 @@ TOPICS: dict[type[Event], tuple[str, ...]] = {
     IssueCleared: ("issues",),
     LoopChanged: ("issues",),
     OptOutsChanged: ("optouts", "conversations"),
+    BoxChanged: ("box",),
 }
 """What of a page is out of date after an event, by the names that stand in its ``data-live-on``."""
 

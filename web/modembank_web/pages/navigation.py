@@ -19,6 +19,8 @@ class Entry:
     """None: everybody who is logged in."""
     also: str = ""
     """Another page that is a tab of this one."""
+    of_image: bool = False
+    """Whether it is only there on a box that was started from the appliance image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ GROUPS = (
             Entry("Webhooks", "/ui/webhooks", "webhook", Scope.WEBHOOKS),
             Entry("Audit", "/ui/audit", "audit", Scope.ADMIN),
             Entry("System", "/ui/system", "system", Scope.ADMIN),
+            Entry("Box", "/ui/box", "box", Scope.ADMIN, of_image=True),
         ),
     ),
 )
@@ -70,12 +73,19 @@ class Item:
     """Whether the page that is shown is this one, or lies below it."""
 
 
-def menu(actor: Actor | None, here: str) -> Sequence[tuple[str, Sequence[Item]]]:
-    """Return what the actor's menu holds, group by group."""
+def menu(actor: Actor | None, here: str, *, image: bool) -> Sequence[tuple[str, Sequence[Item]]]:
+    """Return what the actor's menu holds, group by group; ``image``: the box was started from the appliance image."""
     if actor is None:
         return ()
     groups = [
-        (group.label, [Item(entry, _is_at(entry, here)) for entry in group.entries if _may(actor, entry)])
+        (
+            group.label,
+            [
+                Item(entry, _is_at(entry, here))
+                for entry in group.entries
+                if _may(actor, entry) and (image or not entry.of_image)
+            ],
+        )
         for group in GROUPS
     ]
     return [(label, items) for label, items in groups if items]

@@ -59,7 +59,7 @@ def render(call: Call, template: str, *, status: int = 200, extra: tuple[Header,
         .get_template(template)
         .render(
             me=call.actor,
-            menu=menu(call.actor, here),
+            menu=menu(call.actor, here, image=call.app.appliance.present),
             here=here,
             box=call.app.config.box.id,
             page_token=page_token(session_token(call.headers)),

@@ -34,6 +34,8 @@ BOX: dict[str, Any] = {
         "fingerprint": "5E:1C:0B:77:…",
         "names": ["modembank.local", "192.0.2.10"],
         "not_after": "2036-11-01T00:00:00.000Z",
+        "own": False,
+        "problem": "",
     },
     "upload": None,
     "order": None,

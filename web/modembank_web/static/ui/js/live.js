@@ -49,7 +49,7 @@
     for (const part of document.querySelectorAll("[data-live-on]")) {
       const wants = part.dataset.liveOn.split(" ");
       if (topics !== null && !topics.some((topic) => wants.includes(topic))) continue;
-      if (standsStill(part)) continue;
+      if (standsStill(part) || part.querySelector(".uploading")) continue; // what takes its place shows what changed
       if (filledIn(part)) part.addEventListener("focusout", () => setTimeout(refresh, 0, wants), { once: true });
       else window.htmx.trigger(part, "live");
     }
