@@ -12,7 +12,9 @@ import pytest_asyncio
 
 from fakes.boxes import box_on
 from fakes.chromium import DESK, Watch, chromium, session
+from fakes.images import MISTAKE, Image
 from fakes.lived_in import ADMIN, SENDER, live_in
+from modembank.system import Process
 
 PACKAGE = {"scope": "package", "loop_scope": "package"}
 
@@ -26,10 +28,20 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.asyncio(loop_scope="package"), append=False)
 
 
+@pytest.fixture(scope="package")
+def image(tmp_path_factory):
+    """What the root side of the appliance image says that the box was started from: something is wrong there."""
+    folder = tmp_path_factory.mktemp("box")
+    mistakes = {"applied": True, "mistakes": [MISTAKE]}
+    refused = {"state": "refused", "reason": "it is not signed", "by": "ada", "at": "2026-11-20T14:05:00Z"}
+    return Image(folder / "run", folder / "data").start(personal=mistakes, update=refused)
+
+
 @pytest_asyncio.fixture(**PACKAGE)
-async def box(tmp_path_factory):
+async def box(image):
     """A whole box."""
-    async with box_on(tmp_path_factory.mktemp("box")) as box:
+    process = Process(box_state=image.run)
+    async with box_on(image.run.parent, sending={"process": process}) as box:
         yield box
 
 
