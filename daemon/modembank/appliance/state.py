@@ -25,9 +25,9 @@ LONGEST = 2_000
 """Characters of one text."""
 UNDER_WAY = frozenset({"checking", "installing", "trial"})
 """States of an update in which nothing else is begun: looked at, written, tried after the restart."""
-WAITS = "installed"
+INSTALLED = "installed"
 """The state of an update that a restart completes."""
-BACK = "rolled_back"
+ROLLED_BACK = "rolled_back"
 """The state of an update that was not well, so that the version before runs again."""
 _OK_OF_DATA = frozenset({"", "clean", "grown", "repaired"})
 

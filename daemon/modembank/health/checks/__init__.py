@@ -2,8 +2,11 @@
 
 from modembank.health.checks import (
     backup_failing,
+    box_file,
+    certificate_expiring,
     clock_not_set,
     conservation,
+    data_partition,
     disk_nearly_full,
     events_given_up,
     held_messages,
@@ -25,6 +28,8 @@ from modembank.health.checks import (
     stuck_messages,
     twilio_failing,
     unknown_messages,
+    update_rolled_back,
+    update_waits,
     usb_budget,
     webhook_failing,
 )
@@ -56,6 +61,11 @@ CHECKS: tuple[Check, ...] = (
     webhook_failing.CHECK,
     twilio_failing.CHECK,
     events_given_up.CHECK,
+    data_partition.CHECK,
+    box_file.CHECK,
+    update_rolled_back.CHECK,
+    update_waits.CHECK,
+    certificate_expiring.CHECK,
     issue_check_failed.CHECK,
 )
 
