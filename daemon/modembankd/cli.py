@@ -27,6 +27,10 @@ LATER: dict[str, tuple[str, str]] = {
         "backup_cli.backup",
         "Write everything the box must not forget into FILE, checked; a running daemon goes on undisturbed.",
     ),
+    "box": (
+        "box_cli.box",
+        "Show the appliance: version, slot, data partition, mistakes in box.toml, update, certificate.",
+    ),
     "doctor": (
         "doctor_cli.doctor",
         "Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is.",
