@@ -196,14 +196,14 @@ PREPARE: dict[str, Prepare] = {
     **dict.fromkeys(("pauseMailing", "cancelMailing"), Stage.mailing),
     "retryFailedOfMailing": Stage.finished_mailing,
     **dict.fromkeys(("replyInConversation", "markConversationRead"), Stage.conversation),
-    **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "ussd")},
+    **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "forget", "ussd")},
     "enterPin": Stage.slot,
     **dict.fromkeys(("updateBox", "restartBox", "resetBox"), Stage.image),
 }
 """What is made before an operation runs, and the parameters of its path; an operation without any needs no line."""
 
 QUERIES = {"removeOptOut": "?reason=asked"}
-REFUSED_LATER = {"ussdModem", "enterPin", "resetModem", "enableModem"}
+REFUSED_LATER = {"ussdModem", "enterPin", "resetModem", "enableModem", "forgetModem"}
 """Their order is recorded before it is carried out, and there is no modem here that could."""
 
 

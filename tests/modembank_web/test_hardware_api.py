@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from fakes.modem_hosts import eventually
 from fakes.usb import FakeUsb
 from fakes.web_boxes import ICCID, PORTS, Box
+from modembank.accounts import LOCAL_ADMIN
+from modembank.config import PortEntry
 from modembank.errors import NotFound
-from modembank.modem import UssdAnswer, UssdFailed
+from modembank.modem import ModemState, UssdAnswer, UssdFailed
 
 MODEMS = "/api/v1/modems"
 SIMS = "/api/v1/sims"
@@ -49,6 +52,26 @@ async def test_a_slot_that_is_not_there(box: Box, name: str) -> None:
     async with box.client(await box.key()) as client:
         for answer in (await client.post(f"{MODEMS}/slot-99/{name}"), await client.get(f"{MODEMS}/slot-99")):
             assert (answer.status_code, answer.json()["error_code"]) == (404, "NOT_FOUND")
+
+
+async def test_a_modem_that_was_found_and_is_gone_is_forgotten(box: Box) -> None:
+    found = box.bank.add(PortEntry(path="usb:99-9"))
+    async with box.client(await box.key()) as client:
+        refused = await client.delete(f"{MODEMS}/slot-03")
+        assert (refused.status_code, "is listed" in refused.json()["detail"]) == (409, True)
+        refused = await client.delete(f"{MODEMS}/{found}")
+        assert (refused.status_code, "not gone" in refused.json()["detail"]) == (409, True)
+        try:
+            await box.bank.start()
+            await eventually(lambda: box.bank.modem(found).state is ModemState.GONE)
+            answer = await client.delete(f"{MODEMS}/{found}")
+            assert (answer.status_code, answer.content) == (204, b"")
+            assert (await client.delete(f"{MODEMS}/{found}")).status_code == 404
+            assert [item["slot"] for item in (await client.get(MODEMS)).json()["items"]] == ["slot-03", "slot-04"]
+        finally:
+            await box.bank.stop()
+    actions = [(entry.action, entry.subject) for entry in (await box.audit.list(LOCAL_ADMIN)).items]
+    assert actions[0] == ("modem.forget", found)
 
 
 async def test_ussd_checks_the_code_before_the_modem_is_asked(box: Box) -> None:

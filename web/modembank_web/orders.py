@@ -31,10 +31,10 @@ async def ordered(call: Call, action: str, detail: dict[str, object] | None = No
 
 
 async def carry_out(call: Call, action: str) -> None:
-    """Reset, disable, enable or drain the modem that the path names. Raises NotFound and Conflict."""
+    """Reset, disable, enable, drain or forget the modem that the path names. Raises NotFound and Conflict."""
     slot, bank = await ordered(call, action), call.app.bank
-    if action == "disable":
-        await bank.disable(slot)
+    if action in {"disable", "forget"}:
+        await {"disable": bank.disable, "forget": bank.forget}[action](slot)
         return
     {"reset": bank.reset, "enable": bank.enable, "drain": bank.drain}[action](slot)
 

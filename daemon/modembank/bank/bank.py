@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from modembank.bank.port_power import PortPower
 from modembank.bank.view import ModemView
 from modembank.bank.worker import SlotSurroundings, SlotWorker
 from modembank.bus import Bus
-from modembank.clock import Clock
+from modembank.clock import Clock, to_ms
 from modembank.config import BankConfig, PortEntry
-from modembank.events import SimChanged
+from modembank.events import ModemForgotten, SimChanged
 from modembank.metrics import Metrics
 from modembank.modem import (
     AdminState,
@@ -206,6 +207,32 @@ class Bank:
         if _task_name(slot) not in self._supervisor.names():
             self._begin(worker)
 
+    def is_found(self, slot: str) -> bool:
+        """Return whether a slot was added while the bank ran, and is not listed. Raises NoSuchSlot."""
+        self._worker(slot)
+        return slot not in list(self._workers)[: self._listed]
+
+    async def forget(self, slot: str) -> None:
+        """Give up a slot that was added and whose modem is gone; one that comes back is added anew.
+
+        Raises NoSuchSlot, or NotNow for one that is listed or not gone.
+        """
+        worker = self._worker(slot)
+        if not self.is_found(slot):
+            raise NotNow(slot, "is listed in the configuration: take it out there")
+        if worker.admin is AdminState.DISABLED:
+            raise NotNow(slot, "is disabled: put it into service, to see whether its modem is gone")
+        if worker.modem.state is not ModemState.GONE:
+            raise NotNow(slot, f"is {worker.modem.state.value} and not gone: only an unplugged modem is forgotten")
+        del self._workers[slot], self._paths[slot]
+        await self._supervisor.stop(_task_name(slot), STOP_S)
+        self._counted = {labels: count for labels, count in self._counted.items() if labels[0] != slot}
+        if self._metrics is not None:
+            with suppress(KeyError):
+                self._metrics.signal.remove(slot)
+        _log.info("modem_forgotten", modem=slot)
+        self._bus.publish(ModemForgotten(to_ms(self._around.clock.now()), slot))
+
     def drain(self, slot: str) -> None:
         """Give the modem no new message to send; it goes on receiving. Raises NoSuchSlot, or NotNow when disabled."""
         worker = self._worker(slot)
@@ -275,7 +302,8 @@ class Bank:
         return new
 
     def _at_work(self, slot: str) -> bool:
-        return self._workers[slot].at_work
+        worker = self._workers.get(slot)
+        return worker is not None and worker.at_work
 
     def _begin(self, worker: SlotWorker) -> None:
         self._supervisor.start(_task_name(worker.slot), worker.run, RestartPolicy())

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fakes.modem_hosts import eventually
 from fakes.readers import Element, reader
 from fakes.usb import FakeUsb
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import LOCAL_ADMIN, Role
-from modembank.modem import FailedReason, UssdAnswer, UssdFailed
+from modembank.config import PortEntry
+from modembank.modem import FailedReason, ModemState, UssdAnswer, UssdFailed
 
 SLOT = "/ui/bank/slots/slot-04"
 
@@ -111,6 +113,29 @@ async def test_the_menu_shows_where_a_tab_belongs(box: Box) -> None:
         for tab, entry in (("/ui/bank", "/ui/bank"), ("/ui/sims", "/ui/bank"), ("/ui/twilio", "/ui/keys")):
             menu = (await admin.opens(tab)).one("nav", **{"aria-label": "Pages"})
             assert [link["href"] for link in menu.all("a", **{"aria-current": "page"})] == [entry]
+
+
+async def test_a_modem_that_was_found_and_is_gone_is_forgotten_from_its_page(box: Box) -> None:
+    found = box.bank.add(PortEntry(path="usb:99-9"))
+    path = f"/ui/bank/slots/{found}"
+    async with reader(box) as admin:
+        try:
+            await box.bank.start()
+            await eventually(lambda: box.bank.modem(found).state is ModemState.GONE)
+            await eventually(lambda: box.bank.modem("slot-04").state is ModemState.GONE)
+            assert "Forget it" not in (await admin.opens(SLOT)).one(id="modem-now").text
+            page = await admin.opens(path)
+            button = next(each for each in page.one(id="modem-now").all("button") if "Forget it" in each.text)
+            dialog = page.one("dialog", id=button["data-opens"])
+            assert [each["hx-post"] for each in dialog.all("button", hx_post=f"{path}/forget")] == [f"{path}/forget"]
+            await admin.sends(f"{SLOT}/forget", 409)
+            await admin.sends(f"{path}/forget", 204)
+            assert admin.last is not None
+            assert admin.last.headers["hx-redirect"] == "/ui/bank"
+            assert found not in (await admin.opens("/ui/bank")).text
+            await admin.opens(path, 404)
+        finally:
+            await box.bank.stop()
 
 
 async def test_what_else_is_on_the_usb_is_named(box: Box, tmp_path: Path) -> None:

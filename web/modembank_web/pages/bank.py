@@ -151,6 +151,12 @@ async def pin(call: Call) -> Answer:
     return goes_to(call, f"{PATH}/slots/{slot}")
 
 
+async def forget(call: Call) -> Answer:
+    """Give up a slot whose modem is gone for good, and go back to the others."""
+    await carry_out(call, "forget")
+    return goes_to(call, PATH)
+
+
 def _order(action: str) -> Run:
     async def run(call: Call) -> Answer:
         await carry_out(call, action)
@@ -217,7 +223,8 @@ def _modem(call: Call) -> dict[str, Any]:
     app, name = call.app, call.path("slot")
     slot = slot_of(app, app.bank.modem(name), to_ms(app.clock.now()))
     issues = [issue for issue in app.health.open() if issue.subject == name]
-    return {"slot": slot, "issues": issues}
+    can_forget = slot.view.state is ModemState.GONE and app.bank.is_found(name)
+    return {"slot": slot, "issues": issues, "can_forget": can_forget}
 
 
 def _why(view: ModemView, sim: Sim | None) -> str:
@@ -246,6 +253,7 @@ PAGES = (
     Page("modemNow", "GET", f"{PATH}/slots/{{slot}}/now", modem_now, _NEEDS),
     Page("modemTranscript", "GET", f"{PATH}/slots/{{slot}}/transcript", transcript, (Scope.ADMIN,)),
     Page("modemUssd", "POST", f"{PATH}/slots/{{slot}}/ussd", ussd, _NEEDS),
+    Page("modemForget", "POST", f"{PATH}/slots/{{slot}}/forget", forget, _NEEDS),
     Page("modemPin", "POST", f"{PATH}/slots/{{slot}}/pin", pin, _NEEDS),
     *(
         Page(f"modem{action.capitalize()}", "POST", f"{PATH}/slots/{{slot}}/{action}", _order(action), _NEEDS)

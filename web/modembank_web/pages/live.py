@@ -29,6 +29,7 @@ from modembank.events import (
     MessageReceived,
     MessagesReady,
     MessageStateChanged,
+    ModemForgotten,
     ModemStateChanged,
     OptOutsChanged,
     SimChanged,
@@ -42,6 +43,7 @@ GATHER_S = 1.0
 BEAT_S = 15.0
 TOPICS: dict[type[Event], tuple[str, ...]] = {
     ModemStateChanged: ("bank",),
+    ModemForgotten: ("bank",),
     SimChanged: ("bank",),
     MessageStateChanged: ("messages", "mailings", "conversations", "bank"),
     BatchGrown: ("messages", "mailings", "conversations"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modembank.bank import ModemView
 from modembank.clock import rfc3339
-from modembank.events import ModemStateChanged
+from modembank.events import ModemForgotten, ModemStateChanged
 from modembank.health.model import Finding, Severity
 from modembank.health.parts import Check, Standing
 from modembank.health.slots import facts_of, judge_slots, lasts
@@ -37,6 +37,6 @@ CHECK = Check(
     todo="Plug it in; check hub, cable and the configured path",
     look=look,
     every_s=30,
-    on=(ModemStateChanged,),
+    on=(ModemStateChanged, ModemForgotten),
     remedies=("retry_modem",),
 )

@@ -132,6 +132,12 @@ async def drain(call: Call) -> Answer:
     return _answer(call)
 
 
+async def forget(call: Call) -> Answer:
+    """Give up a slot that was found and whose modem is gone."""
+    await carry_out(call, "forget")
+    return Answer(b"", 204)
+
+
 async def ussd(call: Call) -> Answer:
     """Dial a code and return the network's answer."""
     call.app.bank.modem(call.path("slot"))
@@ -233,6 +239,21 @@ OPERATIONS = (
     ),
     _command("enable", enable, "Put a modem into service", "Ends disable and drain."),
     _command("drain", drain, "Give a modem no new messages", "It still receives; what it is sending is finished."),
+    Operation(
+        id="forgetModem",
+        method="DELETE",
+        path=f"{PATH}/{{slot}}",
+        tag="Modems",
+        summary="Forget a modem that is gone",
+        description="For a slot that was found on the USB and whose modem was unplugged for good. Limits and history"
+        " belong to the SIM and stay; a modem that comes back gets its slot anew. 409 for a modem that is not gone, and"
+        " for a slot that is listed in the configuration.",
+        run=forget,
+        needs=(Scope.MODEMS,),
+        parameters=_SLOT,
+        replies=(Reply(204, "It is forgotten", None, "", media="text/plain"),),
+        raises=("conflict",),
+    ),
     Operation(
         id="enterPin",
         method="POST",
