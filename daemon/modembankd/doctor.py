@@ -16,12 +16,13 @@ from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import Config
 from modembank.discovery import Discovery, Sighting, Standing, UsbWatch
-from modembank.modem import RawInbound
+from modembank.modem import FailedReason, RawInbound
 from modembank.sim import Sims
 from modembank.store import Store, StoreError
 from modembankd.data_folder import DATABASE
 from modembankd.local import NoDaemon, call_daemon
 from modembankd.options import run_async
+from modembankd.pin_doctor import pin_notes
 from modembankd.power_doctor import power_outlooks, power_summary
 
 LOOK_S = 45.0
@@ -81,6 +82,7 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
         usb = msgspec.convert(call_daemon(data_dir, "GET", "/api/v1/usb").body["items"], list[UsbReport])
     except NoDaemon:
         findings.append(Finding(True, "daemon", "is not running; looking at the ports myself"))
+        findings += _known_pins(config)
         reports, usb = run_async(_look_at_ports(config))
     if not reports:
         findings.append(_nothing_served(config))
@@ -88,6 +90,12 @@ def examine(config: Config, config_path: Path) -> list[Finding]:
     good, text, notes = power_summary(config.bank, run_async(power_outlooks(config.bank, paths)))
     slots = [judge(report) for report in reports]
     return [*findings, *slots, *_on_the_usb(usb), Finding(good, "port power", text, notes)]
+
+
+def _known_pins(config: Config) -> list[Finding]:
+    notes = pin_notes(config)
+    text = "none is tried here, so a SIM that wants one shows as locked; the daemon tries those it has"
+    return [Finding(True, "PINs", text, notes)] if notes else []
 
 
 def _nothing_served(config: Config) -> Finding:
@@ -182,11 +190,12 @@ async def _settled(bank: Bank) -> list[SlotReport]:
 
 
 def _report(view: ModemView) -> SlotReport:
+    wants_pin = view.failed is FailedReason.PIN_MISSING  # all were taken out before it was looked
     return SlotReport(
         slot=view.slot,
         port=view.path,
         state=view.state.value,
-        detail=view.detail,
+        detail="the SIM wants its PIN, which only the daemon tries" if wants_pin else view.detail,
         manufacturer=view.manufacturer,
         model=view.model,
         operator=view.operator,
