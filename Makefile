@@ -8,9 +8,10 @@ TARGET ?=
 # Where it is set (many containers do), every daemon that a test starts would compile the whole program once more.
 unexport PYTHONDONTWRITEBYTECODE
 AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted fuzz environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 fuzz environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -49,6 +50,14 @@ powercuts: dev-environment test-tools ## cut the power of a working box 1,500 ti
 booted: dev-environment test-tools ## boot a Debian with the service installed, and look at it from inside (under a minute; as root)
 	@sh tools/debian-packages.sh systemd-container
 	$(BIN)/python tests/systemd/booted/run.py $(ROOT)
+
+image: dev-environment ## build the image of the appliance for PCs, into image/out (about two minutes; as root)
+	@sh tools/debian-packages.sh $(IMAGE_TOOLS)
+	$(BIN)/python image/build.py $(ARGS)
+
+image-arm64: dev-environment ## the same for the Raspberry Pi 3, 4 and 5 (about an hour: it runs emulated)
+	@sh tools/debian-packages.sh $(IMAGE_TOOLS) qemu-user-static binfmt-support
+	$(BIN)/python image/build.py --architecture arm64 $(ARGS)
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"

@@ -1,0 +1,80 @@
+"""The Debian below: a tar file of its root, made by mmdebstrap from the mirror that this machine's apt uses."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from commands import run, say
+from recipe import SUITE, Recipe
+
+COMPONENTS = "main non-free-firmware"
+# Left out: what nobody reads on a box without a login. Licences stay.
+EXCLUDED = ["/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*", "/usr/share/lintian/*"]
+INCLUDED = ["/usr/share/doc/*/copyright"]
+
+
+def base(recipe: Recipe, *, fresh: bool) -> Path:
+    """Return the tar file; an earlier one is used as long as lists, mirror and this program are what they were."""
+    sources = apt_sources()
+    words = _mmdebstrap(recipe)
+    state = hashlib.sha256("\n".join([*words, *_published(recipe, sources)]).encode()).hexdigest()[:16]
+    tar = recipe.cache / f"base-{recipe.architecture}-{state}.tar"
+    if fresh or not tar.exists():
+        say(f"debian {SUITE} for {recipe.architecture}, {len(recipe.packages)} packages and what they need")
+        for old in recipe.cache.glob(f"base-{recipe.architecture}-*.tar*"):
+            old.unlink()
+        part = tar.with_suffix(".tar.part")
+        # The initrd is made once, when all of it is there.
+        run([*words, SUITE, part, *sources], epoch=recipe.epoch, also={"INITRD": "No"})
+        part.rename(tar)
+    return tar
+
+
+def _mmdebstrap(recipe: Recipe) -> list[str]:
+    return [
+        "mmdebstrap",
+        "--mode=root",
+        "--format=tar",
+        "--variant=apt",
+        f"--architectures={recipe.architecture}",
+        f"--include={','.join(recipe.packages)}",
+        "--aptopt=Acquire::Check-Valid-Until false",
+        *(f"--dpkgopt=path-exclude={path}" for path in EXCLUDED),
+        *(f"--dpkgopt=path-include={path}" for path in INCLUDED),
+    ]
+
+
+def apt_sources() -> list[str]:
+    """Return the lines of sources.list. Mirrors are named by the environment or by what apt uses here."""
+    known = run(["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"], epoch=0)
+    here = dict(line.split() for line in known.splitlines() if len(line.split()) == 2)
+    debian = os.environ.get("DEBIAN_MIRROR") or here.get("Debian")
+    security = os.environ.get("DEBIAN_SECURITY_MIRROR") or here.get("Debian-Security")
+    if not (debian and security):
+        message = (
+            "apt knows no mirror of Debian here (apt-get update?); name them: DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR"
+        )
+        raise SystemExit(message)
+    return [
+        f"deb {debian} {SUITE} {COMPONENTS}",
+        f"deb {debian} {SUITE}-updates {COMPONENTS}",
+        f"deb {security} {SUITE}-security {COMPONENTS}",
+    ]
+
+
+def _published(recipe: Recipe, sources: list[str]) -> list[str]:
+    """Return the hashes of the lists of packages that the mirrors have now, so that no security update is missed."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, source in enumerate(sources):
+            _, mirror, suite, *_ = source.split()
+            release = Path(folder) / str(number)
+            fetch = f"{mirror.rstrip('/')}/dists/{suite}/InRelease"
+            run(["/usr/lib/apt/apt-helper", "download-file", fetch, release], epoch=recipe.epoch)
+            found += [
+                line for line in release.read_text().splitlines() if f"binary-{recipe.architecture}/Packages" in line
+            ]
+    return found

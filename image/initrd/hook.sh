@@ -1,0 +1,13 @@
+#!/bin/sh
+# What goes into the initrd beside initramfs-tools' own: drivers of disks, and the programs that data.sh calls.
+set -e
+[ "${1:-}" != prereqs ] || exit 0
+. /usr/share/initramfs-tools/hook-functions
+
+auto_add_modules base ata block mmc usb_storage
+manual_add_modules virtio_scsi vfat nls_ascii nls_cp437 nls_iso8859-1 nls_utf8 loop squashfs overlay
+for program in blkdiscard blockdev cksum e2fsck mke2fs partx resize2fs sfdisk; do
+    copy_exec "$(command -v "$program")"
+done
+copy_file config /etc/mke2fs.conf
+copy_file script /etc/initramfs-tools/modembank-data /scripts/modembank-data

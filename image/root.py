@@ -1,0 +1,91 @@
+"""The root of the box: Debian, what is ours, and nothing that differs from one build to the next."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import python
+from commands import run, say
+from recipe import HERE, TREE, Recipe
+
+# Left behind by installing: lists, logs, caches, backups, keys, what only a boot loader or an installation needs.
+REMOVED = (
+    "boot/*", "dev/*", "etc/*-", "etc/apt/sources.list*", "etc/machine-id", "etc/ssh/ssh_host_*", "root/.*",
+    "run/*", "tmp/*", "usr/lib/grub/*", "usr/lib/shim", "usr/share/grub", "usr/share/initramfs-tools",
+    "var/cache/*", "var/lib/apt/*", "var/lib/dbus/machine-id", "var/lib/dpkg/*-old", "var/lib/initramfs-tools",
+    "var/lib/systemd/*", "var/lib/ucf/*", "var/log/*", "var/tmp/*",
+)  # fmt: skip
+FOLDERS = ("data", "boot/box", "var/lib/modembank", "var/backups/modembank", "var/log/journal", "var/lib/rauc")
+
+
+def build(recipe: Recipe, base: Path, work: Path) -> tuple[Path, Path]:
+    """Make the root and its boot files; returned are two folders, the second with what the boot loaders start."""
+    root, boot = work / "root", work / "boot"
+    root.mkdir()
+    run(["tar", "--numeric-owner", "-xf", base, "-C", root], epoch=recipe.epoch)
+    say("the project and its dependencies")
+    python.install(recipe, root, python.wheels(recipe, work))
+    put_files(recipe, root)
+    python.compile_all(recipe, root)
+    say("the initrd")
+    make_initrd(recipe, root)
+    shutil.copytree(root / "boot", boot)
+    for kind in ("grub/x86_64-efi-signed", "shim"):
+        if (root / "usr/lib" / kind).exists():
+            shutil.copytree(root / "usr/lib" / kind, boot / kind)
+    clean(root)
+    settle_times(root, recipe.epoch)
+    return root, boot
+
+
+def put_files(recipe: Recipe, root: Path) -> None:
+    """Install the project's units and the image's own files, and switch on what the presets name and nothing else."""
+    shutil.rmtree(root / "etc/systemd/system")
+    options = {"DESTDIR": str(root), "PREFIX": "/usr"}
+    run(["sh", TREE / "tools/install.sh", "--usb-guard", "--box"], epoch=recipe.epoch, also=options)
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    run(["cp", "-r", "--no-preserve=ownership", f"{HERE}/files/.", root], epoch=recipe.epoch)
+    run(["chroot", root, "systemd-sysusers"], epoch=recipe.epoch)
+    run(["chroot", root, "systemctl", "preset-all"], epoch=recipe.epoch)
+    # The clock never shows a time before this.
+    (root / "usr/lib/clock-epoch").touch()
+    os.utime(root / "usr/lib/clock-epoch", (recipe.epoch, recipe.epoch))
+
+
+def make_initrd(recipe: Recipe, root: Path) -> None:
+    """Make it with initramfs-tools in the root itself, by the scripts in ``initrd/``."""
+    tools = root / "etc/initramfs-tools"
+    for name, place, mode in (
+        ("root.sh", "scripts/modembank", 0o644),
+        ("hook.sh", "hooks/modembank", 0o755),
+        ("data.sh", "modembank-data", 0o755),
+        ("initramfs.conf", "conf.d/modembank", 0o644),
+    ):
+        shutil.copy(HERE / "initrd" / name, tools / place)
+        (tools / place).chmod(mode)
+    kernel = next((root / "usr/lib/modules").iterdir()).name
+    run(["chroot", root, "mkinitramfs", "-o", "/boot/initrd.img", kernel], epoch=recipe.epoch, also={"TMPDIR": "/tmp"})
+    (root / f"boot/vmlinuz-{kernel}").rename(root / "boot/vmlinuz")
+
+
+def clean(root: Path) -> None:
+    """Remove what a box does not need, and make the folders that it mounts on."""
+    for pattern in REMOVED:
+        for path in sorted(root.glob(pattern)):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    for name in FOLDERS:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "etc/machine-id").touch(mode=0o444)
+
+
+def settle_times(root: Path, epoch: int) -> None:
+    """Nothing is younger than the commit that it was built from."""
+    for path in [root, *root.rglob("*")]:
+        if path.lstat().st_mtime > epoch:
+            os.utime(path, (epoch, epoch), follow_symlinks=False)
