@@ -1,18 +1,21 @@
 #!/bin/sh
 # Copies what Debian's systemd and udev need to run Modembank as a service; docs/service.md says what comes then.
-#   [DESTDIR=/the/image] [PREFIX=/usr/local] sh tools/install.sh [--usb-guard]
+#   [DESTDIR=/the/image] [PREFIX=/usr/local] sh tools/install.sh [--usb-guard] [--box]
+# With --box also the units of an appliance's root side, which only an image has a use for.
 set -eu
 cd "$(dirname "$0")/.."
 
-guard=
-case "$*" in
-    '') ;;
-    --usb-guard) guard=udev/92-modembank-usb-guard.rules ;;
-    *)
-        echo 'usage: [DESTDIR=...] [PREFIX=/usr/local] sh tools/install.sh [--usb-guard]' >&2
-        exit 2
-        ;;
-esac
+guard= box=
+for option in "$@"; do
+    case "$option" in
+        --usb-guard) guard=udev/92-modembank-usb-guard.rules ;;
+        --box) box=yes ;;
+        *)
+            echo 'usage: [DESTDIR=...] [PREFIX=/usr/local] sh tools/install.sh [--usb-guard] [--box]' >&2
+            exit 2
+            ;;
+    esac
+done
 
 lib=${DESTDIR:-}${PREFIX:-/usr/local}/lib
 put() {
@@ -22,6 +25,7 @@ put() {
     install -m 644 "$@" "$lib/$folder"
 }
 put systemd/system systemd/*.service systemd/*.socket systemd/*.timer
+[ -z "$box" ] || put systemd/system systemd/box/*
 put systemd/journald.conf.d systemd/journald.conf.d/*.conf
 put sysusers.d systemd/sysusers.d/*.conf
 put tmpfiles.d systemd/tmpfiles.d/*.conf
