@@ -5,7 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-guard= box=
+guard=
+box=
 for option in "$@"; do
     case "$option" in
         --usb-guard) guard=udev/92-modembank-usb-guard.rules ;;

@@ -1,0 +1,147 @@
+"""The certificate of the pages: the owner's, or one that the box makes for itself and renews."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from modembank_box.errors import BoxError
+from modembank_box.openssl import belongs, is_address, is_key, make_certificate, make_key, read_certificate
+from modembank_box.places import Places
+from modembank_box.states import write_state, write_whole
+
+LIFE = timedelta(days=820)
+"""Some clients take none that is good for more than 825 days, a certificate of one's own included."""
+RENEWED_BEFORE_END = timedelta(days=60)
+BACKDATED = timedelta(days=1)
+"""So that a client whose clock is a bit behind takes it too."""
+LARGEST = 64 * 1024
+"""Octets of a file of the owner's; a chain has some thousands."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the box is called and where it is."""
+
+    host: str
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what a certificate has to be good for, the name on the local network first."""
+        short = self.host.partition(".")[0]
+        return tuple(dict.fromkeys((f"{short}.local", short, self.host, *self.addresses)))
+
+
+class Certificates:
+    """Decides which certificate is in force, and lays it where the daemon takes it from."""
+
+    def __init__(self, places: Places) -> None:
+        """Use the box's places."""
+        self._own = places.boot / "tls.crt", places.boot / "tls.key"
+        self._kept = places.data / "tls/box.crt", places.data / "tls/box.key"
+        self._served = places.run / "tls.crt", places.root / "run/credstore/modembank.tls.key"
+        self._state = places.state("certificate")
+        self._epoch = places.root / "usr/lib/clock-epoch"
+
+    def renew(self, identity: Identity, now: datetime) -> str:
+        """Put the right certificate in force; return what the daemon has to do: "", "reload", or "restart".
+
+        Raises BoxError when none can be made.
+        """
+        found, problem = self._owners(now)
+        pair = found or self._made(identity, max(now, self._built()))
+        certificate = read_certificate(pair[0])
+        served = tuple(_content(path) for path in self._served)
+        for path in self._served:
+            path.parent.mkdir(mode=0o700 if path.parent.name == "credstore" else 0o755, parents=True, exist_ok=True)
+        if served[1] != pair[1]:
+            write_whole(self._served[1], pair[1], 0o600)
+        if served[0] != pair[0]:
+            write_whole(self._served[0], pair[0])
+        write_state(
+            self._state,
+            {
+                "fingerprint": certificate.fingerprint,
+                "names": certificate.names,
+                "not_after": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
+                "own": found is not None,
+                "problem": problem,
+            },
+        )
+        return "restart" if served[1] != pair[1] else "reload" if served[0] != pair[0] else ""
+
+    def _owners(self, now: datetime) -> tuple[tuple[bytes, bytes] | None, str]:
+        """Return the owner's certificate and key, if they are there and can be used, and what is wrong with them."""
+        if not any(path.exists() for path in self._own):
+            return None, ""
+        try:
+            certificate, key = (_small(path) for path in self._own)
+            reason = belongs(certificate, key)
+            end = datetime.max.replace(tzinfo=UTC) if reason else read_certificate(certificate).not_after
+        except BoxError as error:
+            reason, certificate, key, end = str(error), b"", b"", now
+        if reason:
+            return None, f"tls.crt and tls.key on the boot partition are not used: {reason}"
+        ending = f"the certificate tls.crt on the boot partition ends on {end:%Y-%m-%d}: put a new one there"
+        return (certificate, key), ending if end - now < RENEWED_BEFORE_END / 2 else ""
+
+    def _made(self, identity: Identity, now: datetime) -> tuple[bytes, bytes]:
+        """Return the box's own certificate and key, made anew as far as they have to be; the key stays."""
+        certificate, key = (_content(path) for path in self._kept)
+        self._kept[0].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_key(key):
+            key = make_key()
+            write_whole(self._kept[1], key, 0o600)
+        if not _is_good(certificate, key, identity, now):
+            certificate = make_certificate(key, identity.names, now - BACKDATED, now - BACKDATED + LIFE)
+            write_whole(self._kept[0], certificate)
+        return certificate, key
+
+    def _built(self) -> datetime:
+        """Return when the image was made: it cannot be earlier, whatever a box without a clock believes."""
+        try:
+            return datetime.fromtimestamp(self._epoch.stat().st_mtime, UTC)
+        except OSError:
+            return datetime.fromtimestamp(0, UTC)
+
+
+def _is_good(certificate: bytes, key: bytes, identity: Identity, now: datetime) -> bool:
+    if belongs(certificate, key):
+        return False
+    found = read_certificate(certificate)
+    in_time = found.not_before <= now <= found.not_after - RENEWED_BEFORE_END
+    # An address that is missing now may come back with the cable; a name that the box no longer has does not stay.
+    return in_time and _hosts(found.names) == _hosts(identity.names) and set(identity.addresses) <= set(found.names)
+
+
+def _hosts(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not is_address(name)]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _small(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                message = f"{path.name} is no file"
+                raise BoxError(message)
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        message = f"{path.name} cannot be read: {error.strerror}"
+        raise BoxError(message) from error
+    if len(content) > LARGEST:
+        message = f"{path.name} is larger than {LARGEST} octets"
+        raise BoxError(message)
+    return content
+

@@ -1,0 +1,50 @@
+"""Make the certificate of the pages, or renew it where it has to be."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from modembank_box.certificates import Certificates, Identity
+from modembank_box.errors import BoxError
+from modembank_box.places import Places
+
+LAN = "10"
+"""The group of the cards that the firewall lets in (50-modembank-lan.network)."""
+_ORDERS = {"reload": "try-reload-or-restart", "restart": "try-restart"}
+
+
+def run(places: Places, arguments: Sequence[str]) -> int:
+    """Renew what has to be, and tell a daemon that runs already."""
+    if arguments:
+        message = "it takes no arguments"
+        raise BoxError(message)
+    identity = Identity(socket.gethostname(), lan_addresses())
+    to_do = Certificates(places).renew(identity, datetime.now(UTC))
+    if to_do:
+        subprocess.run(["systemctl", "--no-block", _ORDERS[to_do], "modembankd.service"], check=False)
+    return 0
+
+
+def lan_addresses() -> tuple[str, ...]:
+    """Return the addresses for which a certificate is worth having: those that stay, on the local network's cards.
+
+    Those of IPv6 that a provider gives change, with some every night: only unique local ones count.
+    """
+    try:
+        said = subprocess.run(
+            ["ip", "-json", "address", "show", "group", LAN, "scope", "global"],
+            capture_output=True,
+            check=True,
+            timeout=20,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    entries = [entry for card in json.loads(said or b"[]") for entry in card.get("addr_info", ())]
+    found = [ipaddress.ip_address(entry["local"]) for entry in entries if not entry.get("temporary")]
+    local = ipaddress.ip_network("fc00::/7")
+    return tuple(sorted(str(one) for one in found if one.version == 4 or one in local))
