@@ -144,4 +144,3 @@ def _small(path: Path) -> bytes:
         message = f"{path.name} is larger than {LARGEST} octets"
         raise BoxError(message)
     return content
-

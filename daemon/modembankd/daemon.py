@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from modembank.accounts import LOCAL_ADMIN
@@ -20,9 +20,10 @@ from modembank.failpoints import Failpoint, reach
 from modembank.store import StoreError, Urgency
 from modembank.supervision import Supervisor
 from modembank.system import Process
-from modembank_web import WebServer, create_app, serve
+from modembank_web import WebServer, create_app, redirecting, serve
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
+from modembankd.handed_over import Sockets
 from modembankd.heartbeat import beat
 from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
@@ -30,6 +31,7 @@ from modembankd.notify import notify
 from modembankd.status import StatusLine
 
 ADDRESS_NAME = "address"
+NO_SOCKETS = Sockets()
 WEB_STOP_S = 2.0
 DRAIN_S = 3.0
 GARBAGE_OBJECTS = 10_000
@@ -47,7 +49,7 @@ class Daemon:
         clock: Clock | None = None,
         process: Process | None = None,
         *,
-        sockets: Sequence[socket.socket] = (),
+        sockets: Sockets = NO_SOCKETS,
     ) -> None:
         """Prepare; ``start`` opens the data folder and the ports.
 
@@ -124,13 +126,21 @@ class Daemon:
         await box.app.store.close()
         _log.info("daemon_stopped")
 
+    def take_certificate(self) -> None:
+        """Take up a certificate that was renewed, with the same key."""
+        for server in self._servers:
+            server.take_certificate()
+
     async def _serve(self) -> None:
         app = self.box.app
-        web = await serve(create_app(app), self._config.web, sockets=self._sockets)
+        web = await serve(create_app(app), self._config.web, sockets=self._sockets.web)
         self._servers.append(web)
         local = listen_locally(self._data_dir)
         self._servers.append(await serve(create_app(app, everyone=LOCAL_ADMIN), self._config.web, sockets=[local]))
         host, port = web.address
+        if self._sockets.redirect:
+            plain = msgspec.structs.replace(self._config.web, tls_cert="", tls_key="")
+            self._servers.append(await serve(redirecting(port), plain, sockets=self._sockets.redirect))
         scheme = "https" if self._config.web.tls_cert else "http"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         (self._data_dir / ADDRESS_NAME).write_text(self.url + "\n", "ascii")
@@ -147,7 +157,7 @@ async def run_daemon(
     config: Config,
     started: Callable[[Daemon], None] | None = None,
     process: Process | None = None,
-    sockets: Sequence[socket.socket] = (),
+    sockets: Sockets = NO_SOCKETS,
 ) -> None:
     """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
     stopping = asyncio.Event()
@@ -155,6 +165,7 @@ async def run_daemon(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     daemon = Daemon(config, process=process, sockets=sockets)
+    loop.add_signal_handler(signal.SIGUSR1, daemon.take_certificate)
     await daemon.start()
     spare_collector()
     try:

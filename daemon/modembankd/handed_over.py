@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,8 @@ from modembank.errors import ModembankError
 
 FIRST_FD = 3
 """SD_LISTEN_FDS_START."""
+HTTP = "http"
+"""The name of a socket where browsers are sent to https."""
 PIN_PREFIX = "modembank.pin."
 """Before the ICCID, in the name of the credential that holds a SIM's PIN."""
 
@@ -26,18 +29,31 @@ class BadCredential(ModembankError):
     template = "the credential {name} {problem}"
 
 
-def sockets_from_systemd(
-    environ: Mapping[str, str] = os.environ, first_fd: int = FIRST_FD
-) -> tuple[socket.socket, ...]:
-    """Return the listening sockets that were passed to this process, none when there are none; call it once."""
+@dataclass(frozen=True)
+class Sockets:
+    """Listening sockets, by what is answered there."""
+
+    web: tuple[socket.socket, ...] = ()
+    """Pages and API."""
+    redirect: tuple[socket.socket, ...] = ()
+    """Port 80, where browsers are sent to https."""
+
+
+def sockets_from_systemd(environ: Mapping[str, str] = os.environ, first_fd: int = FIRST_FD) -> Sockets:
+    """Return the listening sockets that were passed to this process, none when there are none; call it once.
+
+    Those that systemd calls ``http`` (FileDescriptorName=) are for redirects, all others for pages and API.
+    """
     count, pid = environ.get("LISTEN_FDS", ""), environ.get("LISTEN_PID", "")
     if not count.isdecimal() or pid != str(os.getpid()):
-        return ()
+        return Sockets()
     passed = tuple(socket.socket(fileno=fd) for fd in range(first_fd, first_fd + int(count)))
     for one in passed:
         one.set_inheritable(False)
         one.setblocking(False)
-    return passed
+    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    redirect = tuple(one for one, name in zip(passed, names, strict=False) if name == HTTP)
+    return Sockets(tuple(one for one in passed if one not in redirect), redirect)
 
 
 def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) -> Config:

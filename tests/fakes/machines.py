@@ -27,11 +27,12 @@ def machine(root: Path) -> Path:
     (root / "etc").mkdir()
     for name in ("passwd", "group", "shadow", "gshadow"):
         (root / "etc" / name).touch()
-    program = root / "usr/local/bin/modembank"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    install(root)
+    for name in ("usr/local/bin/modembank", "usr/local/bin/modembank-box", "usr/bin/kill"):
+        program = root / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    install(root, "--box")
     return root
 
 

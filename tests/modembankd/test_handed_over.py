@@ -1,15 +1,21 @@
 """What systemd hands over at the start: listening sockets and PINs."""
 
+import fcntl
+import http.client
 import os
 import shlex
+import signal
 import socket
+import ssl
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fakes.daemons import MODEMBANK, DaemonProcess
 from modembank.config import Config, SimConfig
-from modembankd.handed_over import BadCredential, sockets_from_systemd, with_credentials
+from modembank_box.openssl import make_certificate, make_key
+from modembankd.handed_over import BadCredential, Sockets, sockets_from_systemd, with_credentials
 
 FIRST = "8944110000000000001"
 SECOND = "8944110000000000002"
@@ -21,7 +27,7 @@ def passed(**more):
 
 def test_sockets_for_this_process_are_taken():
     with socket.create_server(("127.0.0.1", 0)) as made:
-        (taken,) = sockets_from_systemd(passed(), first_fd=os.dup(made.fileno()))
+        (taken,) = sockets_from_systemd(passed(), first_fd=os.dup(made.fileno())).web
         with taken:
             assert taken.getsockname() == made.getsockname()
             assert not taken.get_inheritable()
@@ -30,7 +36,23 @@ def test_sockets_for_this_process_are_taken():
 
 @pytest.mark.parametrize("environ", [{}, passed(LISTEN_PID="1"), passed(LISTEN_PID=""), passed(LISTEN_FDS="x")])
 def test_sockets_for_others_are_not(environ):
-    assert sockets_from_systemd(environ) == ()
+    assert sockets_from_systemd(environ) == Sockets()
+
+
+@pytest.mark.parametrize(
+    ("names", "web", "redirect"),
+    [("web:http", "a", "b"), ("http:web", "b", "a"), ("", "ab", ""), ("http", "b", "a"), ("web", "ab", "")],
+)
+def test_what_is_answered_on_a_socket_goes_by_its_name(names, web, redirect):
+    with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
+        first = fcntl.fcntl(a.fileno(), fcntl.F_DUPFD, 200)
+        assert fcntl.fcntl(b.fileno(), fcntl.F_DUPFD, first + 1) == first + 1
+        taken = sockets_from_systemd(passed(LISTEN_FDS="2", LISTEN_FDNAMES=names), first_fd=first)
+        called = {a.getsockname(): "a", b.getsockname(): "b"}
+        found = ["".join(called[one.getsockname()] for one in part) for part in (taken.web, taken.redirect)]
+        for one in (*taken.web, *taken.redirect):
+            one.close()
+    assert found == [web, redirect]
 
 
 def test_a_daemon_answers_on_the_socket_it_was_handed_and_on_none_else(tmp_path):
@@ -47,10 +69,55 @@ def test_a_daemon_answers_on_the_socket_it_was_handed_and_on_none_else(tmp_path)
                 assert answer.status == 200
 
 
-def handing_over(listening):
-    listening.set_inheritable(True)
-    script = f'exec 3<&{listening.fileno()}; export LISTEN_FDS=1 LISTEN_PID=$$; exec {shlex.quote(str(MODEMBANK))} "$@"'
-    return ["bash", "-c", script, "bash"], (listening.fileno(),)
+def handing_over(*listening, names=""):
+    """A command that becomes the daemon, with these sockets as its descriptors from 3 on."""
+    for one in listening:
+        one.set_inheritable(True)
+    own = tuple(one.fileno() for one in listening)
+    away = " ".join(f"{200 + index}<&{fd}" for index, fd in enumerate(own))  # where none of them can be in the way
+    back = " ".join(f"{3 + index}<&{200 + index}" for index in range(len(own)))
+    variables = f"LISTEN_FDS={len(own)} LISTEN_FDNAMES={names} LISTEN_PID=$$"
+    script = f'exec {away}; exec {back}; export {variables}; exec {shlex.quote(str(MODEMBANK))} "$@"'
+    return ["bash", "-c", script, "bash"], own
+
+
+def ask(port, path, *, trust=None):
+    """One request over a connection of its own; the answer with its headers, no redirect followed."""
+    kind = http.client.HTTPConnection if trust is None else http.client.HTTPSConnection
+    connection = kind("127.0.0.1", port, timeout=20, **({} if trust is None else {"context": trust}))
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    shown = connection.sock.getpeercert(binary_form=True) if trust else b""
+    connection.close()
+    return answer, shown
+
+
+def test_s06_a_daemon_sends_browsers_to_https_and_takes_up_a_renewed_certificate(tmp_path):
+    """Without being started anew: what is under way goes on."""
+    key, crt, begins = make_key(), tmp_path / "tls.crt", datetime.now(UTC) - timedelta(days=1)
+    (tmp_path / "tls.key").write_bytes(key)
+    made = [
+        make_certificate(key, names, begins, begins + timedelta(days=9))
+        for names in (("127.0.0.1",), ("localhost", "127.0.0.1"))
+    ]
+    crt.write_bytes(made[0])
+    trust = ssl.create_default_context(cadata=b"".join(made).decode())
+    with socket.create_server(("127.0.0.1", 0)) as plain, socket.create_server(("127.0.0.1", 0)) as web:
+        port, config = web.getsockname()[1], f'[box]\ndata_dir = "{tmp_path}/data"\n[web]\ntls_cert = "{crt}"\n'
+        config += f'tls_key = "{tmp_path}/tls.key"\n'
+        with DaemonProcess(tmp_path, config, command=handing_over(plain, web, names="http:web")) as daemon:
+            assert daemon.up() == f"https://127.0.0.1:{port}"
+            answer, _ = ask(plain.getsockname()[1], "/ui?a=b")
+            assert (answer.status, answer.headers["location"]) == (308, f"https://127.0.0.1:{port}/ui?a=b")
+            answer, first = ask(port, "/readyz", trust=trust)
+            assert (answer.status, answer.headers["strict-transport-security"]) == (200, None)
+            for content, said in ((b"none", "certificate_not_taken"), (made[1], "certificate_taken")):
+                crt.write_bytes(content)
+                daemon.process.send_signal(signal.SIGUSR1)
+                daemon.until(lambda said=said: said in daemon.log.read_text())
+                renewed = ask(port, "/readyz", trust=trust)[1]
+                assert (renewed == first) == (content == b"none")
+            assert renewed == ssl.PEM_cert_to_DER_cert(made[1].decode())
 
 
 def test_without_credentials_the_file_is_what_counts(tmp_path):

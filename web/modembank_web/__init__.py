@@ -2,6 +2,7 @@
 
 from modembank_web.factory import create_app
 from modembank_web.readiness import Readiness
+from modembank_web.redirect import redirecting
 from modembank_web.server import CannotListen, WebServer, serve
 
-__all__ = ["CannotListen", "Readiness", "WebServer", "create_app", "serve"]
+__all__ = ["CannotListen", "Readiness", "WebServer", "create_app", "redirecting", "serve"]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,19 @@ class WebServer:
             await asyncio.wait([self._task], timeout=1.0)
         _log.info("web_stopped", in_time=bool(done))
         return bool(done)
+
+    def take_certificate(self) -> None:
+        """Read the files of the certificate again, for connections to come; what cannot be used changes nothing."""
+        config = self._server.config
+        if not isinstance(config.ssl, ssl.SSLContext) or not config.ssl_certfile:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(config.ssl_certfile, config.ssl_keyfile)
+            config.ssl.load_cert_chain(config.ssl_certfile, config.ssl_keyfile)
+        except OSError as error:
+            _log.warning("certificate_not_taken", reason=error.strerror or str(error))
+        else:
+            _log.info("certificate_taken")
 
     async def wait(self) -> None:
         """Return when the server ended, raising what ended it."""
