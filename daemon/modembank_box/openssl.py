@@ -15,6 +15,8 @@ from pathlib import Path
 
 from modembank_box.errors import BoxError
 
+LONGEST_COMMON_NAME = 64
+"""Of characters (X.520, ub-common-name); clients look at the other names only."""
 _ISSUING = """
 [ca]
 default_ca = own
@@ -76,7 +78,18 @@ def make_certificate(key: bytes, names: Sequence[str], not_before: datetime, not
         (folder / "key").touch(0o600)
         (folder / "key").write_bytes(key)
         common = ("-config", "openssl.cnf", "-batch")
-        _openssl("req", *common, "-new", "-key", "key", "-subj", f"/CN={names[0]}", "-out", "csr", folder=folder)
+        _openssl(
+            "req",
+            *common,
+            "-new",
+            "-key",
+            "key",
+            "-subj",
+            f"/CN={names[0][:LONGEST_COMMON_NAME]}",
+            "-out",
+            "csr",
+            folder=folder,
+        )
         times = ("-startdate", f"{not_before:%Y%m%d%H%M%SZ}", "-enddate", f"{not_after:%Y%m%d%H%M%SZ}")
         signing = ("-selfsign", "-keyfile", "key", "-in", "csr", "-notext", "-out", "crt")
         _openssl("ca", *common, *times, *signing, folder=folder)

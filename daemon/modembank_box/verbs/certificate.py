@@ -45,6 +45,8 @@ def lan_addresses() -> tuple[str, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     entries = [entry for card in json.loads(said or b"[]") for entry in card.get("addr_info", ())]
-    found = [ipaddress.ip_address(entry["local"]) for entry in entries if "local" in entry and not entry.get("temporary")]
+    found = [
+        ipaddress.ip_address(entry["local"]) for entry in entries if "local" in entry and not entry.get("temporary")
+    ]
     local = ipaddress.ip_network("fc00::/7")
     return tuple(sorted(str(one) for one in found if one.version == 4 or one in local))
