@@ -80,12 +80,25 @@ class Udev:
         self._add(path, "tty", node=name, DEVNAME=f"/dev/{name}", MAJOR="188", MINOR=str(self._ttys))
         return f"/sys{path}"
 
-    def net(self, place: str, number: int, driver: str) -> str:
-        """Give it a network interface."""
+    def net(self, place: str, number: int, driver: str, kind: str = "") -> str:
+        """Give it a network interface; its kind is what the kernel calls DEVTYPE."""
         interface = self.interface(place, number, driver=driver).removeprefix("/sys")
         name = f"wwan{len(self._devices)}"
-        self._add(f"{interface}/net/{name}", "net", INTERFACE=name, IFINDEX=str(len(self._devices)))
-        return f"/sys{interface}/net/{name}"
+        return self._card(interface, name, kind)
+
+    def board_net(self, subsystem: str, kind: str = "") -> str:
+        """Give the board a network card of its own, on ``subsystem``; without one, it has no device."""
+        name = f"eth{len(self._devices)}"
+        path = f"/devices/{subsystem or 'virtual'}/{name}-0"
+        if subsystem:
+            self._add(path, subsystem)
+        return self._card(path, name, kind)
+
+    def _card(self, parent: str, name: str, kind: str) -> str:
+        path, more = f"{parent}/net/{name}", {"DEVTYPE": kind} if kind else {}
+        attrs = {"type": "1"}
+        self._add(path, "net", attrs=attrs, INTERFACE=name, IFINDEX=str(len(self._devices)), **more)
+        return f"/sys{path}"
 
     def test(self, path: str, action: str = "add") -> Seen:
         """Let udev apply the rules to one device."""
