@@ -35,21 +35,8 @@ def vfat(tree: Path, image: Path, *, label: str, volume: int, size_mib: int | No
     size = size_mib or max(needed + needed // 100, 64)
     image.unlink(missing_ok=True)
     cluster = "8" if size > 256 else "1"
-    words = [
-        "--invariant",
-        "-F",
-        "32",
-        "-s",
-        cluster,
-        "-n",
-        label,
-        "-i",
-        f"{volume:08X}",
-        "-C",
-        image,
-        str(size * 1024),
-    ]
-    run(["mkfs.vfat", *words], epoch=epoch)
+    words = ["--invariant", "-F", "32", "-s", cluster, "-n", label, "-i", f"{volume:08X}", "-C"]
+    run(["mkfs.vfat", *words, image, str(size * 1024)], epoch=epoch)
     run(
         ["mcopy", "-s", "-m", "-i", image, *(str(path) for path in sorted(tree.iterdir())), "::"],
         epoch=epoch,
