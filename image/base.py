@@ -14,6 +14,12 @@ COMPONENTS = "main non-free-firmware"
 # Left out: what nobody reads on a box without a login. Licences stay.
 EXCLUDED = ["/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*", "/usr/share/lintian/*"]
 INCLUDED = ["/usr/share/doc/*/copyright"]
+# What apt knows of each package that was installed, for the list of what is in the image (inventory.py).
+ORIGINS = "var/lib/dpkg/origins"
+KEEP_ORIGINS = (
+    'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache show $(dpkg-query --admindir="$1/var/lib/dpkg" --show '
+    f'--showformat="\\${{binary:Package}}=\\${{Version}} ") >"$1/{ORIGINS}"'
+)
 
 
 def base(recipe: Recipe, *, fresh: bool) -> Path:
@@ -43,6 +49,7 @@ def _mmdebstrap(recipe: Recipe) -> list[str]:
         f"--include={','.join(recipe.packages)}",
         "--aptopt=Acquire::Check-Valid-Until false",
         *(f"--dpkgopt=path-exclude={path}" for path in EXCLUDED),
+        f"--customize-hook={KEEP_ORIGINS}",
         *(f"--dpkgopt=path-include={path}" for path in INCLUDED),
     ]
 

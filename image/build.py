@@ -45,7 +45,7 @@ def build(todo: Recipe, *, fresh: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="work-", dir=todo.out) as name:
         work = Path(name)
         tree, boot = root.build(todo, debian, work)
-        write_inventory(todo, tree, work / "wheels")
+        write_inventory(todo, work / "origins", work / "wheels")
         say("the file systems")
         for folder in ("slot", "boot-partition"):
             (work / folder).mkdir()

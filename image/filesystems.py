@@ -15,13 +15,13 @@ def squashfs(tree: Path, image: Path, *, epoch: int) -> None:
         "-noappend",
         "-quiet",
         "-no-progress",
+        "-no-exports",
+        "-b",
+        "256K",
         "-comp",
         "zstd",
         "-Xcompression-level",
-        "15",
-        "-b",
-        "256K",
-        "-no-exports",
+        "9",
     ]
     run(["mksquashfs", tree, image, *words], epoch=epoch)
 

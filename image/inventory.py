@@ -8,14 +8,15 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 from recipe import SUITE, Recipe
 
 
-def write_inventory(recipe: Recipe, root: Path, wheels: Path) -> None:
+def write_inventory(recipe: Recipe, origins: Path, wheels: Path) -> None:
     """Write the two lists beside the image."""
-    parts = [*debian_packages(root / "var/lib/dpkg"), *python_packages(wheels)]
+    parts = [*debian_packages(origins.read_text("utf-8")), *python_packages(wheels)]
     (recipe.out / f"{recipe.name}.packages").write_text(
         "".join(f"{part['name']} {part['version']}\n" for part in parts)
     )
@@ -40,17 +41,16 @@ def bill(recipe: Recipe, parts: list[dict[str, object]]) -> dict[str, object]:
     }
 
 
-def debian_packages(dpkg: Path) -> Iterator[dict[str, object]]:
-    """Yield the installed packages; the hash is that of dpkg's list of the files' hashes, since no .deb is left."""
-    for block in (dpkg / "status").read_text("utf-8").split("\n\n"):
+def debian_packages(origins: str) -> list[dict[str, object]]:
+    """Return the installed packages from what ``apt-cache show`` said of them; one may be offered by two suites."""
+    found = {}
+    for block in origins.split("\n\n"):
         field = dict(re.findall(r"^([\w-]+): (.*)$", block, re.MULTILINE))
-        if not field.get("Status", "").endswith(" installed"):
-            continue
-        name, version, architecture = field["Package"], field["Version"], field["Architecture"]
-        lists = [dpkg / f"info/{name}.md5sums", dpkg / f"info/{name}:{architecture}.md5sums"]
-        content = next((path.read_bytes() for path in lists if path.exists()), b"")
-        purl = f"pkg:deb/debian/{name}@{version.replace(':', '%3A').replace('+', '%2B')}"
-        yield _part(name, version, f"{purl}?arch={architecture}&distro={SUITE}", hashlib.sha256(content).hexdigest())
+        if field:
+            name, version, architecture = field["Package"], field["Version"], field["Architecture"]
+            purl = f"pkg:deb/debian/{quote(name)}@{quote(version)}?arch={architecture}&distro={SUITE}"
+            found[purl] = _part(name, version, purl, field["SHA256"])
+    return [found[purl] for purl in sorted(found)]
 
 
 def python_packages(wheels: Path) -> Iterator[dict[str, object]]:
@@ -58,7 +58,7 @@ def python_packages(wheels: Path) -> Iterator[dict[str, object]]:
     for wheel in sorted(wheels.glob("*.whl")):
         name, version, *_ = wheel.name.split("-")
         name = name.replace("_", "-").lower()
-        yield _part(name, version, f"pkg:pypi/{name}@{version}", hashlib.sha256(wheel.read_bytes()).hexdigest())
+        yield _part(name, version, f"pkg:pypi/{name}@{quote(version)}", hashlib.sha256(wheel.read_bytes()).hexdigest())
 
 
 def _part(name: str, version: str, purl: str, sha256: str) -> dict[str, object]:

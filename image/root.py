@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import python
+from base import ORIGINS
 from commands import run, say
 from recipe import HERE, TREE, Recipe
 
@@ -35,6 +36,7 @@ def build(recipe: Recipe, base: Path, work: Path) -> tuple[Path, Path]:
     for kind in ("grub/x86_64-efi-signed", "shim"):
         if (root / "usr/lib" / kind).exists():
             shutil.copytree(root / "usr/lib" / kind, boot / kind)
+    (root / ORIGINS).rename(work / "origins")
     clean(root)
     settle_times(root, recipe.epoch)
     return root, boot
