@@ -13,7 +13,7 @@ from fakes.namespaces import FILES
 pytestmark = pytest.mark.systemd
 BOX = sorted(path.name for path in (ROOT / "systemd" / "box").iterdir())
 OURS = [name for name in BOX if name.split(".")[0] in {"modembank-certificate", "modembank-clock", "modembank-ssh-key"}]
-PRESET = FILES / "usr/lib/systemd/system-preset/50-modembank-net.preset"
+PRESET = FILES / "usr/lib/systemd/system-preset/05-modembank-net.preset"
 SHELLS = ("getty@.service", "serial-getty@.service", "console-getty.service", "debug-shell.service", "ssh.socket")
 UPKEEP = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "man-db.timer", "e2scrub_all.timer")
 
