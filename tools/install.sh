@@ -1,7 +1,7 @@
 #!/bin/sh
 # Copies what Debian's systemd and udev need to run Modembank as a service; docs/service.md says what comes then.
 #   [DESTDIR=/the/image] [PREFIX=/usr/local] sh tools/install.sh [--usb-guard] [--box]
-# With --box also the units of an appliance's root side, which only an image has a use for.
+# With --box also the units and rules of an appliance's root side, which only an image has a use for.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,3 +32,4 @@ put sysusers.d systemd/sysusers.d/*.conf
 put tmpfiles.d systemd/tmpfiles.d/*.conf
 # shellcheck disable=SC2086  # nothing, or one file
 put udev/rules.d udev/90-*.rules udev/91-*.rules $guard
+[ -z "$box" ] || put udev/rules.d udev/93-*.rules

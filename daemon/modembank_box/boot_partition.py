@@ -1,7 +1,8 @@
-"""The boot partition, which is mounted read-only but for the moments in which something is written there."""
+"""Writing on the boot partition: mounted read-write for a moment, and one sector at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,20 +10,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modembank_box.errors import BoxError
+from modembank_box.places import Places
+
+SECTOR = 512
+"""What a disk writes whole or not at all."""
 
 
 @contextmanager
-def writable(folder: Path) -> Iterator[None]:
-    """Let ``folder`` be written inside, and have it on the disk after that."""
-    mounted = folder.is_mount()
-    if mounted:
-        _remount(folder, "rw")
-    try:
-        yield
-    finally:
-        os.sync()
-        if mounted:
-            _remount(folder, "ro")
+def writable(places: Places) -> Iterator[None]:
+    """Let the boot partition be written within; one process at a time, and read-only again afterwards."""
+    places.run.mkdir(parents=True, exist_ok=True)
+    with (places.run / "boot.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.ismount(places.boot):  # in tests, and on a disk where nobody mounted it
+            yield
+            return
+        _remount(places.boot, "rw")
+        try:
+            yield
+        finally:
+            os.sync()
+            _remount(places.boot, "ro")
 
 
 def put(path: Path, content: bytes) -> None:
@@ -35,11 +43,25 @@ def put(path: Path, content: bytes) -> None:
     beside.replace(path)
 
 
+def write_sector(path: Path, content: bytes) -> None:
+    """Overwrite the first sector of a file, which stays where it is on the disk: a power cut leaves the old or the new.
+
+    Whoever truncates a file and writes it again, as grub-editenv does, has a moment in which it is empty.
+    """
+    if len(content) != SECTOR:
+        raise ValueError(len(content))
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        os.pwrite(opened, content, 0)
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def _remount(folder: Path, how: str) -> None:
-    command = ["mount", "-o", f"remount,{how}", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own words
+    done = subprocess.run(
+        ["mount", "-o", f"remount,{how}", folder], check=False, capture_output=True, text=True, timeout=60
+    )
     if done.returncode:
-        message = (
-            f"the boot partition cannot be made {'writable' if how == 'rw' else 'read-only'}: {done.stderr.strip()}"
-        )
+        message = f"the boot partition cannot be mounted {how}: {done.stderr.strip()}"
         raise BoxError(message)

@@ -22,7 +22,8 @@ def shipped():
 
 
 def boxed():
-    return {f"systemd/system/{path.name}" for path in (ROOT / "systemd" / "box").iterdir()}
+    units = {f"systemd/system/{path.name}" for path in (ROOT / "systemd" / "box").iterdir()}
+    return units | {"udev/rules.d/93-modembank-update-stick.rules"}
 
 
 @pytest.mark.parametrize("prefix", ["/usr/local", "/usr"])

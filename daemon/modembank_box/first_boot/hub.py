@@ -6,29 +6,29 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from modembank_box import boot_partition
 from modembank_box.errors import BoxError
 from modembank_box.first_boot.mistakes import Mistake
 from modembank_box.first_boot.reading import Read
+from modembank_box.places import Places
 from modembank_box.states import write_whole
 
 _TOKEN = re.compile(r"(?m)^[ \t]*token[ \t]*=.*$")
 TAKEN = "# The token was taken by the box and removed from this file."
 
 
-def take_token(read: Read, hub: Mapping[str, Any], kept: Path) -> list[Mistake]:
-    """Write the hub's table to ``kept`` and the file without its token; return what went wrong."""
-    write_whole(kept, json.dumps(dict(hub)).encode(), 0o600)
+def take_token(read: Read, hub: Mapping[str, Any], places: Places) -> list[Mistake]:
+    """Write the hub's table to the data partition and the file without its token; return what went wrong."""
+    write_whole(places.data / "box/hub.json", json.dumps(dict(hub)).encode(), 0o600)
     line = read.line("hub.token")
     way_out = "The box has it: remove the line yourself."
     left = _without_token(read)
     if left is None or read.path is None:
         return [Mistake(line, "hub.token", "could not be removed from the file", way_out)]
     try:
-        with boot_partition.writable(read.path.parent):
+        with boot_partition.writable(places):
             boot_partition.put(read.path, left.replace("\n", "\r\n").encode())
     except (OSError, BoxError) as error:
         return [Mistake(line, "hub.token", f"could not be removed from the file: {error}", way_out)]

@@ -49,7 +49,7 @@ def _set_down_hub(places: Places, found: Read, parts: dict[str, Any]) -> list[Mi
     hub = parts.pop("hub", {})
     if "token" not in hub or read_state(places.state("data")).get("state") == "volatile":
         return []
-    return take_token(found, hub, places.data / "box/hub.json")
+    return take_token(found, hub, places)
 
 
 def _remembered(places: Places, found: Read, parts: Mapping[str, Any], mistakes: Sequence[Mistake]) -> dict[str, Any]:

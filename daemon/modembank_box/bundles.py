@@ -1,0 +1,99 @@
+"""Whether a bundle may be installed, in words for who brought it; RAUC judges the signature."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from modembank_box.errors import BoxError
+from modembank_box.release import Release, is_older, version_key
+
+_WAYS = (
+    # what RAUC says, what that means
+    ("Signature size", "it is cut short or damaged"),
+    ("Invalid bundle format", "it is no update bundle, or cut short or damaged"),
+    ("No such file", "it is no update bundle"),
+    ("bundle payload is corrupted", "it is damaged"),
+    ("Check dm device failed", "it is damaged"),
+    ("Input/output error", "it is damaged, or cannot be read"),
+    ("not yet valid", "its certificate is not valid yet: is the clock of the box right?"),
+    ("has expired", "its certificate has expired: is the clock of the box right?"),
+    ("self-signed certificate", "it is not signed by whom this box trusts"),
+    ("self signed certificate", "it is not signed by whom this box trusts"),
+    ("unable to get local issuer", "it is not signed by whom this box trusts"),
+    ("unsuitable certificate purpose", "it is signed by a certificate that is not for signing updates"),
+    ("unsupported certificate purpose", "it is signed by a certificate that is not for signing updates"),
+    ("certificate revoked", "it is signed by a certificate that was revoked"),
+    ("verification failed", "it is not signed by whom this box trusts, or damaged"),
+    ("format not allowed", "it is of a format that this box does not take"),
+    ("opened for writing", "somebody is still writing to it"),
+    ("exclusive", "somebody may still write to it"),
+    ("exceeds", "it is too large for this box"),
+    ("No space left", "there is no room"),
+)
+
+
+class Refused(BoxError):
+    """A bundle that is not installed; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that is signed by whom the box trusts, as it describes itself."""
+
+    path: str
+    version: str
+    build: str
+    compatible: str
+    octets: int
+    """Of the slot that is written."""
+
+
+def look_at(path: str, configuration: Path, rauc: str = "rauc") -> Bundle:
+    """Return what a bundle says of itself once its signature is verified. Raises Refused."""
+    try:
+        done = subprocess.run(
+            [rauc, "--conf", configuration, "info", "--output-format=json", path],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        message = f"RAUC cannot be asked: {error}"
+        raise BoxError(message) from error
+    if done.returncode:
+        raise Refused(reason(done.stderr))
+    try:
+        told = json.loads(done.stdout[done.stdout.index("{") :])
+        octets = sum(int(image["size"]) for entry in told["images"] for image in entry.values())
+        return Bundle(path, str(told["version"])[:80], str(told["build"])[:80], str(told["compatible"])[:80], octets)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = "it does not say what is in it"
+        raise Refused(message) from error
+
+
+def judge(bundle: Bundle, running: Release, floor: str) -> None:
+    """Raise Refused for a bundle of another machine, and one that is older than what runs or was ever well here."""
+    if bundle.compatible != running.compatible:
+        message = f"it is for another machine ({bundle.compatible}): this one is {running.compatible}"
+        raise Refused(message)
+    if version_key(bundle.version) is None:
+        message = f"its version, {bundle.version}, is none"
+        raise Refused(message)
+    newest = floor if is_older(running.version, floor) and version_key(floor) else running.version
+    if is_older(bundle.version, newest):
+        message = f"it is older ({bundle.version}) than what this box has had ({newest})"
+        raise Refused(message)
+
+
+def reason(said: str) -> str:
+    """Return in plain words why RAUC refused, with its own last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("rauc-Message")]
+    last = lines[-1][:300] if lines else "it says nothing"
+    for sign, meaning in _WAYS:
+        if sign in said:
+            return f"{meaning} ({last})"
+    return f"RAUC refuses it ({last})"

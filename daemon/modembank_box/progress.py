@@ -1,0 +1,142 @@
+"""How the latest update goes: for everyone to read in ``update.json``, and for the next start on the data partition."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from modembank_box.errors import BoxError
+from modembank_box.places import Places
+from modembank_box.states import read_state, write_state, write_whole
+
+IDLE = "idle"
+CHECKING = "checking"
+INSTALLING = "installing"
+INSTALLED = "installed"
+TRIAL = "trial"
+GOOD = "good"
+REFUSED = "refused"
+FAILED = "failed"
+ROLLED_BACK = "rolled_back"
+STATES = (IDLE, CHECKING, INSTALLING, INSTALLED, TRIAL, GOOD, REFUSED, FAILED, ROLLED_BACK)
+
+
+@dataclass(frozen=True)
+class Record:
+    """An update: where it came from and where it goes, and how far it is."""
+
+    state: str = IDLE
+    id: str = ""
+    by: str = ""
+    at: str = ""
+    reason: str = ""
+    from_version: str = ""
+    from_slot: str = ""
+    from_schema: int = 0
+    version: str = ""
+    slot: str = ""
+    """The one that is written."""
+    restarted: bool = False
+    """Whether the box was restarted into it."""
+
+
+def now() -> str:
+    """Return the time, as RFC 3339 writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Progress:
+    """The record of the latest update, and what is told of it."""
+
+    def __init__(self, places: Places) -> None:
+        """Nothing is read or written yet."""
+        self._places = places
+        self._folder = places.data / "update"
+
+    @property
+    def folder(self) -> Path:
+        """Root's own folder on the data partition."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._folder
+
+    def record(self) -> Record:
+        """Return what is known of the latest update."""
+        told = read_state(self._folder / "record.json")
+        known: dict[str, Any] = {}
+        for each in fields(Record):
+            value = told.get(each.name)
+            if type(value) is type(each.default):
+                known[each.name] = value
+        record = Record(**known)
+        return record if record.state in STATES else Record()
+
+    def note(self, record: Record, **changes: Any) -> Record:
+        """Keep a step over a power cut, and tell everyone."""
+        changed = replace(record, at=now(), **changes)
+        content = json.dumps(asdict(changed), indent=1).encode("ascii") + b"\n"
+        write_whole(self.folder / "record.json", content, 0o600)
+        self.tell(changed)
+        return changed
+
+    def tell(self, record: Record, percent: int | None = None) -> None:
+        """Write what everyone may read; lost with the power."""
+        shown = {
+            "state": record.state,
+            "percent": percent,
+            "from_version": record.from_version,
+            "version": record.version,
+            "reason": record.reason,
+            "by": record.by,
+            "at": record.at or now(),
+            "id": record.id,
+        }
+        write_state(self._places.state("update"), shown)
+
+    def floor(self) -> str:
+        """Return the newest version that was ever well on this box, below which none is installed."""
+        return str(read_state(self._folder / "floor.json").get("version", ""))[:80]
+
+    def raise_floor(self, version: str) -> None:
+        """Note that ``version`` is well."""
+        if self.floor() != version:
+            write_whole(self.folder / "floor.json", json.dumps({"version": version}).encode() + b"\n", 0o600)
+
+    def postponed_until(self) -> str:
+        """Return until when the box does not restart by itself; empty: it may."""
+        return str(read_state(self._folder / "postponed.json").get("until", ""))[:40]
+
+    def postpone(self, until: str) -> None:
+        """Do not restart by itself before ``until`` (RFC 3339; empty: at any time)."""
+        write_whole(self.folder / "postponed.json", json.dumps({"until": until}).encode() + b"\n", 0o600)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let one program at a time deal with updates. Raises BoxError when another does."""
+        self._places.run.mkdir(parents=True, exist_ok=True)
+        with (self._places.run / "update.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                message = "another update is under way"
+                raise BoxError(message) from error
+            yield
+
+
+def percent(line: str) -> int | None:
+    """Return how far RAUC says it is, of a line such as `` 40% Copying image to system.1``."""
+    match = re.match(r"\s*(\d{1,3})%", line)
+    return min(int(match[1]), 100) if match else None
+
+
+def free_octets(folder: Path) -> int:
+    """Return how much may be written to the file system of a folder."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
