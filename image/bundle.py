@@ -48,7 +48,12 @@ def make_bundle(slot: Path, signing: Keys) -> Path:
         os.link(slot, work / "system.vfat")
         (work / "manifest.raucm").write_text(manifest(release))
         _run(["rauc", f"--cert={signing.certificate}", f"--key={signing.key}", "bundle", work, bundle])
-    _run(["rauc", f"--keyring={signing.keyring}", "info", bundle])
+        conf = work / "system.conf"
+        conf.write_text(
+            "[system]\ncompatible=any\nbootloader=noop\n"
+            f"[keyring]\npath={signing.keyring.resolve()}\ncheck-purpose=codesign\n"
+        )
+        _run(["rauc", f"--conf={conf}", "info", bundle])
     return bundle
 
 

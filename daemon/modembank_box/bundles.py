@@ -16,7 +16,7 @@ _WAYS = (
     ("Invalid bundle format", "it is no update bundle, or cut short or damaged"),
     ("No such file", "it is no update bundle"),
     ("bundle payload is corrupted", "it is damaged"),
-    ("Check dm device failed", "it is damaged"),
+    ("device failed between", "it is damaged"),
     ("Input/output error", "it is damaged, or cannot be read"),
     ("not yet valid", "its certificate is not valid yet: is the clock of the box right?"),
     ("has expired", "its certificate has expired: is the clock of the box right?"),
@@ -90,10 +90,11 @@ def judge(bundle: Bundle, running: Release, floor: str) -> None:
 
 
 def reason(said: str) -> str:
-    """Return in plain words why RAUC refused, with its own last line."""
+    """Return in plain words why RAUC refused, with its own last word."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("rauc-Message")]
-    last = lines[-1][:300] if lines else "it says nothing"
+    errors = [line.removeprefix("LastError:").strip() for line in lines if line.startswith("LastError:")]
+    last = (errors or lines or ["it says nothing"])[-1][:300]
     for sign, meaning in _WAYS:
-        if sign in said:
+        if sign in last:
             return f"{meaning} ({last})"
     return f"RAUC refuses it ({last})"

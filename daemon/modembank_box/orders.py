@@ -23,7 +23,7 @@ REQUEST = "request.json"
 BUNDLE = "bundle.raucb"
 LARGEST_REQUEST = 4096
 LARGEST_BUNDLE = 1_500_000_000
-VERBS = frozenset({"update", "restart", "reset", "postpone"})
+VERBS = ("update", "restart", "reset", "postpone")
 MOST_DAYS = 30
 
 
@@ -44,7 +44,7 @@ def take_order(places: Places) -> Order | None:
             opened = _open(folder, REQUEST, LARGEST_REQUEST)
         except FileNotFoundError:
             return None
-        except (OSError, BoxError):
+        except BoxError:
             _remove(folder, REQUEST)
             raise
         with os.fdopen(opened, "rb") as file:
@@ -115,8 +115,14 @@ def _folder(places: Places) -> Iterator[int]:
 
 
 def _open(folder: int, name: str, largest: int) -> int:
-    """Open a file of the folder's owner. Raises OSError, and BoxError for anything else than such a file."""
-    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=folder)
+    """Open a file of the folder's owner. Raises FileNotFoundError, and BoxError for anything else than such a file."""
+    try:
+        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        message = f"{name} cannot be opened: {error.strerror}"
+        raise BoxError(message) from error
     found = os.fstat(opened)
     mine = found.st_uid in {os.fstat(folder).st_uid, 0}
     if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and mine and found.st_size <= largest:
