@@ -8,7 +8,7 @@ TARGET ?=
 # Where it is set (many containers do), every daemon that a test starts would compile the whole program once more.
 unexport PYTHONDONTWRITEBYTECODE
 AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
-IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd
+IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
 .PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 fuzz environment dev-environment test-tools clean lock

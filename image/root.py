@@ -6,9 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+import bundle
 import python
 from base import ORIGINS
 from commands import run, say
+from keys import keys
 from recipe import HERE, TREE, Recipe
 
 # Left behind by installing: lists, logs, caches, backups, keys, what only a boot loader or an installation needs.
@@ -50,11 +52,23 @@ def put_files(recipe: Recipe, root: Path) -> None:
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
     run(["cp", "-r", "--no-preserve=ownership", f"{HERE}/files/.", root], epoch=recipe.epoch)
+    put_rauc(recipe, root)
     run(["chroot", root, "systemd-sysusers"], epoch=recipe.epoch)
     run(["chroot", root, "systemctl", "preset-all"], epoch=recipe.epoch)
     # The clock never shows a time before this.
     (root / "usr/lib/clock-epoch").touch()
     os.utime(root / "usr/lib/clock-epoch", (recipe.epoch, recipe.epoch))
+
+
+def put_rauc(recipe: Recipe, root: Path) -> None:
+    """Install what updates need: RAUC's configuration, whose updates are believed, and what tells the boot loader."""
+    (root / "etc/rauc").mkdir(exist_ok=True)
+    (root / "etc/rauc/system.conf").write_text(bundle.system_conf(recipe.architecture, recipe.version))
+    shutil.copy(keys(recipe.out).keyring, root / "etc/rauc/keyring.pem")
+    backend = root / "usr/lib/modembank/boot-backend"
+    backend.parent.mkdir(exist_ok=True)
+    shutil.copy(HERE / "rauc/boot-backend", backend)
+    backend.chmod(0o755)
 
 
 def make_initrd(recipe: Recipe, root: Path) -> None:
