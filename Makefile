@@ -56,7 +56,7 @@ image: dev-environment ## build the image of the appliance for PCs, into image/o
 	$(BIN)/python image/build.py $(ARGS)
 
 image-arm64: dev-environment ## the same for the Raspberry Pi 3, 4 and 5 (about an hour: it runs emulated)
-	@sh tools/debian-packages.sh $(IMAGE_TOOLS) qemu-user-static binfmt-support
+	@sh tools/debian-packages.sh $(IMAGE_TOOLS) arch-test binfmt-support qemu-user-static
 	$(BIN)/python image/build.py --architecture arm64 $(ARGS)
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)

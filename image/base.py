@@ -8,11 +8,13 @@ import tempfile
 from pathlib import Path
 
 from commands import run, say
-from recipe import SUITE, Recipe
+from recipe import HERE, SUITE, Recipe
 
 COMPONENTS = "main non-free-firmware"
 # Left out: what nobody reads on a box without a login. Licences stay.
 EXCLUDED = ["/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*", "/usr/share/lintian/*"]
+# The Raspberry Pi's firmware is put into the slot by slot.py, not by hooks of the kernel.
+EXCLUDED += ["/etc/kernel/*/z50-raspi-firmware", "/etc/initramfs/*/z50-raspi-firmware"]
 INCLUDED = ["/usr/share/doc/*/copyright"]
 # What apt knows of each package that was installed, for the list of what is in the image (inventory.py).
 ORIGINS = "var/lib/dpkg/origins"
@@ -24,7 +26,7 @@ KEEP_ORIGINS = (
 
 def base(recipe: Recipe, *, fresh: bool) -> Path:
     """Return the tar file; an earlier one is used as long as lists, mirror and this program are what they were."""
-    sources = apt_sources()
+    sources = apt_sources(recipe.architecture)
     words = _mmdebstrap(recipe)
     state = hashlib.sha256("\n".join([*words, *_published(recipe, sources)]).encode()).hexdigest()[:16]
     tar = recipe.cache / f"base-{recipe.architecture}-{state}.tar"
@@ -40,6 +42,9 @@ def base(recipe: Recipe, *, fresh: bool) -> Path:
 
 
 def _mmdebstrap(recipe: Recipe) -> list[str]:
+    helpers = f"sh {HERE}/native-helpers.sh"
+    own = dpkg_architecture() == recipe.architecture
+    path = "/usr/sbin:/usr/bin:/sbin:/bin"
     return [
         "mmdebstrap",
         "--mode=root",
@@ -48,13 +53,21 @@ def _mmdebstrap(recipe: Recipe) -> list[str]:
         f"--architectures={recipe.architecture}",
         f"--include={','.join(recipe.packages)}",
         "--aptopt=Acquire::Check-Valid-Until false",
+        "--dpkgopt=force-unsafe-io",
+        *([] if own else [f'--extract-hook={helpers} "$1"', f'--aptopt=DPkg::Path "/native:{path}"']),
         *(f"--dpkgopt=path-exclude={path}" for path in EXCLUDED),
         f"--customize-hook={KEEP_ORIGINS}",
         *(f"--dpkgopt=path-include={path}" for path in INCLUDED),
+        *([] if own else [f'--customize-hook={helpers} "$1" remove']),
     ]
 
 
-def apt_sources() -> list[str]:
+def dpkg_architecture() -> str:
+    """Return the architecture of this machine."""
+    return run(["dpkg", "--print-architecture"], epoch=0).strip()
+
+
+def apt_sources(architecture: str) -> list[str]:
     """Return the lines of sources.list. Mirrors are named by the environment or by what apt uses here."""
     known = run(["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"], epoch=0)
     here = dict(line.split() for line in known.splitlines() if len(line.split()) == 2)
@@ -65,9 +78,9 @@ def apt_sources() -> list[str]:
             "apt knows no mirror of Debian here (apt-get update?); name them: DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR"
         )
         raise SystemExit(message)
+    suites = [SUITE, f"{SUITE}-updates", *([f"{SUITE}-backports"] if architecture == "arm64" else [])]
     return [
-        f"deb {debian} {SUITE} {COMPONENTS}",
-        f"deb {debian} {SUITE}-updates {COMPONENTS}",
+        *(f"deb {debian} {suite} {COMPONENTS}" for suite in suites),
         f"deb {security} {SUITE}-security {COMPONENTS}",
     ]
 

@@ -51,7 +51,7 @@ def build(todo: Recipe, *, fresh: bool) -> None:
             (work / folder).mkdir()
         squashfs(tree, work / "slot/root.squashfs", epoch=todo.epoch)
         fill_slot(todo, boot, work / "slot")
-        fill_boot(boot, work / "boot-partition")
+        fill_boot(todo, boot, work / "boot-partition")
         slot, data, first = todo.out / f"{todo.name}.system.vfat", work / "data.ext4", work / "boot.vfat"
         vfat(work / "slot", slot, label="SYSTEM", volume=SLOT_VOLUME, size_mib=None, epoch=todo.epoch)
         vfat(work / "boot-partition", first, label="BOOT", volume=BOOT_VOLUME, size_mib=BOOT_MIB, epoch=todo.epoch)

@@ -15,11 +15,13 @@ from recipe import HERE, TREE, Recipe
 
 # Left behind by installing: lists, logs, caches, backups, keys, what only a boot loader or an installation needs.
 REMOVED = (
-    "boot/*", "dev/*", "etc/*-", "etc/apt/sources.list*", "etc/machine-id", "etc/ssh/ssh_host_*", "root/.*",
-    "run/*", "tmp/*", "usr/lib/grub/*", "usr/lib/shim", "usr/share/grub", "usr/share/initramfs-tools",
-    "var/cache/*", "var/lib/apt/*", "var/lib/dbus/machine-id", "var/lib/dpkg/*-old", "var/lib/initramfs-tools",
-    "var/lib/systemd/*", "var/lib/ucf/*", "var/log/*", "var/tmp/*",
+    "boot/*", "dev/*", "etc/*-", "etc/apt/sources.list*", "etc/machine-id", "etc/ssh/ssh_host_*", "root/.*", "run/*", "tmp/*",
+    "usr/lib/grub/*", "usr/lib/linux-image-*", "usr/lib/raspi-firmware", "usr/lib/shim", "usr/share/grub",
+    "usr/share/initramfs-tools", "var/cache/*", "var/lib/apt/*", "var/lib/dbus/machine-id", "var/lib/dpkg/*-old",
+    "var/lib/initramfs-tools", "var/lib/systemd/*", "var/lib/ucf/*", "var/log/*", "var/tmp/*",
 )  # fmt: skip
+# What starts the kernel of a PC, and of a Raspberry Pi with the device trees of its kernel.
+LOADERS = ("usr/lib/grub/x86_64-efi-signed", "usr/lib/shim", "usr/lib/raspi-firmware", "usr/lib/linux-image-*/broadcom")
 FOLDERS = ("data", "boot/box", "var/lib/modembank", "var/backups/modembank", "var/log/journal", "var/lib/rauc")
 
 
@@ -35,9 +37,9 @@ def build(recipe: Recipe, base: Path, work: Path) -> tuple[Path, Path]:
     say("the initrd")
     make_initrd(recipe, root)
     shutil.copytree(root / "boot", boot)
-    for kind in ("grub/x86_64-efi-signed", "shim"):
-        if (root / "usr/lib" / kind).exists():
-            shutil.copytree(root / "usr/lib" / kind, boot / kind)
+    for pattern in LOADERS:
+        for folder in root.glob(pattern):
+            shutil.copytree(folder, boot / folder.name)
     (root / ORIGINS).rename(work / "origins")
     clean(root)
     settle_times(root, recipe.epoch)
@@ -82,6 +84,7 @@ def make_initrd(recipe: Recipe, root: Path) -> None:
     ):
         shutil.copy(HERE / "initrd" / name, tools / place)
         (tools / place).chmod(mode)
+    (tools / "modembank-release").write_text(recipe.release())
     kernel = next((root / "usr/lib/modules").iterdir()).name
     run(["chroot", root, "mkinitramfs", "-o", "/boot/initrd.img", kernel], epoch=recipe.epoch, also={"TMPDIR": "/tmp"})
     (root / f"boot/vmlinuz-{kernel}").rename(root / "boot/vmlinuz")

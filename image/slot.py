@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from modembank_box.boot_loader import pi_default
 from recipe import HERE, Recipe
 
 GRUB_ENVIRONMENT = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "0", "B_TRY": "0"}
@@ -15,16 +16,26 @@ def fill_slot(recipe: Recipe, boot: Path, tree: Path) -> None:
     shutil.copy(boot / "vmlinuz", tree / "vmlinuz")
     shutil.copy(boot / "initrd.img", tree / "initrd.img")
     (tree / "release.toml").write_text(recipe.release())
+    if recipe.architecture == "arm64":
+        for name in ("config.txt", "cmdline.txt"):
+            shutil.copy(HERE / "boot/pi" / name, tree / name)
+        for pattern in ("raspi-firmware/start*.elf", "raspi-firmware/fixup*.dat", "broadcom/bcm27*.dtb"):
+            for path in sorted(boot.glob(pattern)):
+                shutil.copy(path, tree / path.name)
 
 
-def fill_boot(boot: Path, tree: Path) -> None:
+def fill_boot(recipe: Recipe, boot: Path, tree: Path) -> None:
     """Put the boot loader into the folder of the boot partition."""
+    if recipe.architecture == "arm64":
+        shutil.copy(boot / "raspi-firmware/bootcode.bin", tree / "bootcode.bin")
+        (tree / "autoboot.txt").write_bytes(pi_default())
+        return
     efi = tree / "EFI/BOOT"
     efi.mkdir(parents=True)
     # Debian's signed chain, so that Secure Boot may stay on: shim starts GRUB, which looks for EFI/debian/grub.cfg.
     shutil.copy(boot / "shim/shimx64.efi.signed", efi / "BOOTX64.EFI")
     shutil.copy(boot / "shim/mmx64.efi.signed", efi / "mmx64.efi")
-    shutil.copy(boot / "grub/x86_64-efi-signed/grubx64.efi.signed", efi / "grubx64.efi")
+    shutil.copy(boot / "x86_64-efi-signed/grubx64.efi.signed", efi / "grubx64.efi")
     (tree / "EFI/debian").mkdir()
     (tree / "EFI/debian/grub.cfg").write_text("set prefix=($root)/grub\nconfigfile $prefix/grub.cfg\n")
     (tree / "grub").mkdir()

@@ -10,4 +10,5 @@ for program in blkdiscard blockdev cksum e2fsck mke2fs partx resize2fs sfdisk; d
     copy_exec "$(command -v "$program")"
 done
 copy_file config /etc/mke2fs.conf
+copy_file config /etc/initramfs-tools/modembank-release /release.toml
 copy_file script /etc/initramfs-tools/modembank-data /scripts/modembank-data

@@ -6,37 +6,45 @@ mount_top() { :; }
 mount_premount() { :; }
 mount_bottom() { :; }
 
-slot_number() { # the partition of the slot: GRUB says so, and a Raspberry Pi's firmware
+slot_number() { # the partition of the slot: GRUB says so, and the firmware of a Raspberry Pi
     case " $(cat /proc/cmdline) " in
         *' modembank.slot=a '*) echo 2 ;;
         *' modembank.slot=b '*) echo 3 ;;
-        *) tail -c 1 /proc/device-tree/chosen/bootloader/partition 2>/dev/null | hexdump -e '1/1 "%d\n"' ;;
+        *) tail -c 1 /proc/device-tree/chosen/bootloader/partition 2>/dev/null | hexdump -e '1/1 "%d"' ;;
     esac
 }
 
-slot_node() { # the device of partition $1 of the disk that this image was written to, or nothing
+partition() { # the device of partition $1 of the disk that this image was written to, or nothing
     for _link in "/dev/disk/by-partuuid/6d6f6465-6d62-4e6b-8000-00000000000$1" "/dev/disk/by-partuuid/6d6f6465-0$1"; do
         [ -b "$_link" ] && readlink -f "$_link" && return
     done
 }
 
+mount_slot() { # partition $1; where nobody says which it is, only if it is of the build that this initrd is of
+    node=$(partition "$1")
+    [ -n "$node" ] && mount -t vfat -o ro,nosuid,nodev,noexec,umask=022 "$node" "$system" 2>/dev/null || return 1
+    { [ -n "$number" ] || cmp -s /release.toml "$system/release.toml"; } && return
+    umount "$system"
+    return 1
+}
+
 wait_for_slot() { # a disk on the USB takes its time
     number=$(slot_number)
-    [ -n "$number" ] || panic 'modembank: nobody says which slot this is (modembank.slot=a or b)'
     for _ in $(seq 300); do
-        node=$(slot_node "$number")
-        [ -n "$node" ] && return
+        # Of two that are of one build either will do.
+        for _number in ${number:-2 3}; do
+            mount_slot "$_number" && return
+        done
         sleep 0.1
     done
-    panic "modembank: no disk has partition $number of the box"
+    panic "modembank: no disk has the slot that was started (${number:-2 or 3})"
 }
 
 mountroot() {
-    wait_for_slot
+    modprobe -q -a loop ext4
     system=/run/modembank-box/system
     mkdir -p "$system"
-    modprobe -q -a loop ext4
-    mount -t vfat -o ro,nosuid,nodev,noexec,umask=022 "$node" "$system" || panic "modembank: $node cannot be mounted"
+    wait_for_slot
     mount -t squashfs -o ro,loop "$system/root.squashfs" "$rootmnt" || panic "modembank: no root.squashfs on $node"
     name=${node##*/}
     disk=$(readlink -f "/sys/class/block/$name/..")

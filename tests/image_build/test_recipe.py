@@ -51,7 +51,7 @@ def test_mirrors_come_from_the_environment_or_apt(monkeypatch):
     )
     monkeypatch.setenv("DEBIAN_MIRROR", "mirror:mine")
     monkeypatch.delenv("DEBIAN_SECURITY_MIRROR", raising=False)
-    assert [line.split()[1:3] for line in base.apt_sources()] == [
+    assert [line.split()[1:3] for line in base.apt_sources("amd64")] == [
         ["mirror:mine", "trixie"],
         ["mirror:mine", "trixie-updates"],
         ["mirror:two", "trixie-security"],
@@ -62,4 +62,4 @@ def test_without_a_mirror_it_says_what_to_do(monkeypatch):
     monkeypatch.setattr(base, "run", lambda words, **_: "")
     monkeypatch.delenv("DEBIAN_MIRROR", raising=False)
     with pytest.raises(SystemExit, match="DEBIAN_MIRROR"):
-        base.apt_sources()
+        base.apt_sources("amd64")
