@@ -10,7 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from modembank_box.errors import BoxError
-from modembank_box.openssl import belongs, is_address, is_key, make_certificate, make_key, read_certificate
+from modembank_box.openssl import (
+    Certificate,
+    is_address,
+    is_key,
+    make_certificate,
+    make_key,
+    read_certificate,
+    unusable,
+)
 from modembank_box.places import Places
 from modembank_box.states import write_state, write_whole
 
@@ -53,54 +61,56 @@ class Certificates:
 
         Raises BoxError when none can be made.
         """
-        found, problem = self._owners(now)
-        pair = found or self._made(identity, max(now, self._built()))
-        certificate = read_certificate(pair[0])
-        served = tuple(_content(path) for path in self._served)
-        for path in self._served:
-            path.parent.mkdir(mode=0o700 if path.parent.name == "credstore" else 0o755, parents=True, exist_ok=True)
-        if served[1] != pair[1]:
-            write_whole(self._served[1], pair[1], 0o600)
-        if served[0] != pair[0]:
-            write_whole(self._served[0], pair[0])
+        own, problem = self._owners(now)
+        pair = own or self._made(identity, max(now, self._built()))
+        certificate, key = self._served
+        former, former_key = _content(certificate), _content(key)
+        certificate.parent.mkdir(parents=True, exist_ok=True)
+        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if former_key != pair.key:
+            write_whole(key, pair.key, 0o600)
+        if former != pair.certificate:
+            write_whole(certificate, pair.certificate)
         write_state(
             self._state,
             {
-                "fingerprint": certificate.fingerprint,
-                "names": certificate.names,
-                "not_after": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
-                "own": found is not None,
+                "fingerprint": pair.said.fingerprint,
+                "names": pair.said.names,
+                "not_after": f"{pair.said.not_after:%Y-%m-%dT%H:%M:%SZ}",
+                "own": own is not None,
                 "problem": problem,
             },
         )
-        return "restart" if served[1] != pair[1] else "reload" if served[0] != pair[0] else ""
+        return "restart" if former_key != pair.key else "reload" if former != pair.certificate else ""
 
-    def _owners(self, now: datetime) -> tuple[tuple[bytes, bytes] | None, str]:
+    def _owners(self, now: datetime) -> tuple[_Pair | None, str]:
         """Return the owner's certificate and key, if they are there and can be used, and what is wrong with them."""
         if not any(path.exists() for path in self._own):
             return None, ""
         try:
-            certificate, key = (_small(path) for path in self._own)
-            reason = belongs(certificate, key)
-            end = datetime.max.replace(tzinfo=UTC) if reason else read_certificate(certificate).not_after
+            pair = _Pair.read(*self._own)
         except BoxError as error:
-            reason, certificate, key, end = str(error), b"", b"", now
-        if reason:
-            return None, f"tls.crt and tls.key on the boot partition are not used: {reason}"
+            return None, f"tls.crt and tls.key on the boot partition are not used: {error}"
+        end = pair.said.not_after
         ending = f"the certificate tls.crt on the boot partition ends on {end:%Y-%m-%d}: put a new one there"
-        return (certificate, key), ending if end - now < RENEWED_BEFORE_END / 2 else ""
+        return pair, ending if end - now < RENEWED_BEFORE_END / 2 else ""
 
-    def _made(self, identity: Identity, now: datetime) -> tuple[bytes, bytes]:
+    def _made(self, identity: Identity, now: datetime) -> _Pair:
         """Return the box's own certificate and key, made anew as far as they have to be; the key stays."""
-        certificate, key = (_content(path) for path in self._kept)
-        self._kept[0].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not is_key(key):
-            key = make_key()
-            write_whole(self._kept[1], key, 0o600)
-        if not _is_good(certificate, key, identity, now):
-            certificate = make_certificate(key, identity.names, now - BACKDATED, now - BACKDATED + LIFE)
-            write_whole(self._kept[0], certificate)
-        return certificate, key
+        try:
+            pair = _Pair.read(*self._kept)
+        except BoxError:
+            pair = None
+        if pair is not None and _is_good(pair.said, identity, now):
+            return pair
+        certificate, key = self._kept
+        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret = _content(key)
+        if not is_key(secret):
+            secret = make_key()
+            write_whole(key, secret, 0o600)
+        write_whole(certificate, make_certificate(secret, identity.names, now - BACKDATED, now - BACKDATED + LIFE))
+        return _Pair.read(*self._kept)
 
     def _built(self) -> datetime:
         """Return when the image was made: it cannot be earlier, whatever a box without a clock believes."""
@@ -110,10 +120,25 @@ class Certificates:
             return datetime.fromtimestamp(0, UTC)
 
 
-def _is_good(certificate: bytes, key: bytes, identity: Identity, now: datetime) -> bool:
-    if belongs(certificate, key):
-        return False
-    found = read_certificate(certificate)
+@dataclass(frozen=True)
+class _Pair:
+    """A certificate and its key, which a server can use together."""
+
+    said: Certificate
+    certificate: bytes
+    key: bytes
+
+    @classmethod
+    def read(cls, certificate: Path, key: Path) -> _Pair:
+        """Read both files; raises BoxError with the reason why they cannot be used."""
+        chain, secret = _small(certificate), _small(key)
+        reason = "the key has a password, which nobody could type at the start" if b"ENCRYPTED" in secret else ""
+        if reason or (reason := unusable(certificate, key)):
+            raise BoxError(reason)
+        return cls(read_certificate(chain), chain, secret)
+
+
+def _is_good(found: Certificate, identity: Identity, now: datetime) -> bool:
     in_time = found.not_before <= now <= found.not_after - RENEWED_BEFORE_END
     # An address that is missing now may come back with the cable; a name that the box no longer has does not stay.
     return in_time and _hosts(found.names) == _hosts(identity.names) and set(identity.addresses) <= set(found.names)

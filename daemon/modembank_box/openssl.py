@@ -6,7 +6,6 @@ import ipaddress
 import re
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +69,8 @@ def is_key(pem: bytes) -> bool:
 
 def make_certificate(key: bytes, names: Sequence[str], not_before: datetime, not_after: datetime) -> bytes:
     """Return a certificate, as PEM, that the key signs for itself, good for these host names and addresses."""
+    import tempfile
+
     listed = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in names)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -113,20 +114,14 @@ def read_certificate(pem: bytes) -> Certificate:
     )
 
 
-def belongs(certificate: bytes, key: bytes) -> str:
-    """Return why a server could not use the two together; empty when it can."""
-    if b"ENCRYPTED" in key:
-        return "the key has a password, which nobody could type at the start"
-    with tempfile.NamedTemporaryFile() as chain, tempfile.NamedTemporaryFile() as secret:
-        for file, content in ((chain, certificate), (secret, key)):
-            file.write(content)
-            file.flush()
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain.name, secret.name, password=lambda: "")
-        except ssl.SSLError as error:
-            if "MISMATCH" in (error.reason or ""):
-                return "the key is not the certificate's"
-            return "they are not a certificate and its key in the form PEM"
+def unusable(certificate: Path, key: Path) -> str:
+    """Return why a server could not use the two files together; empty when it can."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except OSError as error:  # ssl.SSLError is one
+        if "MISMATCH" in (getattr(error, "reason", "") or ""):
+            return "the key is not the certificate's"
+        return "they are not a certificate and its key in the form PEM"
     return ""
 
 

@@ -12,7 +12,11 @@ from fakes.namespaces import FILES
 
 pytestmark = pytest.mark.systemd
 BOX = sorted(path.name for path in (ROOT / "systemd" / "box").iterdir())
-OURS = [name for name in BOX if name.split(".")[0] in {"modembank-certificate", "modembank-clock", "modembank-ssh-key"}]
+OURS = [
+    name
+    for name in BOX
+    if name.split(".")[0] in {"modembank-certificate", "modembank-clock", "modembank-renewal", "modembank-ssh-key"}
+]
 PRESET = FILES / "usr/lib/systemd/system-preset/05-modembank-net.preset"
 SHELLS = ("getty@.service", "serial-getty@.service", "console-getty.service", "debug-shell.service", "ssh.socket")
 UPKEEP = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "man-db.timer", "e2scrub_all.timer")
@@ -24,7 +28,8 @@ def root(tmp_path):
     made = machine(tmp_path / "root")
     shutil.copytree(FILES, made, symlinks=True, dirs_exist_ok=True)
     (made / "bin").mkdir(exist_ok=True)
-    shutil.copy(made / "usr/bin/kill", made / "bin/sh")
+    for name in ("bin/sh", "usr/bin/systemctl"):
+        shutil.copy(made / "usr/bin/kill", made / name)
     return made
 
 
@@ -50,7 +55,7 @@ def test_systemd_finds_nothing_wrong_with_units_and_drop_ins(root):
 def test_the_presets_enable_what_the_daemon_needs(root):
     enabled = [line.split()[1] for line in PRESET.read_text().splitlines() if line.startswith("enable ")]
     ours = [name for name in enabled if name.startswith("modembank")]
-    assert set(OURS) - {"modembank-ssh-key.service"} <= set(ours)
+    assert set(OURS) - {"modembank-ssh-key.service", "modembank-renewal.service"} <= set(ours)
     (root / "usr/lib/systemd/system/ssh.service").write_text(
         "[Service]\nExecStart=true\n[Install]\nWantedBy=multi-user.target\n"
     )
@@ -60,8 +65,8 @@ def test_the_presets_enable_what_the_daemon_needs(root):
         wants[path.parent.name].add(path.name)
     assert {"modembank-clock.service", "modembank-certificate.service"} <= wants["modembankd.service.wants"]
     assert {"modembankd.socket", "modembankd-http.socket"} <= wants["sockets.target.wants"]
-    assert "modembank-certificate.timer" in wants["timers.target.wants"]
-    assert {"modembank-certificate.path", "ssh.service"} <= wants["multi-user.target.wants"]
+    assert "modembank-renewal.timer" in wants["timers.target.wants"]
+    assert {"modembank-renewal.path", "ssh.service"} <= wants["multi-user.target.wants"]
 
 
 def test_the_daemon_starts_after_the_time_and_the_certificate():
