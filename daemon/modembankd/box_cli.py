@@ -51,7 +51,9 @@ def _shown(view: BoxView) -> Iterator[tuple[str, str]]:
         yield "slot", f"{view.release.slot}, for {view.release.architecture}"
     yield "up", f"{view.up_s // 3600} h {view.up_s // 60 % 60} min"
     if view.data is not None:
-        yield "data", _with(view.data.state, view.data.detail)
+        yield "data", _with(view.data.state, view.data.reason)
+        for problem in view.data.problems:
+            yield "data", problem
     for mistake in view.first_file.mistakes if view.first_file is not None else ():
         line = f"line {mistake.line}: " if mistake.line else ""
         what = " ".join(filter(None, (mistake.field, mistake.reason)))

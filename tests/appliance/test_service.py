@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from modembank.accounts import LOCAL_ADMIN
 from modembank.appliance import Appliance
 from modembank.appliance.bundle import NoRoom
 from modembank.appliance.orders import TAKEN_WITHIN_S, Order, waiting_order, write_order
+from modembank.appliance.service import STALE_MS
 from modembank.bus import Bus
 from modembank.clock import SystemClock
 from modembank.config import BoxConfig
@@ -97,6 +99,13 @@ async def test_one_that_nobody_took_gives_way(rig: Rig) -> None:
     os.utime(rig.image.asked_in / "request.json", (long_ago, long_ago))
     await rig.service.reset(LOCAL_ADMIN, "clinic")
     assert rig.image.takes()["verb"] == "reset"
+
+
+async def test_an_update_that_is_said_to_be_under_way_for_ever_keeps_nobody_from_a_restart(rig: Rig) -> None:
+    for ago_s, refused in ((STALE_MS / 1000 - 60, True), (STALE_MS / 1000 + 60, False)):
+        rig.image.start(update={"state": "installing", "at": int(time.time() - ago_s)})
+        with pytest.raises(Conflict) if refused else nullcontext():
+            await rig.service.restart(LOCAL_ADMIN)
 
 
 async def test_what_an_earlier_run_left_is_deleted(rig: Rig) -> None:

@@ -84,8 +84,8 @@ def test_what_is_no_file_is_named_and_not_waited_for(image: Image) -> None:
     ("said", "meant"),
     [
         ("set aside", "set_aside"),
-        ("In-Memory", "in_memory"),
-        (" clean ", "clean"),
+        ("Made-New", "made_new"),
+        (" fine ", "fine"),
         (None, ""),
         (5, ""),
         ("x" * 500, "x" * 40),

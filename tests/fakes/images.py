@@ -10,14 +10,17 @@ BUNDLE = b"hsqs" + bytes(range(256)) * 12
 """What begins like an update bundle."""
 TOLD: dict[str, dict[str, Any]] = {
     "release": {"version": "1.2.0", "build": "20261101", "slot": "a", "architecture": "amd64", "schema": 11},
-    "data": {"state": "clean", "detail": ""},
-    "personal": {"applied": True, "mistakes": []},
+    "data": {
+        "state": "fine", "reason": "", "reset": "", "grown": True, "device": "/dev/vda4", "size_bytes": 58_000_000_000,
+        "aside": "", "problems": [], "last_trouble": None,
+    },
+    "personal": {"applied": True, "file": "box.toml", "kept": [], "mistakes": []},
     "certificate": {
         "fingerprint": "AB:CD:EF:01",
         "names": ["modembank.local", "192.0.2.10"],
         "not_after": "2036-11-01T00:00:00Z",
     },
-}
+}  # fmt: skip
 MISTAKE = {
     "line": 7,
     "field": "network.address",

@@ -31,14 +31,22 @@ async def test_neither_another_box_nor_one_that_is_well_has_issues(ward, image, 
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("set aside", "has been set aside"), ("in memory", "everything is in memory"), ("odd_state", "is odd state")],
+    [
+        ("set-aside", "has been set aside"),
+        ("made-new", "what was stored on it is gone"),
+        ("volatile", "everything is in memory"),
+        ("odd_state", "is odd state"),
+    ],
 )
 async def test_data_that_is_not_there_is_critical(ward, image, state, words):
-    image.start(data={"state": state, "detail": "partition 5"})
+    image.start(data={"state": state, "reason": "partition 5"})
     ((severity, summary),) = await found(ward, data_partition)
     assert (severity, words in summary) == ("critical", True)
     image.says("data", {"state": "repaired"})
     assert await found(ward, data_partition) == []
+    image.says("data", {"state": "fine", "problems": ["/var/log/journal is not kept"]})
+    ((severity, summary),) = await found(ward, data_partition)
+    assert (severity, "/var/log/journal is not kept" in summary) == ("warning", True)
 
 
 async def test_mistakes_are_told_with_the_first_in_full(ward, image):

@@ -14,6 +14,7 @@ from fakes.images import BUNDLE, MISTAKE, Image
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.appliance import MAX_OCTETS
+from modembank.clock import rfc3339
 from modembank.events import BoxChanged
 
 BOX = "/api/v1/box"
@@ -68,12 +69,19 @@ async def test_a_box_that_is_no_image_says_so_and_is_asked_for_nothing(
 
 
 async def test_an_image_says_what_it_is(client: httpx.AsyncClient, image: Image) -> None:
-    image.start(personal={"applied": True, "mistakes": [MISTAKE]}, update=b"{", data={"state": "set aside"})
+    image.start(
+        personal={"applied": True, "mistakes": [MISTAKE]},
+        update=b"{",
+        data={"state": "set-aside", "last_trouble": {"state": "set-aside", "at": "2026-11-20T14:05:00Z"}},
+    )
     told = (await client.get(BOX)).json()
     assert told["appliance"] is True
     assert told["release"] == {"version": "1.2.0", "build": "20261101", "slot": "a", "architecture": "amd64"}
-    assert told["data"] == {"state": "set_aside", "detail": ""}
-    assert told["first_file"] == {"applied": True, "mistakes": [MISTAKE]}
+    last = {"state": "set_aside", "reason": "", "at": "2026-11-20T14:05:00.000Z"}
+    assert told["data"] == {
+        "state": "set_aside", "reason": "", "grown": False, "octets": None, "problems": [], "last_trouble": last
+    }  # fmt: skip
+    assert told["first_file"] == {"applied": True, "file": "", "kept": [], "mistakes": [MISTAKE]}
     assert told["certificate"]["not_after"] == "2036-11-01T00:00:00.000Z"
     assert (told["update"], told["unreadable"]) == (None, ["update.json"])
     assert told["up_s"] > 0
@@ -196,8 +204,9 @@ async def test_one_at_a_time_and_who_is_at_it_is_said(box: Box, client: httpx.As
     asked = await refused(client, RESTART, 409)
     assert asked.startswith("ada has asked for an update at 20")
     assert image.takes()["verb"] == "update"
-    image.says("update", {"state": "installing", "percent": 3, "by": "ada", "at": "2026-11-20T14:05:00Z"})
-    why = "an update is under way (installing, asked for by ada, since 2026-11-20T14:05:00.000Z)"
+    now = rfc3339(round(box.clock.now()) * 1000)
+    image.says("update", {"state": "installing", "percent": 3, "by": "ada", "at": now})
+    why = f"an update is under way (installing, asked for by ada, since {now})"
     assert await refused(client, UPDATE, 409, content=BUNDLE, headers=OCTETS) == why
     image.says("update", {"state": "installed", "percent": 100})
     assert (await client.post(RESTART)).status_code == 202

@@ -24,6 +24,7 @@ from modembank.store import Store
 
 FOLDER = "box"
 """In the data folder: what root's side takes."""
+STALE_MS = 2 * 3_600_000
 WORDS = {"update": "an update", "restart": "a restart", "reset": "a factory reset"}
 _log = structlog.get_logger()
 
@@ -76,7 +77,7 @@ class Appliance:
     async def install(self, actor: Actor, upload: BundleUpload) -> None:
         """Ask for the installation of a bundle that was received whole. Raises Conflict, and StoreError."""
         state, order = await asyncio.to_thread(lambda: (read_state(self._run), waiting_order(self._folder)))
-        _refuse(state, order)
+        _refuse(state, order, self._now_ms())
         detail = {"octets": upload.octets, "sha256": upload.sha256}
         await self._audit.note(actor, "box.update", self._name, detail)
         await self._order(actor, "update", upload)
@@ -118,7 +119,7 @@ class Appliance:
     async def _check(self, actor: Actor) -> None:
         actor.require(Scope.ADMIN)
         state, order = await asyncio.to_thread(lambda: (read_state(self._run), waiting_order(self._folder)))
-        _refuse(state, order)
+        _refuse(state, order, self._now_ms())
         if self._upload is not None:
             raise _conflict(self._upload[1])
 
@@ -168,14 +169,19 @@ def offline_view(name: str, run: Path, data_dir: Path, upload: BoxUpload | None 
     return box_view(name, _up_s(), read_state(run), upload, shown)
 
 
-def _refuse(state: State, order: Order | None) -> None:
+def _is_stale(at: int | None, now_ms: int) -> bool:
+    """Whether an update has been said to be under way for longer than any takes: what wrote that is no more."""
+    return at is not None and abs(now_ms - at) > STALE_MS
+
+
+def _refuse(state: State, order: Order | None, now_ms: int) -> None:
     """Raise Conflict where nothing can be asked for now."""
     if not state.present:
         raise Conflict(why="this box was not started from the appliance image: its system is kept by other means")
     if order is not None:
         raise Conflict(why=f"{order.by} has asked for {WORDS.get(order.verb, 'something else')} at {order.at}")
     update = state.update
-    if update is not None and update.is_under_way:
+    if update is not None and update.is_under_way and not _is_stale(update.at, now_ms):
         by = f", asked for by {update.by}" if update.by else ""
         since = f", since {rfc3339(update.at)}" if update.at is not None else ""
         raise Conflict(why=f"an update is under way ({update.state}{by}{since})")

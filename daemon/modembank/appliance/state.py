@@ -29,7 +29,8 @@ INSTALLED = "installed"
 """The state of an update that a restart completes."""
 ROLLED_BACK = "rolled_back"
 """The state of an update that was not well, so that the version before runs again."""
-_OK_OF_DATA = frozenset({"", "clean", "grown", "repaired"})
+_OK_OF_DATA = frozenset({"", "fine", "repaired"})
+_NO_UPDATE = frozenset({"", "idle"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,26 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class DataTrouble:
+    """The latest trouble with the data partition, also of an earlier start; ``at`` is unix milliseconds."""
+
+    state: str
+    reason: str
+    at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DataPartition:
     """How the data partition was found at this start."""
 
     state: str
-    """``clean``, ``grown``, ``repaired``, ``set_aside`` or ``in_memory``."""
-    detail: str
+    """``fine``, ``repaired``, ``set_aside`` (the damaged one lies beside a new one), ``made_new`` or ``volatile``."""
+    reason: str
+    grown: bool
+    octets: int | None
+    problems: tuple[str, ...]
+    """What else did not work at the start."""
+    last_trouble: DataTrouble | None
 
     @property
     def is_well(self) -> bool:
@@ -71,6 +86,11 @@ class FirstFile:
     """What became of ``box.toml``."""
 
     applied: bool
+    """Whether all of it was."""
+    file: str
+    """What it is called; empty: there is none."""
+    kept: tuple[str, ...]
+    """The parts with mistakes that count as they last were right."""
     mistakes: tuple[Mistake, ...]
 
 
@@ -129,7 +149,7 @@ def read_state(run: Path) -> State:
     return State(
         present=True,
         release=None if release is None else _release(release),
-        data=None if data is None else DataPartition(_word(data, "state"), _text(data, "detail")),
+        data=None if data is None else _data(data),
         first_file=None if first is None else _first_file(first),
         update=None if update is None else _update(update),
         certificate=None if certificate is None else _certificate(certificate),
@@ -183,11 +203,27 @@ def _release(told: Mapping[str, Any]) -> Release:
     return Release(_text(told, "version"), _text(told, "build"), _word(told, "slot"), _text(told, "architecture"))
 
 
+def _data(told: Mapping[str, Any]) -> DataPartition:
+    last = told.get("last_trouble")
+    return DataPartition(
+        state=_word(told, "state"),
+        reason=_text(told, "reason"),
+        grown=told.get("grown") is True,
+        octets=_number(told, "size_bytes"),
+        problems=_texts(told, "problems"),
+        last_trouble=DataTrouble(_word(last, "state"), _text(last, "reason"), _moment(last, "at"))
+        if isinstance(last, dict)
+        else None,
+    )
+
+
 def _first_file(told: Mapping[str, Any]) -> FirstFile:
     listed = told.get("mistakes")
     mistakes = [one for one in listed if isinstance(one, dict)][:MOST] if isinstance(listed, list) else []
     return FirstFile(
         told.get("applied") is True,
+        _text(told, "file"),
+        _texts(told, "kept"),
         tuple(
             Mistake(_number(one, "line") or 0, _text(one, "field"), _text(one, "reason"), _text(one, "way_out"))
             for one in mistakes
@@ -195,7 +231,9 @@ def _first_file(told: Mapping[str, Any]) -> FirstFile:
     )
 
 
-def _update(told: Mapping[str, Any]) -> Update:
+def _update(told: Mapping[str, Any]) -> Update | None:
+    if _word(told, "state") in _NO_UPDATE:
+        return None
     percent = _number(told, "percent")
     return Update(
         state=_word(told, "state"),
@@ -209,11 +247,9 @@ def _update(told: Mapping[str, Any]) -> Update:
 
 
 def _certificate(told: Mapping[str, Any]) -> Certificate:
-    names = told.get("names")
-    listed = [name[:LONGEST] for name in names if isinstance(name, str)] if isinstance(names, list) else []
     return Certificate(
         fingerprint=_text(told, "fingerprint"),
-        names=tuple(listed[:MOST]),
+        names=_texts(told, "names"),
         not_after=_moment(told, "not_after"),
         own=told.get("own") is True,
         problem=_text(told, "problem"),
@@ -223,6 +259,12 @@ def _certificate(told: Mapping[str, Any]) -> Certificate:
 def _text(told: Mapping[str, Any], name: str) -> str:
     value = told.get(name)
     return value[:LONGEST] if isinstance(value, str) else ""
+
+
+def _texts(told: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    listed = told.get(name)
+    found = [one[:LONGEST] for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+    return tuple(found[:MOST])
 
 
 def _word(told: Mapping[str, Any], name: str) -> str:

@@ -22,11 +22,23 @@ class BoxRelease(msgspec.Struct, frozen=True):
     architecture: str
 
 
-class BoxData(msgspec.Struct, frozen=True):
-    """How the data partition was found at this start: clean, grown, repaired, set_aside or in_memory."""
+class BoxTrouble(msgspec.Struct, frozen=True):
+    """The latest trouble with the data partition, also of an earlier start."""
 
     state: str
-    detail: str
+    reason: str
+    at: str | None
+
+
+class BoxData(msgspec.Struct, frozen=True):
+    """How the data partition was found at this start: fine, repaired, set_aside, made_new or volatile (in memory)."""
+
+    state: str
+    reason: str
+    grown: bool
+    octets: int | None
+    problems: Sequence[str]
+    last_trouble: BoxTrouble | None
 
 
 class BoxMistake(msgspec.Struct, frozen=True):
@@ -42,6 +54,8 @@ class BoxFirstFile(msgspec.Struct, frozen=True):
     """What became of ``box.toml``."""
 
     applied: bool
+    file: str
+    kept: Sequence[str]
     mistakes: Sequence[BoxMistake]
 
 
@@ -109,7 +123,7 @@ def box_view(
         name=name,
         up_s=round(up_s),
         release=_like(state.release, BoxRelease),
-        data=_like(state.data, BoxData),
+        data=_data(state),
         first_file=_like(state.first_file, BoxFirstFile),
         update=_update(state),
         certificate=_certificate(state),
@@ -117,6 +131,15 @@ def box_view(
         order=order,
         unreadable=state.unreadable,
     )
+
+
+def _data(state: State) -> BoxData | None:
+    told = state.data
+    if told is None:
+        return None
+    last = told.last_trouble
+    trouble = None if last is None else BoxTrouble(last.state, last.reason, _moment(last.at))
+    return BoxData(told.state, told.reason, told.grown, told.octets, told.problems, trouble)
 
 
 def _update(state: State) -> BoxUpdate | None:

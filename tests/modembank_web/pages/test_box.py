@@ -57,8 +57,9 @@ async def test_it_says_what_the_box_is(box: Box) -> None:
     async with reader(box) as admin:
         shown = facts(await admin.opens(PAGE))
     assert shown["Version"] == "1.2.0 build 20261101"
-    assert (shown["Slot"], shown["Made for"], shown["First-boot file"]) == ("A", "amd64", "applied")
-    assert shown["Data partition"] == "clean well"
+    assert (shown["Slot"], shown["Made for"], shown["First-boot file"]) == ("A", "amd64", "box.toml applied")
+    assert re.fullmatch("fine 58.0\\sGB", shown["Data partition"])
+    assert "Last trouble with it" not in shown
     assert (shown["SHA-256"], shown["Good for"]) == ("AB:CD:EF:01", "modembank.local, 192.0.2.10")
     assert shown["Until"].startswith("01 Nov 2036")
 
@@ -75,21 +76,37 @@ async def test_a_box_that_says_nothing_is_shown_all_the_same(box: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [("set aside", "has been set aside"), ("in memory", "everything is in memory")]
+    ("state", "words"),
+    [
+        ("set-aside", "has been set aside"),
+        ("made-new", "was made anew"),
+        ("volatile", "everything is in memory"),
+    ],
 )
 async def test_damaged_data_is_said_first(box: Box, state: str, words: str) -> None:
-    box.image.start(data={"state": state, "detail": HOSTILE})
+    box.image.start(data={"state": state, "reason": HOSTILE})
     async with reader(box) as admin:
         page = await admin.opens(PAGE)
     assert words in page.one(id="box-now").one(class_="notice").text
     assert not [each for each in page.all("img") if each["src"] == "x"]
 
 
-async def test_mistakes_have_their_line_and_the_way_out(box: Box) -> None:
-    mistakes = [MISTAKE, {"line": 0, "field": HOSTILE, "reason": HOSTILE, "way_out": HOSTILE}]
-    box.image.start(personal={"applied": True, "mistakes": mistakes})
+async def test_what_else_went_wrong_and_earlier_trouble_is_told(box: Box) -> None:
+    last = {"state": "repaired", "reason": HOSTILE, "at": "2026-11-20T14:05:00Z"}
+    box.image.start(data={"state": "fine", "problems": [f"/etc cannot be written {HOSTILE}"], "last_trouble": last})
     async with reader(box) as admin:
         page = await admin.opens(PAGE)
+    assert "/etc cannot be written" in page.one(class_="notice").text
+    assert facts(page)["Last trouble with it"].startswith("repaired, 20 Nov 2026")
+    assert not [each for each in page.all("img") if each["src"] == "x"]
+
+
+async def test_mistakes_have_their_line_and_the_way_out(box: Box) -> None:
+    mistakes = [MISTAKE, {"line": 0, "field": HOSTILE, "reason": HOSTILE, "way_out": HOSTILE}]
+    box.image.start(personal={"applied": False, "file": "box.toml", "kept": ["network"], "mistakes": mistakes})
+    async with reader(box) as admin:
+        page = await admin.opens(PAGE)
+    assert "What is said of network counts as it last was right" in page.text
     assert "2 mistakes in box.toml" in page.text
     rows = [[cell.text for cell in row.all("td")] for row in page.one("tbody").all("tr")]
     assert rows[0] == ["7", "network.address", "192.168.1.300 is no address", "write it as 192.168.1.30/24"]

@@ -21,8 +21,8 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
     what = (first.field, first.reason)
     more = f", and {others} more" if others else ""
     summary = (
-        f"box.toml{line}: {' '.join(filter(None, what))}; {first.way_out or 'correct it'}{more}. The box was started"
-        " without it: correct the file on the boot partition, and restart."
+        f"box.toml{line}: {' '.join(filter(None, what))}; {first.way_out or 'correct it'}{more}. It counts"
+        " as it last was right, or not at all: correct the file on the boot partition, and restart."
     )
     told = [f"line {one.line}: {one.field}: {one.reason}" for one in file.mistakes[:MOST]]
     return [Finding("", Severity.WARNING, summary, {"mistakes": told, "count": len(file.mistakes)})]
@@ -30,7 +30,7 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
 
 CHECK = Check(
     kind="box_file",
-    when="The appliance was started without a part of `box.toml`, which has mistakes",
+    when="A part of the appliance's `box.toml` has mistakes and counts as it last was right, or not at all",
     severity="warning",
     todo="Correct the line that the page *Box* names, and restart",
     look=look,

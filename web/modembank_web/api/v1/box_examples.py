@@ -9,9 +9,18 @@ BOX: dict[str, Any] = {
     "name": "modembank",
     "up_s": 86_412,
     "release": {"version": "1.2.0", "build": "20261101", "slot": "a", "architecture": "amd64"},
-    "data": {"state": "clean", "detail": ""},
+    "data": {
+        "state": "fine",
+        "reason": "",
+        "grown": True,
+        "octets": 58_000_000_000,
+        "problems": [],
+        "last_trouble": {"state": "repaired", "reason": "inode 12 was wrong", "at": "2026-11-02T06:00:00.000Z"},
+    },
     "first_file": {
-        "applied": True,
+        "applied": False,
+        "file": "box.toml",
+        "kept": ["network"],
         "mistakes": [
             {
                 "line": 7,
