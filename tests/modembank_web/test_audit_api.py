@@ -154,7 +154,8 @@ class Stage:
         return found
 
     async def image(self) -> dict[str, str]:
-        self.box.image.start()
+        self.box.image.start(update={"state": "installed"})
+        (self.box.image.asked_in / "request.json").unlink(missing_ok=True)
         return {}
 
     async def conversation(self) -> dict[str, str]:
@@ -198,7 +199,7 @@ PREPARE: dict[str, Prepare] = {
     **dict.fromkeys(("replyInConversation", "markConversationRead"), Stage.conversation),
     **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "forget", "ussd")},
     "enterPin": Stage.slot,
-    **dict.fromkeys(("updateBox", "restartBox", "resetBox"), Stage.image),
+    **dict.fromkeys(("updateBox", "restartBox", "postponeBox", "resetBox"), Stage.image),
 }
 """What is made before an operation runs, and the parameters of its path; an operation without any needs no line."""
 

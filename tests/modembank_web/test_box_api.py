@@ -19,6 +19,7 @@ from modembank.events import BoxChanged
 
 BOX = "/api/v1/box"
 UPDATE, RESTART, RESET = f"{BOX}/update", f"{BOX}/restart", f"{BOX}/factory-reset"
+POSTPONE = f"{BOX}/postpone"
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -267,10 +268,26 @@ async def test_a_factory_reset_takes_the_name_of_the_box(box: Box, client: httpx
     assert await actions(box) == ["box.reset"]
 
 
+async def test_the_restart_into_an_update_is_put_off(box: Box, client: httpx.AsyncClient, image: Image) -> None:
+    image.start()
+    assert await refused(client, POSTPONE, 409, json={"days": 7}) == "no update waits for a restart"
+    image.says("update", {"state": "installed"})
+    for days in (-1, 31, "7", None):
+        answer = await client.post(POSTPONE, json={"days": days})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/days")
+    assert await actions(box) == []
+    for days in (7, 0):
+        answer = await client.post(POSTPONE, json={"days": days})
+        assert answer.status_code == 202, answer.text
+        asked = image.takes()
+        assert (asked["verb"], asked["days"], asked["by"]) == ("postpone", days, "admin")
+    assert await actions(box) == ["box.postpone", "box.postpone"]
+
+
 async def test_only_admins_see_and_ask(box: Box, image: Image) -> None:
     image.start()
     async with box.client(await box.key(Role.SENDER)) as sender:
         assert (await sender.get(BOX)).status_code == 403
-        for path in (UPDATE, RESTART, RESET):
+        for path in (UPDATE, RESTART, POSTPONE, RESET):
             assert (await sender.post(path, content=BUNDLE, headers=OCTETS)).status_code == 403
     assert image.files() == set()

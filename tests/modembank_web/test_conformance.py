@@ -38,7 +38,16 @@ OPERATIONS = [
 ]
 """Enabling would start a worker that outlives the example; following has no end, and tests of its own."""
 
-NEEDS_MORE = {"ussdModem", "enterPin", "settleMessage", "beginSession", "decideOptOutReview", "updateBox", "resetBox"}
+NEEDS_MORE = {
+    "ussdModem",
+    "enterPin",
+    "settleMessage",
+    "beginSession",
+    "decideOptOutReview",
+    "updateBox",
+    "postponeBox",
+    "resetBox",
+}
 """What it does takes a network, a locked SIM, a message of unknown end, https, an opt-out, an image."""
 
 REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount", "user": "ann", "number": SENT}

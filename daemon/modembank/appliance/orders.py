@@ -20,12 +20,14 @@ TAKEN_WITHIN_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Something asked for: ``update``, ``restart`` or ``reset``; by whom and when (RFC 3339)."""
+    """Something asked for: ``update``, ``restart``, ``reset`` or ``postpone``; by whom and when (RFC 3339)."""
 
     verb: str
     id: str
     by: str
     at: str
+    days: int = 0
+    """Of ``postpone``: for how long the box does not restart by itself."""
 
 
 def write_order(folder: Path, order: Order) -> None:

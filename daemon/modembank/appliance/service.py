@@ -11,7 +11,7 @@ import structlog
 from modembank.accounts import Actor, Scope
 from modembank.appliance.bundle import BUNDLE, PARTIAL, BundleUpload, NoRoom
 from modembank.appliance.orders import Order, waiting_order, write_order
-from modembank.appliance.state import RUN, State, read_state, signature
+from modembank.appliance.state import INSTALLED, RUN, State, read_state, signature
 from modembank.appliance.views import BoxOrder, BoxUpload, BoxView, box_view
 from modembank.audit import Audit
 from modembank.bus import Bus
@@ -25,7 +25,8 @@ from modembank.store import Store
 FOLDER = "box"
 """In the data folder: what root's side takes."""
 STALE_MS = 2 * 3_600_000
-WORDS = {"update": "an update", "restart": "a restart", "reset": "a factory reset"}
+WORDS = {"update": "an update", "restart": "a restart", "reset": "a factory reset", "postpone": "a later restart"}
+MOST_DAYS = 30
 _log = structlog.get_logger()
 
 
@@ -88,6 +89,21 @@ class Appliance:
         await self._audit.note(actor, "box.restart", self._name)
         await self._order(actor, "restart")
 
+    async def postpone(self, actor: Actor, days: int) -> None:
+        """Have the box not restart by itself into an update for so many days; 0: it may at any time.
+
+        Raises Forbidden, InvalidRequest, Conflict, and StoreError.
+        """
+        actor.require(Scope.ADMIN)
+        if not 0 <= days <= MOST_DAYS:
+            raise InvalidRequest(FieldProblem("/days", f"must be 0 to {MOST_DAYS}"))
+        await self._check(actor)
+        update = (await self.state()).update
+        if update is None or update.state != INSTALLED:
+            raise Conflict(why="no update waits for a restart")
+        await self._audit.note(actor, "box.postpone", self._name, {"days": days})
+        await self._order(actor, "postpone", days=days)
+
     async def reset(self, actor: Actor, typed: str) -> None:
         """Ask for a factory reset; ``typed`` must be the box's name.
 
@@ -123,8 +139,8 @@ class Appliance:
         if self._upload is not None:
             raise _conflict(self._upload[1])
 
-    async def _order(self, actor: Actor, verb: str, upload: BundleUpload | None = None) -> None:
-        order = Order(verb, random_token(9), actor.name, rfc3339(self._now_ms()))
+    async def _order(self, actor: Actor, verb: str, upload: BundleUpload | None = None, days: int = 0) -> None:
+        order = Order(verb, random_token(9), actor.name, rfc3339(self._now_ms()), days)
 
         def write() -> None:
             if upload is not None:

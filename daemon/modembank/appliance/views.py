@@ -91,7 +91,7 @@ class BoxUpload(msgspec.Struct, frozen=True):
 
 
 class BoxOrder(msgspec.Struct, frozen=True):
-    """What was asked for and is not carried out yet: update, restart or reset."""
+    """What was asked for and is not carried out yet: update, restart, reset or postpone."""
 
     verb: str
     by: str

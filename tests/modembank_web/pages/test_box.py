@@ -135,6 +135,10 @@ async def test_an_update_is_followed_from_its_bundle_to_its_end(box: Box) -> Non
         installed = await updates(admin, box, state="installed", version="1.3.0")
         assert "Version 1.3.0 is installed" in installed.text
         assert installed.one("button", data_opens="restart-box").text == "Restart now"
+        asked = await admin.sends(f"{PAGE}/postpone")
+        assert "admin asked for a later restart" in asked.text
+        assert (box.image.asked() or {})["days"] == 7
+        assert box.image.takes()["verb"] == "postpone"
         asked = await admin.sends(f"{PAGE}/restart")
         assert "admin asked for a restart" in asked.text
         assert box.image.takes()["verb"] == "restart"

@@ -19,6 +19,7 @@ from modembank_web.reading import BodyTooLarge
 
 PATH = f"{ROOT}/box"
 _NEEDS = (Scope.ADMIN,)
+WEEK = 7
 
 
 class ResetForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +60,12 @@ async def restart(call: Call) -> Answer:
     return await now(call)
 
 
+async def postpone(call: Call) -> Answer:
+    """Have the box not restart by itself for a week."""
+    await call.app.appliance.postpone(call.caller, WEEK)
+    return await now(call)
+
+
 async def reset(call: Call) -> Answer:
     """Ask for the reset, if the name that was typed is the box's."""
     form = await call.form(_RESET)
@@ -80,5 +87,6 @@ PAGES = (
     Page("boxNow", "GET", f"{PATH}/now", now, _NEEDS),
     Page("boxUpdate", "POST", f"{PATH}/update", update, _NEEDS),
     Page("boxRestart", "POST", f"{PATH}/restart", restart, _NEEDS),
+    Page("boxPostpone", "POST", f"{PATH}/postpone", postpone, _NEEDS),
     Page("boxReset", "POST", f"{PATH}/factory-reset", reset, _NEEDS),
 )

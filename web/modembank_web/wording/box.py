@@ -9,6 +9,9 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "UpdateForm": {
         "file": {"description": "The bundle, as a file", "format": "binary"},
     },
+    "PostponeRequest": {
+        "days": {"description": "0 to 30; 0: it may restart at any time"},
+    },
     "ResetRequest": {
         "box": {"description": "The box's own name, typed to show that this box is meant"},
     },

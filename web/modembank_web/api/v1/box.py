@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from modembank.accounts import Scope
-from modembank.appliance import BoxView
+from modembank.appliance import MOST_DAYS, BoxView
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import box_examples as examples
 from modembank_web.bundles import OCTETS, take_bundle
@@ -31,7 +31,13 @@ class ResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box: Annotated[str, msgspec.Meta(max_length=200)]
 
 
-_RESET = JsonBody(ResetRequest)
+class PostponeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long the box does not restart by itself."""
+
+    days: Annotated[int, msgspec.Meta(ge=0, le=MOST_DAYS)]
+
+
+_RESET, _POSTPONE = JsonBody(ResetRequest), JsonBody(PostponeRequest)
 
 
 async def get_box(call: Call) -> Answer:
@@ -48,6 +54,13 @@ async def update_box(call: Call) -> Answer:
 async def restart_box(call: Call) -> Answer:
     """Have the whole box restarted."""
     await call.app.appliance.restart(call.caller)
+    return await _asked(call)
+
+
+async def postpone_box(call: Call) -> Answer:
+    """Have the box not restart by itself for a while."""
+    request = await call.json(_POSTPONE)
+    await call.app.appliance.postpone(call.caller, request.days)
     return await _asked(call)
 
 
@@ -112,6 +125,22 @@ OPERATIONS = (
         ),
         run=restart_box,
         needs=_NEEDS,
+        replies=_REPLY,
+        raises=("conflict",),
+    ),
+    Operation(
+        id="postponeBox",
+        method="POST",
+        path=f"{PATH}/postpone",
+        tag="Box",
+        summary="Put off the restart into an update",
+        description=(
+            "Where the owner lets the box update itself, it restarts into an update that is `installed` in the hours "
+            "named for that. Not for so many days: 0 lets it at any time. 409 where no update waits for a restart."
+        ),
+        run=postpone_box,
+        needs=_NEEDS,
+        body=Body(PostponeRequest, {"a week": {"days": 7}, "no longer": {"days": 0}}),
         replies=_REPLY,
         raises=("conflict",),
     ),
