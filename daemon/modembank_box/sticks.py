@@ -25,7 +25,9 @@ _NAME = re.compile(r"modembank-[0-9A-Za-z._+-]{1,100}\.raucb")
 @contextmanager
 def mounted(device: str, folder: Path) -> Iterator[Path]:
     """Mount a stick read-only. Raises BoxError."""
-    kind = subprocess.run(["lsblk", "-dno", "FSTYPE", device], check=False, capture_output=True, text=True, timeout=60)
+    kind = subprocess.run(
+        ["blkid", "-p", "-s", "TYPE", "-o", "value", device], check=False, capture_output=True, text=True, timeout=60
+    )
     file_system = kind.stdout.strip()
     if file_system not in FILE_SYSTEMS:
         message = f"{file_system or device} is no file system that updates are looked for on"

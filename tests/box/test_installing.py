@@ -163,6 +163,9 @@ def test_one_at_a_time(box):
 
 # -- power cuts
 
+# More of them: UPDATE_CUTS=200 pytest tests/box/test_installing.py
+CUTS = int(os.environ.get("UPDATE_CUTS", "5"))
+
 
 def cut(box, environment, bundle, after_s):
     """Install, and kill all that takes part in it after so long; returned is whether it was done by then."""
@@ -206,14 +209,14 @@ def test_a_power_cut_at_any_moment_leaves_a_slot_that_starts(box, environment, b
     whole = time.monotonic() - began
     rng = random.Random(22)
     ends = set()
-    for n in range(12):
+    for n in range(CUTS):
         shutil.copy(box.root / "boot/box/grub/grubenv", box.root / "before")
         box.root.joinpath("dev/slot-b").write_bytes(b"b" * len(box.slot("b")))
         for name in ("record.json", "floor.json"):
             (box.places.data / "update" / name).unlink(missing_ok=True)
         subprocess.run([box.root / "backend", "set-primary", "a"], check=True)
         subprocess.run([box.root / "backend", "set-state", "b", "bad"], check=True)
-        cut(box, environment, bundle, whole * (n + rng.random()) / 12)
+        cut(box, environment, bundle, whole * (n + rng.random()) / CUTS)
         chosen = starts_next(box.grubenv)
         assert chosen == "a" or written(box, bundle), "what is started is what was there, or all of what is new"
         assert box.slot("a") == b"a" * len(box.slot("a"))
