@@ -11,7 +11,7 @@ AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41b
 IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 fuzz environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -29,7 +29,7 @@ check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 fast: dev-environment ## the tests that need no Debian package
-	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not browser and not systemd and not udev"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not browser and not systemd and not udev and not rauc"
 
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 20 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
@@ -58,6 +58,10 @@ image: dev-environment ## build the image of the appliance for PCs, into image/o
 image-arm64: dev-environment ## the same for the Raspberry Pi 3, 4 and 5 (about an hour: it runs emulated)
 	@sh tools/debian-packages.sh $(IMAGE_TOOLS) arch-test binfmt-support qemu-user-static
 	$(BIN)/python image/build.py --architecture arm64 $(ARGS)
+
+bundle: dev-environment ## make a signed update of the image that was built last (ARGS="--architecture arm64"; CERT= KEY= KEYRING=)
+	@sh tools/debian-packages.sh rauc mtools openssl squashfs-tools
+	CERT="$(CERT)" KEY="$(KEY)" KEYRING="$(KEYRING)" $(BIN)/python image/bundle.py $(ARGS)
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"

@@ -10,6 +10,8 @@ from modembank_box.errors import BoxError
 from modembank_box.installing import Install
 from modembank_box.release import Release, is_older
 
+pytestmark = pytest.mark.rauc
+
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory):

@@ -20,7 +20,7 @@ from modembank_box.orders import Order
 from modembank_box.progress import TRIAL
 from modembank_box.verbs.update import carry_out
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="RAUC mounts bundles")
+pytestmark = [pytest.mark.root, pytest.mark.rauc]
 
 
 @pytest.fixture(scope="module")

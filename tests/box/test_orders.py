@@ -88,7 +88,7 @@ def test_only_a_file_of_the_daemons_own_is_opened(places, folder, tmp_path, name
     assert secret.stat().st_mode & 0o777 != 0o400
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to somebody else")
+@pytest.mark.root
 def test_a_file_of_somebody_else_is_not_taken(places, folder):
     os.chown(folder, 1234, 1234)
     ask(folder, verb="restart")

@@ -13,6 +13,8 @@ from modembank_box.progress import INSTALLED
 from modembank_box.sticks import MOST, bundles_on, held, mounted, newest
 from modembank_box.verbs.stick import look_through
 
+pytestmark = pytest.mark.rauc
+
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory):
@@ -124,7 +126,7 @@ def device(tmp_path, request):
     subprocess.run(["losetup", "--detach", loop], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+@pytest.mark.root
 @pytest.mark.parametrize("device", ["ext4"], indirect=True)
 def test_it_is_mounted_so_that_nothing_of_it_can_do_anything(tmp_path, device):
     content = (tmp_path / "stick.img").read_bytes()
@@ -136,7 +138,7 @@ def test_it_is_mounted_so_that_nothing_of_it_can_do_anything(tmp_path, device):
     assert (tmp_path / "stick.img").read_bytes() == content
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+@pytest.mark.root
 @pytest.mark.parametrize("device", ["nothing"], indirect=True)
 def test_what_is_no_file_system_is_not_mounted(tmp_path, device):
     with (
