@@ -7,11 +7,13 @@ checksums, and a list of all that is in it. docs/image.md tells how it is made a
 from __future__ import annotations
 
 import argparse
+import filecmp
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import root
@@ -30,13 +32,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="build the image of the appliance")
     parser.add_argument("--architecture", choices=("amd64", "arm64"), default="amd64")
     parser.add_argument("--fresh", action="store_true", help="do not use the Debian of an earlier build")
+    parser.add_argument("--twice", action="store_true", help="build two times from nothing, and compare")
     parser.add_argument("--out", type=Path, default=HERE / "out")
     chosen = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("a root file system is built by root")
     todo = recipe(chosen.architecture, chosen.out.resolve())
     todo.cache.mkdir(parents=True, exist_ok=True)
-    build(todo, fresh=chosen.fresh)
+    build(todo, fresh=chosen.fresh or chosen.twice)
+    if chosen.twice:
+        again = replace(todo, out=todo.out / "again")
+        again.out.mkdir(exist_ok=True)
+        build(again, fresh=True)
+        sys.exit(compare(todo, again))
 
 
 def build(todo: Recipe, *, fresh: bool) -> None:
@@ -62,6 +70,17 @@ def build(todo: Recipe, *, fresh: bool) -> None:
     run(["zstd", "-q", "-f", "-T0", "-9", image], epoch=todo.epoch)
     write_checksums(todo)
     say(f"{image}.zst: {Path(f'{image}.zst').stat().st_size / 1e6:.0f} MB")
+
+
+def compare(one: Recipe, other: Recipe) -> int:
+    """Say what differs between two builds; return 1 if anything does."""
+    differing = [
+        path.name
+        for path in sorted(other.out.glob(f"{other.name}*"))
+        if not filecmp.cmp(path, one.out / path.name, shallow=False)
+    ]
+    say(f"not the same: {', '.join(differing)}" if differing else "both builds are the same")
+    return int(bool(differing))
 
 
 def write_checksums(todo: Recipe) -> None:

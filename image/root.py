@@ -43,6 +43,7 @@ def build(recipe: Recipe, base: Path, work: Path) -> tuple[Path, Path]:
     (root / ORIGINS).rename(work / "origins")
     clean(root)
     settle_times(root, recipe.epoch)
+    keep_as_built(root, recipe.epoch)
     return root, boot
 
 
@@ -66,7 +67,7 @@ def put_rauc(recipe: Recipe, root: Path) -> None:
     """Install what updates need: RAUC's configuration, whose updates are believed, and what tells the boot loader."""
     (root / "etc/rauc").mkdir(exist_ok=True)
     (root / "etc/rauc/system.conf").write_text(bundle.system_conf(recipe.architecture, recipe.version))
-    shutil.copy(keys(recipe.out).keyring, root / "etc/rauc/keyring.pem")
+    shutil.copy(keys(recipe.cache.parent).keyring, root / "etc/rauc/keyring.pem")
     backend = root / "usr/lib/modembank/boot-backend"
     backend.parent.mkdir(exist_ok=True)
     shutil.copy(HERE / "rauc/boot-backend", backend)
@@ -101,6 +102,15 @@ def clean(root: Path) -> None:
     for name in FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "etc/machine-id").touch(mode=0o444)
+
+
+def keep_as_built(root: Path, epoch: int) -> None:
+    """Say that /etc and /var are of this /usr, or systemd would bring them up to date at every start."""
+    os.utime(root / "usr", (epoch, epoch))
+    for name in ("etc", "var"):
+        stamp = root / name / ".updated"
+        stamp.touch()
+        os.utime(stamp, (epoch, epoch))
 
 
 def settle_times(root: Path, epoch: int) -> None:
