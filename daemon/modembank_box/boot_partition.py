@@ -33,16 +33,6 @@ def writable(places: Places) -> Iterator[None]:
             _remount(places.boot, "ro")
 
 
-def put(path: Path, content: bytes) -> None:
-    """Write a file as a whole; FAT knows neither modes nor owners."""
-    beside = path.with_name(f"{path.name[:8]}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
 def write_sector(path: Path, content: bytes) -> None:
     """Overwrite the first sector of a file, which stays where it is on the disk: a power cut leaves the old or the new.
 

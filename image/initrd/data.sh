@@ -15,8 +15,8 @@ LEAST=$((64 * MIB))         # what a data partition has at least
 SPARE=$((4 * MIB))          # free space behind the partition that is not worth a new table
 CHECK_S=1800                # no check may take longer
 
-state=fine
-reason=
+state=clean
+detail=
 reset=
 grown=false
 problems=
@@ -154,7 +154,7 @@ check() { # 0: in order, or what -p puts right without asking, such as the journ
     cat "$RUN/check" >>"$LOG"
     [ "$_said" -le 3 ] && return 0
     [ "$_said" -eq 126 ] || [ "$_said" -eq 127 ] && return "$_said" # did not run: nobody knows how the file system is
-    reason=$(grep . "$RUN/check" | head -n 2 | plain)
+    detail=$(grep . "$RUN/check" | head -n 2 | plain)
     say "the data partition is damaged; repairing it"
     logged timeout "$CHECK_S" e2fsck -f -y "$node"
     _said=$?
@@ -274,39 +274,39 @@ forget_aside() { # one data partition again, which grow_partition makes as large
 }
 
 open_data() {
-    [ -b "$DISK" ] || { reason="there is no disk $DISK"; return 1; }
+    [ -b "$DISK" ] || { detail="there is no disk $DISK"; return 1; }
     look
     case $kind in
         gpt | dos) ;;
-        *) reason="the partition table of $DISK cannot be read"; return 1 ;;
+        *) detail="the partition table of $DISK cannot be read"; return 1 ;;
     esac
-    grep -q '[[:space:]]ext4$' /proc/filesystems || { reason='the kernel knows no ext4'; return 1; }
+    grep -q '[[:space:]]ext4$' /proc/filesystems || { detail='the kernel knows no ext4'; return 1; }
     if [ -z "$node" ]; then
-        reason='there is no data partition, and no room for one'
+        detail='there is no data partition, and no room for one'
         create_partition && make_filesystem || return 1
-        reason='there was no data partition'
-        state=made-new
+        detail='there was no data partition'
+        state=made_new
     fi
-    [ -b "$node" ] || tell_kernel "$node" || { reason="there is no $node"; return 1; }
+    [ -b "$node" ] || tell_kernel "$node" || { detail="there is no $node"; return 1; }
     factory_reset || say 'the factory reset could not be completed; it is tried again at the next start'
     check
     _check=$?
     if [ "$_check" -eq 126 ] || [ "$_check" -eq 127 ]; then
-        reason='the data partition could neither be checked nor mounted'
+        detail='the data partition could neither be checked nor mounted'
         mount_data || return 1
         problem 'the data partition could not be checked'
         return 0
     fi
     [ "$_check" -eq 0 ] && mount_data && return 0
-    reason=${reason:-'it cannot be mounted and written'}
+    detail=${detail:-'it cannot be mounted and written'}
     if set_aside && make_filesystem && mount_data; then
-        state=set-aside
+        state=set_aside
         return 0
     fi
     say 'making a new file system in place of the damaged one'
-    state=made-new
+    state=made_new
     make_filesystem && mount_data && return 0
-    reason='a file system can neither be repaired nor made; is the disk worn out or write-protected?'
+    detail='a file system can neither be repaired nor made; is the disk worn out or write-protected?'
     return 1
 }
 
@@ -356,8 +356,8 @@ machine_id() {
 }
 
 remember() { # the latest trouble, for later starts to tell of
-    [ "$state" = fine ] && return 0
-    printf '{"state": "%s", "reason": "%s", "at": "%s"}\n' "$state" "$(echo "$reason" | plain)" \
+    [ "$state" = clean ] && return 0
+    printf '{"state": "%s", "detail": "%s", "at": "%s"}\n' "$state" "$(echo "$detail" | plain)" \
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$TARGET/data/last-trouble.new" &&
         mv "$TARGET/data/last-trouble.new" "$TARGET/data/last-trouble" && sync
 }
@@ -365,10 +365,10 @@ remember() { # the latest trouble, for later starts to tell of
 write_state() {
     _trouble=$(head -n 1 "$TARGET/data/last-trouble" 2>/dev/null)
     case $_trouble in '{'*'}') ;; *) _trouble=null ;; esac
-    [ "$state" = volatile ] && _size=0 || _size=$(bytes "$node")
+    [ "$state" = in_memory ] && _size=0 || _size=$(bytes "$node")
     {
-        printf '{"state": "%s", "reason": "%s", "reset": "%s", "grown": %s,\n' \
-            "$state" "$(echo "$reason" | plain)" "$reset" "$grown"
+        printf '{"state": "%s", "detail": "%s", "reset": "%s", "grown": %s,\n' \
+            "$state" "$(echo "$detail" | plain)" "$reset" "$grown"
         printf ' "device": "%s", "size_bytes": %s, "aside": "%s",\n' "$node" "$_size" "$aside"
         printf ' "problems": [%s], "last_trouble": %s}\n' "$problems" "$_trouble"
     } >"$RUN/data.json.new" && mv "$RUN/data.json.new" "$RUN/data.json"
@@ -376,15 +376,15 @@ write_state() {
 
 count_lost() {
     _lost=$(find "$TARGET/data/lost+found" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
-    [ "$state" = repaired ] && [ "$_lost" -gt 0 ] && reason="$reason; $_lost in lost+found"
+    [ "$state" = repaired ] && [ "$_lost" -gt 0 ] && detail="$detail; $_lost in lost+found"
 }
 
 finish() { # also when a step above ended the shell
     if [ "$opened" = true ]; then
         count_lost
     else
-        say "nothing is kept over the next power cut: $reason"
-        state=volatile
+        say "nothing is kept over the next power cut: $detail"
+        state=in_memory
         logged mount -t tmpfs -o nosuid,nodev,noexec,mode=0755,size=50% tmpfs "$TARGET/data" ||
             problem '/data cannot be mounted'
     fi

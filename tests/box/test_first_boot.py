@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from fakes.machines import ROOT
 from modembank.config import load_config
-from modembank_box import boot_partition
+from modembank_box import boot_files
 from modembank_box.cli import main
-from modembank_box.errors import BoxError
 from modembank_box.first_boot import files as rendered
 from modembank_box.first_boot.reading import MOST, Read, read
 from modembank_box.first_boot.rules import FIELDS, PARTS, judge
@@ -293,7 +292,7 @@ def test_the_token_of_the_hub_is_taken_and_removed_from_the_boot_partition(box):
 
 
 def test_where_nothing_is_kept_the_token_stays(box):
-    write_state(box.places.state("data"), {"state": "volatile"})
+    write_state(box.places.state("data"), {"state": "in_memory"})
     assert box.start(WHOLE) == []
     assert "0123456789abcdef0123" in box.file.read_text()
 
@@ -302,18 +301,12 @@ def test_a_token_that_cannot_be_removed_is_told(box, monkeypatch):
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(boot_partition, "put", full)
+    monkeypatch.setattr(boot_files, "put", full)
     assert box.start(WHOLE) == [(22, "hub.token")]
     assert "remove the line yourself" in box.state["mistakes"][0]["way_out"]
     assert (
         box.start('[hub]\nurl = "https://hub.example.org"\ntoken = """\n0123456789abcdef0123"""\n')[0][1] == "hub.token"
     )
-
-
-def test_a_boot_partition_that_cannot_be_made_writable_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.path.ismount", lambda path: True)
-    with pytest.raises(BoxError, match="cannot be mounted rw"), boot_partition.writable(Places(tmp_path)):
-        pass
 
 
 def test_lines_are_found_in_any_way_of_writing(tmp_path):

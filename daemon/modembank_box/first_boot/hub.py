@@ -8,7 +8,8 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from modembank_box import boot_partition
+from modembank_box import boot_files
+from modembank_box.boot_partition import writable
 from modembank_box.errors import BoxError
 from modembank_box.first_boot.mistakes import Mistake
 from modembank_box.first_boot.reading import Read
@@ -19,7 +20,7 @@ _TOKEN = re.compile(r"(?m)^[ \t]*token[ \t]*=.*$")
 TAKEN = "# The token was taken by the box and removed from this file."
 
 
-def take_token(read: Read, hub: Mapping[str, Any], places: Places) -> list[Mistake]:
+def take_token(places: Places, read: Read, hub: Mapping[str, Any]) -> list[Mistake]:
     """Write the hub's table to the data partition and the file without its token; return what went wrong."""
     write_whole(places.data / "box/hub.json", json.dumps(dict(hub)).encode(), 0o600)
     line = read.line("hub.token")
@@ -28,8 +29,8 @@ def take_token(read: Read, hub: Mapping[str, Any], places: Places) -> list[Mista
     if left is None or read.path is None:
         return [Mistake(line, "hub.token", "could not be removed from the file", way_out)]
     try:
-        with boot_partition.writable(places):
-            boot_partition.put(read.path, left.replace("\n", "\r\n").encode())
+        with writable(places):
+            boot_files.put(read.path, left.replace("\n", "\r\n").encode())
     except (OSError, BoxError) as error:
         return [Mistake(line, "hub.token", f"could not be removed from the file: {error}", way_out)]
     return []

@@ -47,9 +47,9 @@ def run(places: Places, arguments: Sequence[str]) -> int:  # noqa: ARG001 - a ve
 def _set_down_hub(places: Places, found: Read, parts: dict[str, Any]) -> list[Mistake]:
     """Take the token, but not where nothing is kept: then it stays for a better day."""
     hub = parts.pop("hub", {})
-    if "token" not in hub or read_state(places.state("data")).get("state") == "volatile":
+    if "token" not in hub or read_state(places.state("data")).get("state") == "in_memory":
         return []
-    return take_token(found, hub, places)
+    return take_token(places, found, hub)
 
 
 def _remembered(places: Places, found: Read, parts: Mapping[str, Any], mistakes: Sequence[Mistake]) -> dict[str, Any]:
