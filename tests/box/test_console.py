@@ -237,3 +237,8 @@ def test_on_a_terminal_it_is_drawn_once_and_anew_on_enter_and_ends_with_it(tmp_p
         os.close(near)
         running.wait(60)
     assert shown.count(b"\x1b[2J") == 2
+
+
+def test_every_state_of_the_data_partition_is_explained():
+    text = (ROOT / "docs/box.md").read_text().partition("## The data partition")[2]
+    assert re.findall(r"(?m)^\| `(\w+)` \|", text) == list(DATA)

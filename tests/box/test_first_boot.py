@@ -375,3 +375,10 @@ def test_the_example_names_every_field_and_is_right_but_for_what_is_to_be_filled
     }
     given |= set(parts)
     assert {field.name for field in FIELDS} - given == {"network.dhcp"}
+
+
+def test_the_reference_names_every_field():
+    text = (ROOT / "docs/box.md").read_text()
+    assert re.findall(r"(?m)^\| `([a-z_.]+)` \|", text.partition("## The console")[0]) == [
+        field.name for field in FIELDS
+    ]
