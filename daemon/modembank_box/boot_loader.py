@@ -63,7 +63,11 @@ def boot_loader(places: Places, running: str) -> BootLoader:
 
 
 def running_slot(places: Places) -> str:
-    """Return the slot that was started: the kernel's command line says so, or the device tree of a Raspberry Pi."""
+    """Return the slot that was started.
+
+    The kernel's command line says so, or the device tree of a Raspberry Pi; an old one's firmware does not, and there
+    the initrd has found the slot and mounted it.
+    """
     try:
         words = (places.root / "proc/cmdline").read_text("ascii", "replace").split()
     except OSError:
@@ -72,14 +76,26 @@ def running_slot(places: Places) -> str:
         if f"modembank.slot={slot}" in words:
             return slot
     try:
-        number = (places.root / "proc/device-tree/chosen/bootloader/partition").read_bytes()
+        told = (places.root / "proc/device-tree/chosen/bootloader/partition").read_bytes()
+        number = int.from_bytes(told, "big")
     except OSError:
-        number = b""
+        number = _mounted_number(places)
     for slot, partition in PARTITIONS.items():
-        if int.from_bytes(number, "big") == partition:
+        if number == partition:
             return slot
     message = "nobody says which slot was started: this is no start of the appliance's image"
     raise BoxError(message)
+
+
+def _mounted_number(places: Places) -> int:
+    """Return the number of the partition that is mounted as the system, or 0."""
+    try:
+        mounts = [line.split() for line in (places.root / "proc/mounts").read_text("utf-8", "replace").splitlines()]
+    except OSError:
+        return 0
+    found = [words[0] for words in mounts if len(words) > 1 and words[1] == "/run/modembank-box/system"]
+    number = re.search(r"(\d+)$", found[-1]) if found else None
+    return int(number[1]) if number else 0
 
 
 @dataclass

@@ -229,6 +229,16 @@ def test_a_pi_is_told_its_slot_by_the_firmware(places, number, slot):
     assert running_slot(places) == slot
 
 
+@pytest.mark.parametrize(("device", "slot"), [("/dev/mmcblk0p2", "a"), ("/dev/sda3", "b")])
+def test_on_an_old_pi_it_is_the_one_that_is_mounted(places, device, slot):
+    (places.root / "proc/cmdline").write_text("quiet\n")
+    lines = (
+        f"/dev/sda2 /boot/box vfat ro 0 0\n{device} /run/modembank-box/system vfat ro 0 0\n/dev/sdb9 /mnt ext4 rw 0 0\n"
+    )
+    (places.root / "proc/mounts").write_text(lines)
+    assert running_slot(places) == slot
+
+
 def test_where_nobody_says_it_that_is_said(places):
     (places.root / "proc/cmdline").write_text("quiet\n")
     with pytest.raises(BoxError, match="no start of the appliance's image"):
