@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and decoded body (text, where it is not JSON)."""
+    """Status, decoded body (text, where it is not JSON), and headers by their names in small letters."""
 
     status: int
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Api:
@@ -34,6 +36,8 @@ class Api:
     def __init__(self, socket: Path) -> None:
         """Use this socket, whoever listens there."""
         self._socket = socket
+        self.headers: tuple[str, ...] = ()
+        """What every request carries, such as a key."""
 
     async def get(self, path: str) -> Answer:
         """GET; raises Gone."""
@@ -60,6 +64,7 @@ class Api:
             "Host: box",
             "Connection: close",
             f"Content-Length: {len(body)}",
+            *self.headers,
             *headers,
         )
         request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
@@ -70,7 +75,7 @@ class Api:
             raise Gone(repr(error)) from error
 
     async def _exchange(self, request: bytes) -> bytes:
-        reader, writer = await asyncio.open_unix_connection(self._socket, limit=_LIMIT)
+        reader, writer = await self._connect(_LIMIT)
         try:
             writer.write(request)
             await writer.drain()
@@ -78,19 +83,23 @@ class Api:
         finally:
             writer.close()
 
+    async def _connect(self, limit: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self._socket, limit=limit)
+
 
 def _parsed(raw: bytes) -> Answer:
     head, separator, content = raw.partition(b"\r\n\r\n")
     if not separator:
         raise EOFError
-    headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-    if b"chunked" in headers.get(b"transfer-encoding", b""):
+    pairs = (line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:])
+    headers = {name.lower(): value for name, value in pairs}
+    if "chunked" in headers.get("transfer-encoding", ""):
         content = _joined(content)
-    elif len(content) < int(headers.get(b"content-length", b"0")):
+    elif len(content) < int(headers.get("content-length", "0")):
         raise EOFError
     text = content.decode()
-    is_json = b"json" in headers.get(b"content-type", b"")
-    return Answer(int(head.split(b" ", 2)[1]), json.loads(text) if is_json and text else text)
+    is_json = "json" in headers.get("content-type", "")
+    return Answer(int(head.split(b" ", 2)[1]), json.loads(text) if is_json and text else text, headers)
 
 
 def _joined(chunks: bytes) -> bytes:

@@ -1,0 +1,70 @@
+"""Root's shell inside a machine whose disk knows nothing of it, for looking at what nobody is shown.
+
+Two units come with the machine's firmware as credentials (systemd.system-credentials(7): `systemd.extra-unit.*` and
+`systemd.unit-dropin.*`, systemd 256 and later), and a port of virtio-serial leads to a shell that reads commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from base64 import b64encode
+
+PORT = "modembank.look"
+_WITHIN_S = 120.0
+_UNITS = {
+    "systemd.extra-unit.look.service": f"""[Unit]
+DefaultDependencies=no
+After=systemd-udevd.service local-fs.target
+[Service]
+ExecStartPre=/bin/sh -c 'until [ -e /dev/virtio-ports/{PORT} ]; do sleep 0.2; done'
+ExecStart=/bin/sh
+StandardInput=file:/dev/virtio-ports/{PORT}
+StandardOutput=file:/dev/virtio-ports/{PORT}
+StandardError=journal
+""",
+    "systemd.unit-dropin.sysinit.target": "[Unit]\nWants=look.service\n",
+}
+
+
+def firmware_strings() -> list[str]:
+    """Return the OEM strings (SMBIOS type 11) that carry the units."""
+    return [f"io.systemd.credential.binary:{name}={b64encode(text.encode()).decode()}" for name, text in _UNITS.items()]
+
+
+class Failed(Exception):
+    """A command inside ended with another status than 0."""
+
+
+class Inside:
+    """Runs commands, one at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Use the far end of the port."""
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+    async def run(self, command: str, within_s: float = _WITHIN_S) -> str:
+        """Return what a command of the shell says; raises Failed, TimeoutError, ConnectionError."""
+        text, status = await self.ask(command, within_s)
+        if status:
+            raise Failed(f"{command!r} ended with {status}: {text}")
+        return text
+
+    async def ask(self, command: str, within_s: float = _WITHIN_S) -> tuple[str, int]:
+        """Return what it says, errors too, and its status."""
+        mark = secrets.token_hex(8)
+        async with self._turn, asyncio.timeout(within_s):
+            self._writer.write(f"( {command}\n) </dev/null 2>&1; status=$?; echo; echo {mark} $status\n".encode())
+            said = await self._reader.readuntil(f"\n{mark} ".encode())
+            status = int(await self._reader.readline())
+        text = said.decode("utf-8", "replace")
+        return text[: -len(mark) - 2].strip("\n"), status

@@ -1,0 +1,269 @@
+"""The harness without a machine: lines of a console, QEMU's monitor, the shell inside, and the command line."""
+
+import asyncio
+import json
+import subprocess
+import time
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+
+from machine.console import Console, Lines, NotSaid
+from machine.findings import Findings
+from machine.inside import Failed, Inside, firmware_strings
+from machine.qemu import Hardware, command, form_of, free_ports
+from machine.qmp import Qmp, Refused
+from machine.usb import Bus
+
+PORTS = {"https": 40443}
+
+
+def texts(*chunks: bytes) -> list[str]:
+    """Return what lines make of octets that come in these pieces."""
+    lines = Lines()
+    for chunk in chunks:
+        lines.feed(chunk, 1.0)
+    return [line.text for line in lines.lines]
+
+
+def value_after(words: list[str], option: str) -> list[str]:
+    """Return the values of an option that may be there several times."""
+    return [value for name, value in zip(words, words[1:], strict=False) if name == option]
+
+
+class TestLines:
+    def test_a_line_ends_with_its_newline_however_it_comes(self):
+        assert texts(b"one\r\ntw", b"o\nthr") == ["one", "two"]
+
+    def test_colours_and_controls_are_left_out(self):
+        assert texts(b"[\x1b[0;32m  OK  \x1b[0m] Reached\x07 target\r\n") == ["[  OK  ] Reached target"]
+
+    def test_a_painted_screen_has_lines_too(self):
+        assert texts(b"\x1b[H\x1b[2Jname\x1b[2;1Haddress\x1b[3;1H") == ["name", "address"]
+
+    def test_empty_lines_are_none(self):
+        assert texts(b"\r\n\r\n\x1b[0m\n") == []
+
+    def test_octets_that_are_no_text_do_no_harm(self):
+        assert texts(b"\xff\xfe boot\n") == ["�� boot"]
+
+
+class Pair:
+    """Both ends of a connection."""
+
+    async def __aenter__(self):
+        made = asyncio.get_running_loop().create_future()
+        self._server = await asyncio.start_server(
+            lambda reader, writer: made.set_result((reader, writer)), "127.0.0.1", 0
+        )
+        port = self._server.sockets[0].getsockname()[1]
+        self.near = await asyncio.open_connection("127.0.0.1", port)
+        self.far = await made
+        return self
+
+    async def __aexit__(self, *_):
+        self.near[1].close()
+        self.far[1].close()
+        self._server.close()
+        await self._server.wait_closed()
+
+
+class TestConsole:
+    async def test_it_waits_for_a_line_and_keeps_the_log(self, tmp_path):
+        async with Pair() as pair:
+            console = Console(*pair.near, tmp_path / "log")
+            pair.far[1].write(b"starting\r\ncode: ABCDE-FGHIJ\r\n")
+            found = await console.wait_for(r"code: (\S+)", 5.0)
+            await console.close()
+        assert found[1] == "ABCDE-FGHIJ"
+        assert (tmp_path / "log").read_bytes() == b"starting\r\ncode: ABCDE-FGHIJ\r\n"
+
+    async def test_what_was_said_before_is_found_and_can_be_left_out(self, tmp_path):
+        async with Pair() as pair:
+            console = Console(*pair.near, tmp_path / "log")
+            pair.far[1].write(b"login:\n")
+            await console.wait_for("login", 5.0)
+            assert await console.wait_for("login", 5.0)
+            with pytest.raises(NotSaid, match=r"(?s)'login' was not on the console.*login:"):
+                await console.wait_for("login", 0.05, since=len(console.lines))
+            await console.close()
+
+
+class Monitor:
+    """QEMU's side of its monitor: answers what it is told to."""
+
+    def __init__(self, path, *script):
+        self._path, self._script = path, list(script)
+        self.asked = []
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader, writer):
+        writer.write(b'{"QMP": {"version": {}, "capabilities": []}}\n')
+        while line := await reader.readline():
+            self.asked.append(json.loads(line))
+            replies = [{"return": {}}] if self.asked[-1]["execute"] == "qmp_capabilities" else self._script.pop(0)
+            for reply in replies:
+                writer.write(json.dumps(reply).encode() + b"\n")
+            if not replies:
+                break
+        writer.close()
+
+
+class TestQmp:
+    async def test_a_command_has_a_value(self, tmp_path):
+        async with Monitor(tmp_path / "qmp", [{"return": {"running": True}}]) as monitor:
+            qmp = await Qmp.connect(tmp_path / "qmp")
+            assert await qmp.ask("query-status") == {"running": True}
+            await qmp.close()
+        assert monitor.asked[-1] == {"execute": "query-status", "arguments": {}}
+
+    async def test_a_refusal_is_raised(self, tmp_path):
+        refusal = {"error": {"class": "GenericError", "desc": "usb port 1.9 not found"}}
+        async with Monitor(tmp_path / "qmp", [refusal]):
+            qmp = await Qmp.connect(tmp_path / "qmp")
+            with pytest.raises(Refused, match="device_add: usb port 1.9 not found"):
+                await qmp.ask("device_add", driver="usb-kbd")
+            await qmp.close()
+
+    async def test_an_event_before_its_answer_is_kept(self, tmp_path):
+        event = {"event": "DEVICE_DELETED", "data": {"device": "modem-1", "path": "/"}}
+        async with Monitor(tmp_path / "qmp", [event, {"return": {}}]):
+            qmp = await Qmp.connect(tmp_path / "qmp")
+            await qmp.ask("device_del", id="modem-1")
+            assert await qmp.told("DEVICE_DELETED", device="modem-1") == event
+            await qmp.close()
+
+    async def test_whoever_asks_a_machine_that_is_gone_is_told(self, tmp_path):
+        async with Monitor(tmp_path / "qmp", []):
+            qmp = await Qmp.connect(tmp_path / "qmp")
+            for _ in range(2):
+                with pytest.raises(Refused, match="gone"):
+                    await qmp.ask("quit")
+            await qmp.close()
+
+    async def test_a_modem_is_plugged_in_with_its_line_and_pulled_out_with_it(self, tmp_path):
+        gone = {"event": "DEVICE_DELETED", "data": {"device": "modem-1.3"}}
+        done = {"return": {}}
+        async with Monitor(tmp_path / "qmp", [done], [done], [done, gone], [done]) as monitor:
+            machine = type("Machine", (), {"qmp": await Qmp.connect(tmp_path / "qmp")})
+            bus = Bus(machine)
+            await bus.modem("1.3", type("Modem", (), {"pts": "/dev/pts/7"}))
+            await bus.unplug("modem-1.3")
+            await machine.qmp.close()
+        line, device, pulled, forgotten = (asked["arguments"] for asked in monitor.asked[1:])
+        assert line == {"id": "line-1.3", "backend": {"type": "serial", "data": {"device": "/dev/pts/7"}}}
+        assert (device["driver"], device["port"], device["chardev"]) == ("usb-serial", "1.3", "line-1.3")
+        assert (pulled, forgotten) == ({"id": "modem-1.3"}, {"id": "line-1.3"})
+
+
+class Shell:
+    """A shell at the far end, as the machine has it."""
+
+    async def __aenter__(self):
+        self._process = await asyncio.create_subprocess_exec("/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.inside = Inside(self._process.stdout, self._process.stdin)
+        return self.inside
+
+    async def __aexit__(self, *_):
+        await self.inside.close()
+        await self._process.wait()
+
+
+class TestInside:
+    async def test_commands_run_one_after_another(self):
+        async with Shell() as inside:
+            assert await inside.run("echo one; echo two") == "one\ntwo"
+            assert await inside.run("printf x") == "x"
+            assert await inside.run("true") == ""
+
+    async def test_what_fails_says_how(self):
+        async with Shell() as inside:
+            with pytest.raises(Failed, match="ended with 3: nothing there"):
+                await inside.run("echo nothing there >&2; exit 3")
+            assert await inside.ask("exit 2") == ("", 2)
+            assert await inside.run("echo still here") == "still here"
+
+    async def test_a_command_reads_nothing_of_the_next(self):
+        async with Shell() as inside:
+            assert await inside.run("cat") == ""
+
+    def test_the_units_come_with_the_firmware(self):
+        units = {}
+        for text in firmware_strings():
+            kind, name, value = text.split(":", 2)[0], *text.split(":", 1)[1].split("=", 1)
+            assert kind == "io.systemd.credential.binary"
+            units[name] = b64decode(value).decode()
+        assert "ExecStart=/bin/sh\n" in units["systemd.extra-unit.look.service"]
+        assert units["systemd.unit-dropin.sysinit.target"] == "[Unit]\nWants=look.service\n"
+
+
+class TestCommandLine:
+    def words(self, **bought):
+        return command(Hardware(**bought), Path("/run/m"), Path("/run/m/life.qcow2"), PORTS)
+
+    def test_the_guest_reaches_nothing_and_is_reached_over_the_loopback(self):
+        [net] = value_after(self.words(), "-netdev")
+        assert net == "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:40443-:443"
+
+    def test_an_image_is_started_by_its_firmware(self):
+        words = self.words()
+        assert "if=pflash,format=raw,file=/run/m/variables.fd" in value_after(words, "-drive")
+        assert "-kernel" not in words
+
+    def test_a_debian_without_a_boot_loader_is_given_its_kernel(self):
+        words = self.words(kernel=Path("/k"), initrd=Path("/i"), command_line="root=/dev/vda")
+        assert value_after(words, "-kernel") == ["/k"]
+        assert value_after(words, "-append") == ["root=/dev/vda"]
+        assert not any("pflash" in word for word in words)
+
+    def test_the_disk_is_not_behind_the_host_s_cache_and_obeys_flushes(self):
+        file, disk = value_after(self.words(), "-blockdev")
+        assert "filename=/run/m/life.qcow2" in file
+        assert "cache.direct=on" in file and "cache.direct=on" in disk
+        assert "no-flush=on" not in file + disk
+
+    def test_sticks_wait_to_be_plugged_in(self):
+        words = self.words(drives=[Path("/a.img")])
+        assert value_after(words, "-blockdev")[-1] == "driver=raw,node-name=stick0,file.driver=file,file.filename=/a.img"
+        assert not any("usb-storage" in word for word in words)
+
+    def test_ports_are_free_and_no_two_the_same(self):
+        assert len(set(free_ports(5))) == 5
+
+    def test_an_image_s_format_is_what_its_octets_say(self, tmp_path):
+        (tmp_path / "a").write_bytes(b"QFI\xfb\0\0\0\3")
+        (tmp_path / "b").write_bytes(bytes(512))
+        assert [form_of(tmp_path / name) for name in "ab"] == ["qcow2", "raw"]
+
+
+class TestFindings:
+    def test_one_bad_finding_fails_the_run(self, capsys):
+        found = Findings()
+        found.that("the first", True)
+        found.that("the second", False, "two\nlines")
+        assert found.end() == 1
+        said = capsys.readouterr().out
+        assert "ok  the first" in said and "BAD the second" in said and "2 findings, 1 of them bad" in said
+
+    def test_a_run_that_found_nothing_proves_nothing(self):
+        assert Findings().end() == 1
+
+    def test_all_good(self):
+        found = Findings()
+        assert found.that("it", 1)
+        assert found.end() == 0
+
+
+def test_times_of_lines_are_monotonic():
+    lines = Lines()
+    lines.feed(b"a\n", time.monotonic())
+    lines.feed(b"b\n", time.monotonic())
+    assert lines.lines[0].at <= lines.lines[1].at
