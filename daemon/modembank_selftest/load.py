@@ -33,8 +33,11 @@ _PAUSE_S = 0.02
 class Load:
     """Runs while a life answers; what it was told is in the witness."""
 
-    def __init__(self, api: Api, bank: Bank, witness: Witness, chance: Random) -> None:
+    def __init__(
+        self, api: Api, bank: Bank, witness: Witness, chance: Random, *, inbound_every_s: float = _INBOUND_EVERY_S
+    ) -> None:
         """Speak to this daemon, and deliver through this bank."""
+        self._inbound_every_s = inbound_every_s
         self._api = api
         self._bank = bank
         self._witness = witness
@@ -183,7 +186,7 @@ class Load:
     async def _network(self) -> None:
         """Deliver inbound messages also while nobody listens."""
         while True:
-            await asyncio.sleep(_INBOUND_EVERY_S)
+            await asyncio.sleep(self._inbound_every_s)
             if not self.wanted:
                 continue
             number = next(self._inbound)

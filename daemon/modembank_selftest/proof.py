@@ -33,6 +33,8 @@ _QUIET_S = 4.0
 _STUCK_S = 420.0
 """Longer than the longest pause before a message is tried again."""
 _STEP_S = 5
+_LOOKS = 4_000
+"""Glances in the time in which a daemon that lives says that it has a report, however slow its machine."""
 _SETTLING = ("accepted", "scheduled", "queued", "sending")
 _KILLED = -9
 Progress = Callable[[str], None]
@@ -133,7 +135,7 @@ class _Run:
         await self._load.finish()
         self._progress(self._state("all was accepted; it settles"))
         await self._until_quiet()
-        await self._late_reports()
+        await late_reports(self._bank)
         await self._until_quiet()
         told = await box.api.pages("/api/v1/messages?limit=500")
         inbox = await self._whole_inbox()
@@ -151,16 +153,6 @@ class _Run:
             if whole >= len(self._witness.injected) or time.monotonic() > give_up:
                 return inbox
             await asyncio.sleep(1.0)
-
-    async def _late_reports(self) -> None:
-        """Let time pass until the late reports come, in steps: a modem waits only so long for its CNMA."""
-        bank, lasted_s = self._bank, self._bank.schedule.now()
-        bank.advance(LATE_S - lasted_s - _STEP_S)
-        for _ in range(round(lasted_s / _STEP_S) + 2):
-            bank.advance(_STEP_S)
-            while any(modem.reception.unanswered for modem in bank.modems):
-                if await self._box.ended(_GLANCE_S):
-                    return
 
     async def _until_quiet(self) -> None:
         """Return when nothing waits to be sent and nothing has changed for a while, or nothing changes any more.
@@ -182,6 +174,18 @@ class _Run:
     def _state(self, where: str) -> str:
         witness = self._witness
         return f"{where}: {witness.accepted} accepted, {len(self._bank.network.ledger)} segments seen"
+
+
+async def late_reports(bank: Bank) -> None:
+    """Let time pass until the late reports come, in steps: a modem waits only so long for its CNMA."""
+    lasted_s = bank.schedule.now()
+    bank.advance(LATE_S - lasted_s - _STEP_S)
+    for _ in range(round(lasted_s / _STEP_S) + 2):
+        bank.advance(_STEP_S)
+        for _ in range(_LOOKS):
+            if not any(modem.reception.unanswered for modem in bank.modems):
+                break
+            await asyncio.sleep(_GLANCE_S)
 
 
 def _check(loading: asyncio.Task[None]) -> None:

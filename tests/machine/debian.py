@@ -21,8 +21,8 @@ from machine.qemu import Hardware
 
 SUITE = "trixie"
 PACKAGES = (
-    "systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools zstd iproute2 procps python3 usbutils uhubctl "
-    "usb-modeswitch ca-certificates openssl libnss-systemd"
+    "systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools zstd iproute2 procps python3 usbutils "
+    "uhubctl usb-modeswitch ca-certificates openssl libnss-systemd"
 )
 CACHE = ROOT / ".machines"
 _SIZE = "3G"
@@ -36,13 +36,12 @@ exec /opt/python/bin/python{sysconfig.get_python_version()} -c 'from modembankd.
 _CONFIGURATION = """[box]
 region = "US"
 [web]
-listen = "0.0.0.0:443"
+listen = "0.0.0.0:8443"
 tls_cert = "/etc/modembank/tls.crt"
 tls_key = "/etc/modembank/tls.key"
 [bank]
 discovery = "usb"
 """
-_PORT = "[Service]\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,9 @@ class Debian:
 
     def hardware(self, **more) -> Hardware:
         """Return a machine for it."""
-        return Hardware(kernel=self.kernel, initrd=self.initrd, command_line=_COMMAND_LINE, **more)
+        return Hardware(
+            kernel=self.kernel, initrd=self.initrd, command_line=_COMMAND_LINE, ports={"https": 8443}, **more
+        )
 
 
 def plain() -> Debian:
@@ -138,13 +139,12 @@ def _install_program(root: Path) -> None:
     etc.mkdir(mode=0o750)
     (etc / "modembank.toml").write_text(_CONFIGURATION)
     subject = ["-subj", "/CN=box.test", "-days", "30", "-keyout", etc / "tls.key", "-out", etc / "tls.crt"]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, stderr=subprocess.DEVNULL
+    )
     subprocess.run(["chroot", root, "chown", "-R", "root:modembank", "/etc/modembank"], check=True)
     for path in etc.iterdir():
         path.chmod(0o640)
-    dropin = root / "etc/systemd/system/modembankd.service.d/port.conf"
-    dropin.parent.mkdir()
-    dropin.write_text(_PORT)
     _enable(root, "modembankd.service")
 
 
@@ -155,5 +155,9 @@ def _enable(root: Path, unit: str) -> None:
 def _disk_of(root: Path, disk: Path) -> None:
     part = disk.with_suffix(".part")
     part.unlink(missing_ok=True)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", root, part, _SIZE], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", root, part, _SIZE],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     part.rename(disk)

@@ -26,7 +26,12 @@ from machine.qmp import Qmp, Refused
 FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 _KVM = ("-accel", "kvm", "-cpu", "host")
-_TCG = ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off,svm=off")  # an AMD, which the kernel guards less
+_TCG = (
+    "-accel",
+    "tcg,thread=multi,tb-size=512",
+    "-cpu",
+    "max,la57=off,svm=off",
+)  # an AMD, which the kernel guards less
 _CONNECT_S = 20.0
 _QUIT_S = 90.0
 
@@ -42,6 +47,8 @@ class Hardware:
     kernel: Path | None = None
     initrd: Path | None = None
     command_line: str = ""
+    disk: str = ""
+    """The size of its disk, such as 8G; empty: that of the image."""
     drives: Sequence[Path] = ()
     """Raw images of sticks, for `plug_stick`."""
 
@@ -101,7 +108,7 @@ class Machine:
         self._folder = tempfile.TemporaryDirectory(prefix="machine-", dir=os.environ.get("MACHINES"))
         form = form_of(self._image)
         shutil.copy(VARIABLES, self.folder / "variables.fd")
-        overlay(self.disk, self._image, form)
+        overlay(self.disk, self._image, form, self.hardware.disk)
         self.ports = dict(zip(self.hardware.ports, free_ports(len(self.hardware.ports)), strict=True))
         return self
 
@@ -205,10 +212,11 @@ def free_ports(number: int) -> list[int]:
             one.close()
 
 
-def overlay(path: Path, below: Path, form: str) -> None:
-    """Make a disk that begins as the one below and takes all writes."""
+def overlay(path: Path, below: Path, form: str, size: str = "") -> None:
+    """Make a disk that begins as the one below and takes all writes; it may be larger."""
     path.unlink(missing_ok=True)
     words = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(below.absolute()), str(path)]
+    words += [size] if size else []
     subprocess.run(words, check=True)
 
 

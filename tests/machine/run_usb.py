@@ -14,9 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from machine import debian
 from machine.box import Box
 from machine.findings import Findings
-from machine.inside import Inside
 from machine.qemu import Hardware, Machine
-from machine.starting import BOOT_S, HURRIED_S, up_and_set_up
+from machine.starting import HURRIED_S, up_and_set_up
 from machine.usb import Bus
 from modembank_emulator import Bank, BankConfig
 
@@ -37,7 +36,7 @@ async def main() -> int:
         disk, hardware = image, Hardware(drives=[stick])
     async with Bank(BankConfig(modems=2, dialect="quectel")) as bank, Machine(disk, hardware) as machine:
         await machine.switch_on()
-        box = await up_and_set_up(machine, found)
+        box, _ = await up_and_set_up(machine, found)
         await Story(found, machine, bank, box).tell()
     return found.end()
 
@@ -57,7 +56,7 @@ class Story:
         """Go through all of it."""
         await self._nothing_yet()
         await self._first_modem()
-        await self._sandbox(self._machine.inside)
+        await self._sandbox()
         await self._pulled_while_sending()
         await self._swapped()
         await self._no_modems()
@@ -77,15 +76,18 @@ class Story:
         self._found.that("it is on a tty of the kernel's", slot["tty"].startswith("/dev/ttyUSB"), slot["tty"])
         await self._sends("+15550001001", "through a new driver")
 
-    async def _sandbox(self, inside: Inside) -> None:
+    async def _sandbox(self) -> None:
         """Root itself, in the service's mounts and control group, is refused what the service must not open."""
+        inside = self._machine.inside
         pid = await inside.run("systemctl show -P MainPID modembankd")
         group = await inside.run("systemctl show -P ControlGroup modembankd")
         for device, may in (("/dev/ttyUSB0", True), ("/dev/ttyS0", False), ("/dev/vda", False), ("/dev/mem", False)):
             opening = f"nsenter -t {pid} -m python3 -c 'import os; os.open(\"{device}\", os.O_RDWR | os.O_NONBLOCK)'"
             said, status = await inside.ask(f"echo $$ > /sys/fs/cgroup{group}/cgroup.procs; exec {opening}")
             refused = status != 0 and "PermissionError: [Errno 1]" in said
-            self._found.that(f"{device} {'can' if may else 'cannot'} be opened in it", status == 0 if may else refused, said)
+            self._found.that(
+                f"{device} {'can' if may else 'cannot'} be opened in it", status == 0 if may else refused, said
+            )
 
     async def _pulled_while_sending(self) -> None:
         """The network took the text, the box has not heard so, and the modem is pulled out."""
@@ -101,7 +103,9 @@ class Story:
         path = f"/api/v1/messages/{message}"
         told = await self._box.until(path, lambda body: body["status"] not in {"queued", "sending"}, HURRIED_S)
         self._found.that("what was being sent is unknown", told["status"] == "unknown", told)
-        gone = await self._box.until("/api/v1/modems/usb-1-1.3", lambda body: body["failed"] or not body["tty"], HURRIED_S)
+        gone = await self._box.until(
+            "/api/v1/modems/usb-1-1.3", lambda body: body["failed"] or not body["tty"], HURRIED_S
+        )
         self._found.that("the slot says that its modem is gone", "gone" in {gone["failed"], gone["state"]}, gone)
         modem.replug()
         await modem.wait_running()
@@ -113,7 +117,7 @@ class Story:
 
     async def _swapped(self) -> None:
         """Two modems change places, and take their SIMs with them."""
-        first, second = self._bank.modems
+        first, second = self._bank.modems[:2]
         await self._bus.modem("1.4", second)
         await self._ready("usb-1-1.4", 1)
         for place, modem in (("1.5", first), ("1.4", second)):
@@ -150,16 +154,15 @@ class Story:
     async def _ready(self, slot: str, card: int) -> dict:
         iccid = self._bank.cards[card].iccid
 
-        def ready(body) -> bool:
-            return any(item["slot"] == slot and item["able_to_send"] and item["sim"] for item in body["items"])
+        def ready(item) -> bool:
+            return item["slot"] == slot and item["able_to_send"] and item["tty"] and item["sim"] == iccid
 
-        body = await self._box.until("/api/v1/modems", ready, HURRIED_S)
-        item = next(item for item in body["items"] if item["slot"] == slot)
-        self._found.that(f"{slot} has a modem, whose SIM is {iccid}", iccid in str(item["sim"]), item)
-        return item
+        body = await self._box.until("/api/v1/modems", lambda body: any(map(ready, body["items"])), HURRIED_S)
+        self._found.that(f"{slot} has a modem, whose SIM is {iccid}", True)
+        return next(filter(ready, body["items"]))
 
     async def _sends(self, to: str, text: str, sim: str = "") -> None:
-        message = await self._box.send(to, text, **({"route": {"sims": [sim]}} if sim else {}))
+        message = await self._box.send(to, text, **({"sim": sim} if sim else {}))
         sent = {"sent", "delivered"}
         told = await self._box.until(f"/api/v1/messages/{message}", lambda body: body["status"] in sent, HURRIED_S)
         taken = [seen for seen in self._bank.network.ledger if seen.destination == to and seen.accepted]

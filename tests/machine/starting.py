@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from machine.box import Box
+from machine.console import NotSaid
 from machine.findings import Findings
 from machine.qemu import Machine, accelerated
 
@@ -10,24 +11,47 @@ BOOT_S = 120.0 if accelerated() else 1200.0
 """How long a start may take at the most; without KVM, on a machine that does other things too."""
 HURRIED_S = 60.0 if accelerated() else 400.0
 """The same for a modem to be ready, or a message to be sent."""
-CODE = r"\b([A-Z2-7]{4,8}(?:-[A-Z2-7]{2,8})+)\b"
+CODE = r"\b([A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}-[A-Z0-9])\b"
 
 
-async def up_and_set_up(machine: Machine, found: Findings) -> Box:
-    """Wait until the box answers, and make its admin; returns the box with a key."""
+async def up_and_set_up(machine: Machine, found: Findings) -> tuple[Box, str]:
+    """Wait until the box answers, and make its admin; returns the box with a key, and the code that was used."""
     box = Box(machine.ports["https"])
     up = await box.until_up(BOOT_S)
-    found.that(f"the API answers, {up - machine.switched_on_at:.0f} s after the power came", True)
-    code = await setup_code(machine)
-    refused = await box.set_up("AAAA-" + code[5:])
+    found.note(f"the API answers {up - machine.switched_on_at:.0f} s after the power came")
+    code = await setup_code(machine, found)
+    refused = await box.set_up(code[::-1])
     found.that("a wrong code is refused", refused.status == 422, refused)
     answer = await box.set_up(code)
     found.that("the code makes the first admin", answer.status in {200, 303}, answer)
-    return box
+    return box, code
 
 
-async def setup_code(machine: Machine) -> str:
+async def setup_code(machine: Machine, found: Findings) -> str:
     """Return the code as the console shows it, or, on a box that has no such console, as the program says it."""
     if machine.hardware.kernel is None:
-        return (await machine.console.wait_for(CODE, BOOT_S))[1]
+        try:
+            return (await machine.console.wait_for(CODE, HURRIED_S))[1]
+        except NotSaid as missing:
+            found.that("the console shows the set-up code", False, missing)
     return (await machine.inside.run("cd / && runuser -u modembank modembank setup-code")).split()[-1]
+
+
+async def memory_used_mb(machine: Machine) -> float:
+    """Return what is not available any more, of the whole computer."""
+    text = await machine.inside.run("cat /proc/meminfo")
+    kib = {line.split()[0]: int(line.split()[1]) for line in text.splitlines()}
+    return (kib["MemTotal:"] - kib["MemAvailable:"]) / 1024
+
+
+async def userspace_s(machine: Machine, unit: str = "") -> float:
+    """Return how long systemd took from its start until a unit was ready, or until it had started all."""
+    begun = await machine.inside.run("systemctl show -P UserspaceTimestampMonotonic")
+    if unit:
+        ended = await machine.inside.run(f"systemctl show -P ActiveEnterTimestampMonotonic {unit}")
+    else:
+        ended = await machine.inside.run(
+            "systemctl is-system-running --wait >&2; systemctl show -P FinishTimestampMonotonic"
+        )
+        ended = ended.splitlines()[-1]
+    return (int(ended) - int(begun)) / 1e6

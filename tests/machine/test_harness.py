@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 from base64 import b64decode
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from machine.console import Console, Lines, NotSaid
 from machine.findings import Findings
 from machine.inside import Failed, Inside, firmware_strings
+from machine.listening import strangers
 from machine.qemu import Hardware, command, form_of, free_ports
 from machine.qmp import Qmp, Refused
 from machine.usb import Bus
@@ -29,7 +31,7 @@ def texts(*chunks: bytes) -> list[str]:
 
 def value_after(words: list[str], option: str) -> list[str]:
     """Return the values of an option that may be there several times."""
-    return [value for name, value in zip(words, words[1:], strict=False) if name == option]
+    return [value for name, value in pairwise(words) if name == option]
 
 
 class TestLines:
@@ -129,7 +131,7 @@ class TestQmp:
         refusal = {"error": {"class": "GenericError", "desc": "usb port 1.9 not found"}}
         async with Monitor(tmp_path / "qmp", [refusal]):
             qmp = await Qmp.connect(tmp_path / "qmp")
-            with pytest.raises(Refused, match="device_add: usb port 1.9 not found"):
+            with pytest.raises(Refused, match=r"device_add: usb port 1\.9 not found"):
                 await qmp.ask("device_add", driver="usb-kbd")
             await qmp.close()
 
@@ -227,12 +229,15 @@ class TestCommandLine:
     def test_the_disk_is_not_behind_the_host_s_cache_and_obeys_flushes(self):
         file, disk = value_after(self.words(), "-blockdev")
         assert "filename=/run/m/life.qcow2" in file
-        assert "cache.direct=on" in file and "cache.direct=on" in disk
+        assert "cache.direct=on" in file
+        assert "cache.direct=on" in disk
         assert "no-flush=on" not in file + disk
 
     def test_sticks_wait_to_be_plugged_in(self):
         words = self.words(drives=[Path("/a.img")])
-        assert value_after(words, "-blockdev")[-1] == "driver=raw,node-name=stick0,file.driver=file,file.filename=/a.img"
+        assert (
+            value_after(words, "-blockdev")[-1] == "driver=raw,node-name=stick0,file.driver=file,file.filename=/a.img"
+        )
         assert not any("usb-storage" in word for word in words)
 
     def test_ports_are_free_and_no_two_the_same(self):
@@ -251,7 +256,9 @@ class TestFindings:
         found.that("the second", False, "two\nlines")
         assert found.end() == 1
         said = capsys.readouterr().out
-        assert "ok  the first" in said and "BAD the second" in said and "2 findings, 1 of them bad" in said
+        assert "ok  the first" in said
+        assert "BAD the second" in said
+        assert "2 findings, 1 of them bad" in said
 
     def test_a_run_that_found_nothing_proves_nothing(self):
         assert Findings().end() == 1
@@ -267,3 +274,26 @@ def test_times_of_lines_are_monotonic():
     lines.feed(b"a\n", time.monotonic())
     lines.feed(b"b\n", time.monotonic())
     assert lines.lines[0].at <= lines.lines[1].at
+
+
+class TestListening:
+    def test_what_the_box_needs_is_allowed(self):
+        said = """tcp LISTEN 0 4096 *:443 *:*
+tcp LISTEN 0 4096 *:80 *:*
+tcp LISTEN 0 4096 127.0.0.53%lo:53 0.0.0.0:*
+udp UNCONN 0 0 0.0.0.0:5353 0.0.0.0:*
+udp UNCONN 0 0 10.0.2.15%enp0s4:68 0.0.0.0:*
+"""
+        assert strangers(said) == []
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:*",
+            "tcp LISTEN 0 128 [::1]:25 [::]:*",
+            "udp UNCONN 0 0 0.0.0.0:53 0.0.0.0:*",
+            "udp UNCONN 0 0 [::]:5355 [::]:*",
+        ],
+    )
+    def test_others_are_told(self, line):
+        assert strangers(f"tcp LISTEN 0 4096 *:443 *:*\n{line}\n") == [line]

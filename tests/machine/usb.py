@@ -7,9 +7,8 @@ between udev and the daemon is the guest's own.
 
 from __future__ import annotations
 
-from modembank_emulator.modem import EmulatedModem
-
 from machine.qemu import Machine
+from modembank_emulator.modem import EmulatedModem
 
 
 class Bus:

@@ -1,0 +1,102 @@
+"""Boot an image, set it up, look at it from outside and inside: ``python tests/machine/run_boot.py IMAGE``; as root.
+
+A plain Debian is booted in the same run, since how long a start takes says more of the machine below than of the box.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from machine import debian
+from machine.box import Box
+from machine.findings import Findings
+from machine.listening import strangers
+from machine.qemu import Hardware, Machine
+from machine.starting import BOOT_S, HURRIED_S, memory_used_mb, setup_code, up_and_set_up, userspace_s
+from machine.usb import Bus
+from modembank_emulator import Bank, BankConfig
+
+MOST_MEMORY_MB = 200
+MOST_RATIO = 1.5
+SETTLED_S = 90.0
+DISK = "8G"
+_HASHES = "awk -F: '$2 !~ /^[!*]/ {print $1}' /etc/shadow"
+_UNITS = "systemctl --failed --no-legend --plain; systemctl is-system-running"
+
+
+async def main() -> int:
+    """Boot, look, and return the exit status."""
+    image = Path(sys.argv[1])
+    found = Findings()
+    async with Bank(BankConfig(modems=1, dialect="quectel")) as bank, Machine(image, Hardware(disk=DISK)) as machine:
+        await machine.switch_on()
+        box, code = await up_and_set_up(machine, found)
+        certificate = box.certificate
+        shown = "".join(line.text for line in machine.console.lines).replace(" ", "")
+        found.that("the console shows the certificate that the page has", certificate in shown)
+        await _sends(machine, bank, box, found)
+        await _inside(machine, found)
+        await machine.shut_down()
+        found.note("second start")
+        await machine.switch_on()
+        await box.until_up(BOOT_S)
+        ours = await userspace_s(machine, "modembankd.service")
+        who = (await box.get("/api/v1/account")).status
+        found.that("the key of before is still good", who == 200, who)
+        found.that("the certificate is still the same", box.certificate == certificate, box.certificate)
+        await asyncio.sleep(SETTLED_S)
+        used = await memory_used_mb(machine)
+        found.that(f"idle, it uses {used:.0f} MB of memory, at most {MOST_MEMORY_MB}", used < MOST_MEMORY_MB)
+    plain = debian.plain()
+    async with Machine(plain.disk, plain.hardware()) as machine:
+        await machine.switch_on()
+        theirs = await userspace_s(machine)
+    told = f"from systemd's start to the API {ours:.0f} s, a plain Debian's whole start {theirs:.0f} s"
+    found.that(f"{told}: {ours / theirs:.2f}, at most {MOST_RATIO}", ours / theirs <= MOST_RATIO)
+    async with Machine(image, Hardware(disk=DISK)) as machine:
+        await machine.switch_on()
+        another = Box(machine.ports["https"])
+        await another.until_up(BOOT_S)
+        found.that("another box of the same image has another certificate", another.certificate != certificate)
+        found.that("and another code", await setup_code(machine, found) != code, code)
+    return found.end()
+
+
+async def _sends(machine: Machine, bank: Bank, box: Box, found: Findings) -> None:
+    modem = bank.modems[0]
+    await Bus(machine).modem("3", modem)
+    able = await box.until(
+        "/api/v1/modems", lambda body: any(item["able_to_send"] for item in body["items"]), HURRIED_S
+    )
+    found.that("a modem that is plugged in is ready", able["items"][0]["slot"] == "usb-1-3", able)
+    message = await box.send("+15550001001", "the first of this box")
+    sent = {"sent", "delivered"}
+    await box.until(f"/api/v1/messages/{message}", lambda body: body["status"] in sent, HURRIED_S)
+    taken = [seen for seen in bank.network.ledger if seen.destination == "+15550001001"]
+    found.that("a message reached the network, once", len(taken) == 1, taken)
+
+
+async def _inside(machine: Machine, found: Findings) -> None:
+    inside = machine.inside
+    said, _ = await inside.ask(f"timeout 300 systemctl is-system-running --wait; {_UNITS}")
+    found.that("no unit has failed", said.splitlines()[-1] == "running", said)
+    odd = strangers(await inside.run("ss -Hltnu"))
+    found.that("nobody listens but who must", not odd, "\n".join(odd))
+    hashes = await inside.run(_HASHES)
+    found.that("no user has a password", hashes == "", hashes)
+    said, status = await inside.ask("touch /usr/x || touch /opt/x")
+    found.that("the root is read-only", status != 0 and "Read-only" in said, said)
+    said = await inside.run("findmnt -no FSTYPE,SIZE /data; df -h /data | tail -1")
+    found.that("the data partition is grown to the disk", said.startswith("ext4") and "G" in said.split()[1], said)
+    said, status = await inside.ask("wdctl -x 2>/dev/null || ls /dev/watchdog0; systemctl show -P RuntimeWatchdogUSec")
+    found.that(
+        "the watchdog of the computer is fed", "infinity" not in said and "\n0" not in said and status == 0, said
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
