@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 600
 TARGET ?=
+IMAGE ?=
+BOOTED = $(or $(IMAGE),$(lastword $(sort $(wildcard image/out/modembank-*-amd64.img))))
 # Where it is set (many containers do), every daemon that a test starts would compile the whole program once more.
 unexport PYTHONDONTWRITEBYTECODE
 AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock
+.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -62,6 +64,21 @@ image-arm64: dev-environment ## the same for the Raspberry Pi 3, 4 and 5 (about 
 bundle: dev-environment ## make a signed update of the image that was built last (ARGS="--architecture arm64"; CERT= KEY= KEYRING=)
 	@sh tools/debian-packages.sh rauc mtools openssl squashfs-tools
 	CERT="$(CERT)" KEY="$(KEY)" KEYRING="$(KEYRING)" $(BIN)/python image/bundle.py $(ARGS)
+
+boot-usb: machine-tools ## modems on the USB of a real kernel in QEMU (about 20 minutes without KVM; as root; IMAGE=)
+	$(BIN)/python tests/machine/run_usb.py $(IMAGE)
+
+boot-image: machine-tools ## start the image in QEMU, set it up, send, look at it from all sides (about 30 minutes without KVM; as root)
+	$(BIN)/python tests/machine/run_boot.py $(BOOTED)
+
+power-pulls: machine-tools ## pull the power of the image 20 times while it sends [PULLS=20] (hours without KVM)
+	$(BIN)/python tests/machine/run_power.py $(BOOTED) --pulls $(or $(PULLS),20) $(ARGS)
+
+damage-image: machine-tools ## a wrong box.toml, a damaged data partition and a factory reset on the image (about 40 minutes without KVM)
+	$(BIN)/python tests/machine/run_damage.py $(BOOTED)
+
+machine-tools: dev-environment
+	@sh tools/debian-packages.sh qemu-system-x86 qemu-utils ovmf mmdebstrap e2fsprogs fdisk mtools openssl
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"

@@ -55,9 +55,9 @@ class Qmp:
             raise Refused(f"{command}: {answer['error']['desc']}")
         return answer.get("return")
 
-    async def told(self, event: str, **data: object) -> dict[str, Any]:
+    async def told(self, event: str, within_s: float = _WITHIN_S, **data: object) -> dict[str, Any]:
         """Return an event with these data, now or when it comes, and forget it; raises TimeoutError."""
-        async with asyncio.timeout(_WITHIN_S):
+        async with asyncio.timeout(within_s):
             while True:
                 for one in self._events:
                     details = one.get("data", {})

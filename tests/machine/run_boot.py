@@ -16,7 +16,7 @@ from machine.box import Box
 from machine.findings import Findings
 from machine.listening import strangers
 from machine.qemu import Hardware, Machine
-from machine.starting import BOOT_S, HURRIED_S, memory_used_mb, setup_code, up_and_set_up, userspace_s
+from machine.starting import HURRIED_S, memory_used_mb, setup_code, started, up_and_set_up, userspace_s
 from machine.usb import Bus
 from modembank_emulator import Bank, BankConfig
 
@@ -43,7 +43,7 @@ async def main() -> int:
         await machine.shut_down()
         found.note("second start")
         await machine.switch_on()
-        await box.until_up(BOOT_S)
+        await started(machine, box)
         ours = await userspace_s(machine, "modembankd.service")
         who = (await box.get("/api/v1/account")).status
         found.that("the key of before is still good", who == 200, who)
@@ -60,7 +60,7 @@ async def main() -> int:
     async with Machine(image, Hardware(disk=DISK)) as machine:
         await machine.switch_on()
         another = Box(machine.ports["https"])
-        await another.until_up(BOOT_S)
+        await started(machine, another)
         found.that("another box of the same image has another certificate", another.certificate != certificate)
         found.that("and another code", await setup_code(machine, found) != code, code)
     return found.end()

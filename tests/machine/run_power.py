@@ -18,7 +18,7 @@ from machine import debian
 from machine.box import Box
 from machine.findings import Findings
 from machine.qemu import Hardware, Machine
-from machine.starting import BOOT_S, HURRIED_S, up_and_set_up
+from machine.starting import HURRIED_S, started, up_and_set_up
 from machine.usb import Bus
 from modembank_emulator import Bank, BankConfig, Fixed, LatencyModel, LogNormal
 from modembank_selftest.judging import judge
@@ -103,7 +103,7 @@ class Pulls:
             self._loading.result()
         await self._machine.switch_on()
         await self._plug_in()
-        up = await self._box.until_up(BOOT_S)
+        up = await started(self._machine, self._box)
         self._found.that(f"it came back {up - self._machine.switched_on_at:.0f} s after pull {number}", True)
         data, _ = await self._machine.inside.ask("cat /run/modembank-box/data.json")
         if '"aside": true' in data or "tmpfs" in data:

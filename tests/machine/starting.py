@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from machine.box import Box
 from machine.console import NotSaid
 from machine.findings import Findings
@@ -11,13 +13,14 @@ BOOT_S = 120.0 if accelerated() else 1200.0
 """How long a start may take at the most; without KVM, on a machine that does other things too."""
 HURRIED_S = 60.0 if accelerated() else 400.0
 """The same for a modem to be ready, or a message to be sent."""
+_WHY = "systemctl list-jobs; systemctl --failed --plain; journalctl -b -p warning --no-pager | tail -30"
 CODE = r"\b([A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}-[A-Z0-9])\b"
 
 
 async def up_and_set_up(machine: Machine, found: Findings) -> tuple[Box, str]:
     """Wait until the box answers, and make its admin; returns the box with a key, and the code that was used."""
     box = Box(machine.ports["https"])
-    up = await box.until_up(BOOT_S)
+    up = await started(machine, box)
     found.note(f"the API answers {up - machine.switched_on_at:.0f} s after the power came")
     code = await setup_code(machine, found)
     refused = await box.set_up(code[::-1])
@@ -25,6 +28,17 @@ async def up_and_set_up(machine: Machine, found: Findings) -> tuple[Box, str]:
     answer = await box.set_up(code)
     found.that("the code makes the first admin", answer.status in {200, 303}, answer)
     return box, code
+
+
+async def started(machine: Machine, box: Box) -> float:
+    """Wait until the box answers; return the monotonic time. When it does not, say how it is inside, and raise."""
+    try:
+        return await box.until_up(BOOT_S)
+    except TimeoutError:
+        with suppress(TimeoutError, ConnectionError):
+            print((await machine.inside.ask(_WHY))[0], flush=True)
+        print(*(line.text for line in machine.console.lines[-30:]), sep="\n", flush=True)
+        raise
 
 
 async def setup_code(machine: Machine, found: Findings) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from machine.console import Console, Lines, NotSaid
+from machine.disks import octets_in
 from machine.findings import Findings
 from machine.inside import Failed, Inside, firmware_strings
 from machine.listening import strangers
@@ -297,3 +298,19 @@ udp UNCONN 0 0 10.0.2.15%enp0s4:68 0.0.0.0:*
     )
     def test_others_are_told(self, line):
         assert strangers(f"tcp LISTEN 0 4096 *:443 *:*\n{line}\n") == [line]
+
+
+class TestDisks:
+    @pytest.mark.parametrize("at", [0, 4095, (4 << 20) - 3, (4 << 20), (5 << 20)])
+    def test_octets_are_found_wherever_they_are(self, tmp_path, at):
+        disk = tmp_path / "disk"
+        with disk.open("wb") as file:
+            file.truncate(9 << 20)
+            file.seek(at)
+            file.write(b"canary")
+        assert octets_in(disk, b"canary", b"parrot") == [b"canary"]
+
+    def test_an_empty_disk_holds_none(self, tmp_path):
+        disk = tmp_path / "disk"
+        disk.write_bytes(bytes(5 << 20))
+        assert octets_in(disk, b"canary") == []

@@ -1,0 +1,64 @@
+"""The disk of a machine that is switched off: its partitions, a file on its boot partition, and damage."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SECTOR = 512
+_CHUNK = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Where a partition is, in octets."""
+
+    start: int
+    size: int
+
+
+def partitions(image: Path) -> dict[str, Partition]:
+    """Return the partitions of a raw image with a GPT, by name."""
+    said = subprocess.run(["sfdisk", "--json", image], check=True, capture_output=True, text=True).stdout
+    return {
+        part["name"]: Partition(part["start"] * SECTOR, part["size"] * SECTOR)
+        for part in json.loads(said)["partitiontable"]["partitions"]
+    }
+
+
+def copy_with_file(image: Path, copy: Path, name: str, text: str) -> Path:
+    """Copy an image and put a file onto its boot partition, as the owner does on another computer."""
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", image, copy], check=True)
+    where = f"{copy}@@{partitions(copy)['BOOT'].start}"
+    subprocess.run(["mcopy", "-o", "-i", where, "-", f"::{name}"], input=text.encode(), check=True)
+    return copy
+
+
+def zero(disk: Path, start: int, size: int) -> None:
+    """Overwrite octets of a qcow2 disk with zeros."""
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", f"write -z {start} {size}", disk], check=True, capture_output=True)
+
+
+def holds(disk: Path, raw: Path, *wanted: bytes) -> list[bytes]:
+    """Return which of these octets are anywhere on a qcow2 disk; ``raw`` is where it is laid out for that."""
+    subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", disk, raw], check=True)
+    found = octets_in(raw, *wanted)
+    raw.unlink()
+    return found
+
+
+def octets_in(path: Path, *wanted: bytes) -> list[bytes]:
+    """Return which of these octets a file holds, also across the borders of what is read at once."""
+    found, rest = set(), b""
+    longest = max(map(len, wanted))
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if not any(chunk):
+                rest = b"\0" * longest
+                continue
+            seen = rest + chunk
+            found |= {one for one in wanted if one in seen}
+            rest = seen[-longest:]
+    return sorted(found)
