@@ -16,7 +16,7 @@ COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotat
 .PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 demo: environment ## start the daemon on an embedded bank of 8 emulated modems
 	@$(BIN)/modembank demo $(ARGS)

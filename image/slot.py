@@ -25,7 +25,8 @@ def fill_slot(recipe: Recipe, boot: Path, tree: Path) -> None:
 
 
 def fill_boot(recipe: Recipe, boot: Path, tree: Path) -> None:
-    """Put the boot loader into the folder of the boot partition."""
+    """Put the boot loader into the folder of the boot partition, and an example of the owner's file."""
+    shutil.copy(HERE / "files/boot/box.example.toml", tree)
     if recipe.architecture == "arm64":
         shutil.copy(boot / "raspi-firmware/bootcode.bin", tree / "bootcode.bin")
         (tree / "autoboot.txt").write_bytes(pi_default())

@@ -82,7 +82,7 @@ def test_a_pc_starts_by_debians_signed_chain(tmp_path, boot):
 
 def test_a_pi_starts_slot_a(tmp_path, boot):
     tree = filled(fill_boot, tmp_path, "arm64", boot)
-    assert names(tree) == ["autoboot.txt", "bootcode.bin"]
+    assert names(tree) == ["autoboot.txt", "bootcode.bin", "box.example.toml"]
     assert (tree / "autoboot.txt").read_bytes() == pi_default()
 
 
