@@ -189,6 +189,6 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("search", 10, box.indexing.index, first_s=20),
         Chore("search_tidy", 6 * 3600, box.indexing.tidy, first_s=240),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),
-        Chore("status", 5, StatusLine(app.bank).refresh, first_s=0),
+        Chore("status", 5, StatusLine(app.bank, app.messages).refresh, first_s=0),
         Chore("alive", 60, app.dispatcher.note_alive, first_s=0),
     )
