@@ -68,5 +68,6 @@ def test_the_environment_is_one_block_that_grub_overwrites_in_place():
     assert block.endswith(b"#" * 100)
 
 
+@pytest.mark.disks
 def test_grub_can_read_it():
     subprocess.run(["grub-script-check", GRUB_CFG], check=True)

@@ -33,6 +33,7 @@ def test_both_slots_are_equal():
     assert a.size_mib == b.size_mib
 
 
+@pytest.mark.disks
 @pytest.mark.parametrize("table", TABLES)
 def test_a_disk_has_the_table_and_the_contents(table, tmp_path):
     content = tmp_path / "slot"
@@ -72,6 +73,7 @@ def test_the_initrd_looks_for_these_identifiers(number):
     assert f"by-partuuid/{layout.MBR_ID:08x}-0$1" in found
 
 
+@pytest.mark.disks
 def test_what_does_not_fit_is_refused(tmp_path):
     content = tmp_path / "large"
     with content.open("wb") as file:

@@ -123,6 +123,7 @@ def test_systemd_need_not_bring_up_to_date_what_is_of_this_usr(tmp_path):
     assert times == {EPOCH}
 
 
+@pytest.mark.disks
 def test_file_systems_are_the_same_each_time(tmp_path):
     found = []
     for number in (1, 2):
