@@ -39,6 +39,8 @@ class Fetch:
     def fetch(self) -> bool:
         """Return whether there is something new, and then all of it. Raises BoxError; a next call goes on."""
         known = read_state(self._notes)
+        if known.get("whole") is True and self.file.exists():
+            return True  # the power went before anything was done with it
         part = self.file.stat().st_size if self.file.exists() else 0
         headers = {"User-Agent": "modembank-box"}
         tag = str(known.get("tag", ""))
@@ -68,9 +70,9 @@ class Fetch:
 
     def forget(self) -> None:
         """Remove what was fetched; what was whole is not fetched a second time."""
+        known = read_state(self._notes)
         self.file.unlink(missing_ok=True)
-        done = read_state(self._notes).get("done", "")
-        self._note("", done)
+        self._note(done=str(known.get("tag" if known.get("whole") is True else "done", "")))
 
     def _take(self, answer: http.client.HTTPResponse, part: int) -> None:
         length = answer.headers.get("Content-Length")
@@ -86,7 +88,7 @@ class Fetch:
             raise BoxError(message)
         tag = answer.headers.get("ETag", "")
         tag = "" if tag.startswith("W/") else tag[:200]
-        self._note(tag, "")
+        self._note(tag)
         opened = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(opened, "wb") as file:
             file.truncate(part)
@@ -99,14 +101,14 @@ class Fetch:
         if part < whole:
             message = f"{self.address} ended after {part} of {whole} octets"
             raise BoxError(message)
-        self._note("", tag)
+        self._note(tag, whole=True)
 
     @property
     def _notes(self) -> Path:
         return self.folder / "fetched.json"
 
-    def _note(self, tag: str, done: str) -> None:
-        write_whole(self._notes, json.dumps({"tag": tag, "done": done}).encode() + b"\n", 0o600)
+    def _note(self, tag: str = "", done: str = "", *, whole: bool = False) -> None:
+        write_whole(self._notes, json.dumps({"tag": tag, "done": done, "whole": whole}).encode() + b"\n", 0o600)
 
 
 class _Https(urllib.request.HTTPRedirectHandler):

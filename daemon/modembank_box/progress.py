@@ -15,6 +15,7 @@ from typing import Any
 
 from modembank_box.errors import BoxError
 from modembank_box.places import Places
+from modembank_box.release import is_older
 from modembank_box.states import read_state, write_state, write_whole
 
 IDLE = "idle"
@@ -105,8 +106,8 @@ class Progress:
         return str(read_state(self._folder / "floor.json").get("version", ""))[:80]
 
     def raise_floor(self, version: str) -> None:
-        """Note that ``version`` is well."""
-        if self.floor() != version:
+        """Note that ``version`` is well; a newer one that was well stays what counts."""
+        if is_older(self.floor(), version):
             write_whole(self.folder / "floor.json", json.dumps({"version": version}).encode() + b"\n", 0o600)
 
     def postponed_until(self) -> str:

@@ -104,6 +104,21 @@ def test_what_is_new_is_fetched_once(server, fetch):
     assert [asked[2] for asked in server.asked] == [None, '"one"', '"one"']
 
 
+def test_what_was_fetched_before_the_power_went_is_still_to_be_installed(server, fetch):
+    assert fetch.fetch()
+    assert fetch.fetch()
+    assert fetch.file.read_bytes() == CONTENT
+    assert len(server.asked) == 1
+
+
+def test_during_a_trial_nothing_is_fetched(server, tmp_path):
+    box = updated_box(tmp_path / "box", make_keys(tmp_path / "keys"))
+    box.progress.note(box.progress.record(), state="trial", slot="a")
+    settings = UpdateSettings(url=f"https://localhost:{server.server_port}")
+    fetch_update.update_itself(box.places, settings, None, NOON)
+    assert server.asked == []
+
+
 def test_what_was_interrupted_goes_on(server, fetch):
     server.ends = 700_000
     with pytest.raises(BoxError):
@@ -167,6 +182,7 @@ def test_what_is_fetched_is_judged_like_any_other_and_not_kept(server, tmp_path)
     """No update at all: nothing is installed, and nothing is told to those who did not ask."""
     box = updated_box(tmp_path / "box", make_keys(tmp_path / "keys"))
     settings = UpdateSettings(url=f"https://localhost:{server.server_port}/base")
+    server.content = CONTENT[:100_000]
     for _ in range(2):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(fetching, "SPARE", 0)

@@ -292,7 +292,9 @@ def test_a_version_that_was_good_and_no_longer_starts_is_told(box, machine):
     after(box, machine)
     box.starts("a")
     before(box, FakeMachine())
+    after(box, FakeMachine())
     assert box.told["state"] == "rolled_back"
+    assert box.progress.floor() == "0.2.0", "and nothing in between can be installed"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"state": "what"}', b'{"state": 7, "slot": []}'])

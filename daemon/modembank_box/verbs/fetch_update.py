@@ -11,7 +11,7 @@ from modembank_box.fetching import Fetch
 from modembank_box.installing import Install
 from modembank_box.machine import Machine
 from modembank_box.places import Places
-from modembank_box.progress import INSTALLED, ROLLED_BACK, Progress, now
+from modembank_box.progress import INSTALLED, ROLLED_BACK, TRIAL, Progress, now
 from modembank_box.release import is_older, running_release
 from modembank_box.settings import UpdateSettings, update_settings
 from modembank_box.verbs.update import restart
@@ -28,7 +28,7 @@ def run(places: Places, arguments: Sequence[str]) -> int:  # noqa: ARG001 - ever
 def update_itself(places: Places, settings: UpdateSettings, machine: Machine, at: datetime) -> None:
     """Fetch what is new, and restart if it is time."""
     progress = Progress(places)
-    if settings.url and progress.record().state != INSTALLED:
+    if settings.url and progress.record().state not in {INSTALLED, TRIAL}:
         with progress.alone():
             _fetch(places, progress, settings)
     if progress.record().state == INSTALLED and settings.is_open(at.time()) and progress.postponed_until() <= now():
