@@ -16,12 +16,12 @@ from recipe import HERE, TREE, Recipe
 # Left behind by installing: lists, logs, caches, backups, keys, what only a boot loader or an installation needs.
 REMOVED = (
     "boot/*", "dev/*", "etc/*-", "etc/apt/sources.list*", "etc/machine-id", "etc/ssh/ssh_host_*", "root/.*", "run/*",
-    "tmp/*", "usr/lib/grub/*", "usr/lib/linux-image-*", "usr/lib/raspi-firmware", "usr/lib/shim",
+    "tmp/*", "usr/lib/grub/*", "usr/lib/modules/*/dtb", "usr/lib/modules/*/vmlinuz", "usr/lib/raspi-firmware", "usr/lib/shim",
     "usr/share/grub", "usr/share/initramfs-tools", "var/cache/*", "var/lib/apt/*", "var/lib/dbus/machine-id",
     "var/lib/dpkg/*-old", "var/lib/initramfs-tools", "var/lib/systemd/*", "var/lib/ucf/*", "var/log/*", "var/tmp/*",
 )  # fmt: skip
 # What starts the kernel of a PC, and of a Raspberry Pi with the device trees of its kernel.
-LOADERS = ("usr/lib/grub/x86_64-efi-signed", "usr/lib/shim", "usr/lib/raspi-firmware", "usr/lib/linux-image-*/broadcom")
+LOADERS = ("usr/lib/grub/x86_64-efi-signed", "usr/lib/shim", "usr/lib/raspi-firmware", "usr/lib/modules/*/dtb/broadcom")
 FOLDERS = ("data", "boot/box", "var/lib/modembank", "var/backups/modembank", "var/log/journal", "var/lib/rauc")
 
 
@@ -88,7 +88,8 @@ def make_initrd(recipe: Recipe, root: Path) -> None:
     (tools / "modembank-release").write_text(recipe.release())
     kernel = next((root / "usr/lib/modules").iterdir()).name
     run(["chroot", root, "mkinitramfs", "-o", "/boot/initrd.img", kernel], epoch=recipe.epoch, also={"TMPDIR": "/tmp"})
-    (root / f"boot/vmlinuz-{kernel}").rename(root / "boot/vmlinuz")
+    images = (root / f"boot/vmlinuz-{kernel}", root / f"usr/lib/modules/{kernel}/vmlinuz")
+    shutil.copy(next(path for path in images if path.is_file()), root / "boot/vmlinuz")
 
 
 def clean(root: Path) -> None:

@@ -9,6 +9,14 @@ from modembank_box.boot_loader import pi_default
 from recipe import HERE, Recipe
 
 GRUB_ENVIRONMENT = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "0", "B_TRY": "0"}
+# The Pi 3's (without a digit) and the Pi 4's; the Pi 5 has it on its board. Device trees are the kernel's own.
+PI_FILES = (
+    "raspi-firmware/start.elf",
+    "raspi-firmware/fixup.dat",
+    "raspi-firmware/start4.elf",
+    "raspi-firmware/fixup4.dat",
+    "broadcom/bcm2*-rpi-*.dtb",
+)
 
 
 def fill_slot(recipe: Recipe, boot: Path, tree: Path) -> None:
@@ -19,7 +27,7 @@ def fill_slot(recipe: Recipe, boot: Path, tree: Path) -> None:
     if recipe.architecture == "arm64":
         for name in ("config.txt", "cmdline.txt"):
             shutil.copy(HERE / "boot/pi" / name, tree / name)
-        for pattern in ("raspi-firmware/start*.elf", "raspi-firmware/fixup*.dat", "broadcom/bcm27*.dtb"):
+        for pattern in PI_FILES:
             for path in sorted(boot.glob(pattern)):
                 shutil.copy(path, tree / path.name)
 
