@@ -16,9 +16,10 @@ from recipe import HERE, TREE, Recipe
 # Left behind by installing: lists, logs, caches, backups, keys, what only a boot loader or an installation needs.
 REMOVED = (
     "boot/*", "dev/*", "etc/*-", "etc/apt/sources.list*", "etc/machine-id", "etc/ssh/ssh_host_*", "root/.*", "run/*",
-    "tmp/*", "usr/lib/grub/*", "usr/lib/modules/*/dtb", "usr/lib/modules/*/vmlinuz", "usr/lib/raspi-firmware", "usr/lib/shim",
-    "usr/share/grub", "usr/share/initramfs-tools", "var/cache/*", "var/lib/apt/*", "var/lib/dbus/machine-id",
-    "var/lib/dpkg/*-old", "var/lib/initramfs-tools", "var/lib/systemd/*", "var/lib/ucf/*", "var/log/*", "var/tmp/*",
+    "tmp/*", "usr/lib/grub/*", "usr/lib/modules/*/dtb", "usr/lib/modules/*/vmlinuz", "usr/lib/raspi-firmware",
+    "usr/lib/shim", "usr/share/grub", "usr/share/initramfs-tools", "var/cache/*", "var/lib/apt/*",
+    "var/lib/dbus/machine-id", "var/lib/dpkg/*-old", "var/lib/initramfs-tools", "var/lib/systemd/*", "var/lib/ucf/*",
+    "var/log/*", "var/tmp/*",
 )  # fmt: skip
 # What starts the kernel of a PC, and of a Raspberry Pi with the device trees of its kernel.
 LOADERS = ("usr/lib/grub/x86_64-efi-signed", "usr/lib/shim", "usr/lib/raspi-firmware", "usr/lib/modules/*/dtb/broadcom")
