@@ -58,7 +58,7 @@ def test_without_an_environment_both_slots_count(tmp_path):
 def test_no_assignment_stands_behind_another():
     """GRUB would take no notice of it."""
     for line in GRUB_CFG.read_text().splitlines():
-        assert not re.search(r"^\s*\w+=[^"\s]* \w+=", line), line
+        assert not re.search(r'^\s*\w+=[^"\s]* \w+=', line), line
 
 
 def test_the_environment_is_one_block_that_grub_overwrites_in_place():
