@@ -13,7 +13,7 @@ AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41b
 IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools
+.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -74,11 +74,14 @@ boot-image: machine-tools ## start the image in QEMU, set it up, send, look at i
 power-pulls: machine-tools ## pull the power of the image 20 times while it sends [PULLS=20] (hours without KVM)
 	$(BIN)/python tests/machine/run_power.py $(BOOTED) --pulls $(or $(PULLS),20) $(ARGS)
 
+update-image: machine-tools ## update the image over its API, and refuse and roll back what is bad (about an hour without KVM)
+	$(BIN)/python tests/machine/run_update.py $(BOOTED)
+
 damage-image: machine-tools ## a wrong box.toml, a damaged data partition and a factory reset on the image (about 40 minutes without KVM)
 	$(BIN)/python tests/machine/run_damage.py $(BOOTED)
 
 machine-tools: dev-environment
-	@sh tools/debian-packages.sh qemu-system-x86 qemu-utils ovmf mmdebstrap e2fsprogs fdisk mtools openssl
+	@sh tools/debian-packages.sh qemu-system-x86 qemu-utils ovmf mmdebstrap e2fsprogs fdisk mtools dosfstools rauc openssl
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"

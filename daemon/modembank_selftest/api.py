@@ -36,6 +36,7 @@ class Api:
     def __init__(self, socket: Path) -> None:
         """Use this socket, whoever listens there."""
         self._socket = socket
+        self.within_s = _WITHIN_S
         self.headers: tuple[str, ...] = ()
         """What every request carries, such as a key."""
 
@@ -69,7 +70,7 @@ class Api:
         )
         request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
         try:
-            async with asyncio.timeout(_WITHIN_S):
+            async with asyncio.timeout(self.within_s):
                 return _parsed(await self._exchange(request))
         except (OSError, EOFError, TimeoutError) as error:
             raise Gone(repr(error)) from error

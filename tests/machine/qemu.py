@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +42,8 @@ class Hardware:
     """What is bought; with a kernel it starts that without a boot loader (a Debian that has none)."""
 
     memory_mb: int = 1024
-    processors: int = 2
+    processors: int = 0
+    """0: two, or one where it is emulated, since two that wait for each other on a busy host take longer than one."""
     ports: Mapping[str, int] = field(default_factory=lambda: {"https": 443})
     """Names of the guest's TCP ports that are reached from the host."""
     kernel: Path | None = None
@@ -51,6 +53,17 @@ class Hardware:
     """The size of its disk, such as 8G; empty: that of the image."""
     drives: Sequence[Path] = ()
     """Raw images of sticks, for `plug_stick`."""
+
+
+def carry_out(run: Coroutine[None, None, int]) -> int:
+    """Run it, and return its exit status; SIGTERM ends it and its machines in order."""
+
+    async def until_told() -> int:
+        task = asyncio.ensure_future(run)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
+    return asyncio.run(until_told())
 
 
 def accelerated() -> bool:
@@ -66,8 +79,10 @@ def command(hardware: Hardware, folder: Path, disk: Path, ports: Mapping[str, in
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{ports[name]}-:{port}" for name, port in hardware.ports.items())
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-machine", "q35", *(_KVM if accelerated() else _TCG)]
-    words += ["-smp", str(hardware.processors), "-m", str(hardware.memory_mb)]
+    words += ["-smp", str(hardware.processors or 1 + accelerated()), "-m", str(hardware.memory_mb)]
     words += ["-rtc", "base=utc", "-device", "virtio-rng-pci", "-device", "i6300esb"]
+    # An emulated processor may be held up for longer than a watchdog waits, when its host has other work.
+    words += [] if accelerated() else ["-action", "watchdog=none"]
     words += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
     words += ["-chardev", f"socket,id=console,path={folder}/console,server=on,wait=off", "-serial", "chardev:console"]
     words += ["-chardev", f"socket,id=look,path={folder}/look,server=on,wait=off", "-device", "virtio-serial-pci"]

@@ -15,7 +15,7 @@ from machine import debian
 from machine.box import Box
 from machine.findings import Findings
 from machine.listening import strangers
-from machine.qemu import Hardware, Machine
+from machine.qemu import Hardware, Machine, carry_out
 from machine.starting import HURRIED_S, memory_used_mb, setup_code, started, up_and_set_up, userspace_s
 from machine.usb import Bus
 from modembank_emulator import Bank, BankConfig
@@ -99,4 +99,4 @@ async def _inside(machine: Machine, found: Findings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(carry_out(main()))

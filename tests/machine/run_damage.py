@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from machine.box import Box
 from machine.disks import copy_with_file, holds, partitions, zero
 from machine.findings import Findings
-from machine.qemu import Hardware, Machine, run
+from machine.qemu import Hardware, Machine, carry_out, run
 from machine.starting import HURRIED_S, setup_code, started, up_and_set_up
 
 DISK = "4G"
@@ -109,4 +109,4 @@ async def _size(machine: Machine) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(carry_out(main()))

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from machine import debian
 from machine.box import Box
 from machine.findings import Findings
-from machine.qemu import Hardware, Machine
+from machine.qemu import Hardware, Machine, carry_out
 from machine.starting import HURRIED_S, started, up_and_set_up
 from machine.usb import Bus
 from modembank_emulator import Bank, BankConfig, Fixed, LatencyModel, LogNormal
@@ -162,4 +162,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(carry_out(main()))
