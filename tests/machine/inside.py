@@ -28,9 +28,16 @@ StandardError=journal
 }
 
 
-def firmware_strings() -> list[str]:
-    """Return the OEM strings (SMBIOS type 11) that carry the units."""
-    return [f"io.systemd.credential.binary:{name}={b64encode(text.encode()).decode()}" for name, text in _UNITS.items()]
+_PATIENCE = {"sysctl.extra": "kernel.softlockup_panic = 0\n"}
+"""An emulated processor stands still when its host has other work; that is no reason to start anew."""
+
+
+def firmware_strings(*, patient: bool = False) -> list[str]:
+    """Return the OEM strings (SMBIOS type 11) that carry them."""
+    carried = _UNITS | _PATIENCE if patient else _UNITS
+    return [
+        f"io.systemd.credential.binary:{name}={b64encode(text.encode()).decode()}" for name, text in carried.items()
+    ]
 
 
 class Failed(Exception):

@@ -87,7 +87,7 @@ def command(hardware: Hardware, folder: Path, disk: Path, ports: Mapping[str, in
     words += ["-chardev", f"socket,id=console,path={folder}/console,server=on,wait=off", "-serial", "chardev:console"]
     words += ["-chardev", f"socket,id=look,path={folder}/look,server=on,wait=off", "-device", "virtio-serial-pci"]
     words += ["-device", f"virtserialport,chardev=look,name={PORT}"]
-    for text in firmware_strings():
+    for text in firmware_strings(patient=not accelerated()):
         words += ["-smbios", f"type=11,value={text}"]
     words += ["-netdev", f"user,id=net,restrict=on{forwards}", "-device", "virtio-net-pci,netdev=net"]
     words += ["-device", "qemu-xhci,id=usb,p2=8,p3=8"]

@@ -200,6 +200,9 @@ class TestInside:
         async with Shell() as inside:
             assert await inside.run("cat") == ""
 
+    def test_an_emulated_processor_may_stand_still(self):
+        assert len(firmware_strings(patient=True)) == len(firmware_strings()) + 1
+
     def test_the_units_come_with_the_firmware(self):
         units = {}
         for text in firmware_strings():
