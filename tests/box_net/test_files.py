@@ -69,12 +69,26 @@ def test_the_presets_enable_what_the_daemon_needs(root):
     assert {"modembank-renewal.path", "ssh.service"} <= wants["multi-user.target.wants"]
 
 
+def test_the_whole_start_has_no_cycle(root):
+    """Systemd would leave something out of it, not always the same."""
+    enabled = [line.split()[1] for line in PRESET.read_text().splitlines() if line.startswith("enable modembank")]
+    tool("systemctl", f"--root={root}", "preset", *enabled, "modembankd.service")
+    said = tool("systemd-analyze", "verify", f"--root={root}", "--man=no", "multi-user.target")
+    assert not [line for line in said if "modembank" in line or "cycl" in line]
+
+
 def test_the_daemon_starts_after_the_time_and_the_certificate():
     for name in ("modembank-clock.service", "modembank-certificate.service"):
         unit = (ROOT / "systemd/box" / name).read_text()
         assert "\nBefore=modembankd.service\n" in unit
         assert "\nWantedBy=modembankd.service\n" in unit  # wanted, not required: it starts without, too
         assert re.search(r"^TimeoutStartSec=2min$", unit, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["modembank-certificate.service", "modembank-clock.service"])
+def test_s20_exposure_of_roots_programs(root, name):
+    command = ["systemd-analyze", "security", "--offline=true", f"--root={root}", "--no-pager", "--threshold=35", name]
+    tool(*command)
 
 
 @pytest.mark.parametrize("name", SHELLS)
