@@ -44,7 +44,7 @@ def page(facts: Facts) -> list[str]:
 
 def drawn(facts: Facts) -> str:
     """Return what a terminal is to be sent: the page on an empty screen."""
-    return "\x1b[?25l\x1b[H\x1b[2J" + "\r\n".join(page(facts)) + "\r\n"
+    return "\x1b[?25l\x1b[H\x1b[2J" + "\n".join([*page(facts), ""])
 
 
 def _head(facts: Facts) -> Iterator[str]:
