@@ -71,7 +71,7 @@ class HealthGate:
         loader = boot_loader(self.places, release.slot)
         record = self.progress.record()
         if self._is_on_trial(record, release):
-            self._try(self.progress.note(record, state=TRIAL, version=release.version), release, loader)
+            self._try(self.progress.note(record, state=TRIAL, version=release.version, reason=""), release, loader)
             return
         if record.state == INSTALLED and not record.restarted and loader.restart_argument:
             # This firmware starts the other slot only when told to; switching the box off and on is meant alike.
@@ -82,7 +82,8 @@ class HealthGate:
         self.progress.tell(self._settled(record, release, loader))
 
     def _is_on_trial(self, record: Record, release: Release) -> bool:
-        return record.state in {INSTALLED, TRIAL} and record.slot == release.slot
+        """Whether it was never found good; what was called failed may have been finished by RAUC all the same."""
+        return record.state in {INSTALLING, INSTALLED, TRIAL, FAILED} and record.slot == release.slot
 
     def _settled(self, record: Record, release: Release, loader: BootLoader) -> Record:
         """Return the record after a start in which nothing is tried."""

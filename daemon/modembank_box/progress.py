@@ -118,6 +118,17 @@ class Progress:
         """Do not restart by itself before ``until`` (RFC 3339; empty: at any time)."""
         write_whole(self.folder / "postponed.json", json.dumps({"until": until}).encode() + b"\n", 0o600)
 
+    def over(self) -> None:
+        """Tell that what was under way is not any more, if whoever did it has ended without saying so."""
+        told = read_state(self._places.state("update")).get("state")
+        if told not in {CHECKING, INSTALLING}:
+            return
+        record = self.record()
+        if record.state == INSTALLING:
+            self.note(record, state=FAILED, reason="it was interrupted; the version that runs is as it was")
+        else:
+            self.tell(record)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Let one program at a time deal with updates. Raises BoxError when another does."""

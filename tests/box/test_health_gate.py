@@ -3,6 +3,7 @@
 import itertools
 import sqlite3
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ from fakes.machines import ROOT
 from fakes.updates import make_keys, updated_box
 from modembank_box import health_gate
 from modembank_box.boot_loader import TRYBOOT, boot_loader, pi_default
+from modembank_box.cli import main
 from modembank_box.errors import BoxError
 from modembank_box.health_gate import DEADLINE_S, HEALTHY_S, HealthGate
 from modembank_box.machine import DAEMON, ON_TRIAL
@@ -245,8 +247,14 @@ def test_with_the_way_back_closed_it_says_so_and_goes_on(box, machine):
     assert "no way back: the version before cannot read the database" in box.told["reason"]
     assert boot_loader(box.places, "b").primary() == "b"
     box.starts("b", version="0.2.0", schema=12)
-    assert before(box, FakeMachine()) == "goes on"
+    again = FakeMachine()
+    again.trial = "still not"
+    assert before(box, again) == "goes on"
     assert box.told["state"] == "failed"
+    box.starts("b", version="0.2.0", schema=12)
+    assert before(box, FakeMachine()) == "goes on"
+    assert after(box, FakeMachine()) == "goes on"
+    assert (box.told["state"], box.told["reason"]) == ("good", "")
 
 
 def test_a_power_cut_after_that_goes_on_with_the_trial(box, machine):
@@ -283,6 +291,29 @@ def test_what_was_cut_off_while_it_was_written_is_told(box, machine):
     before(box, machine)
     assert box.told["state"] == "failed"
     assert "the version that runs is as it was" in box.told["reason"]
+
+
+@pytest.mark.parametrize("state", ["installing", "failed"])
+def test_what_rauc_finished_after_nobody_waited_for_it_any_more_is_tried_too(box, machine, state):
+    installed(box)
+    box.progress.note(box.progress.record(), state=state)
+    box.starts("b", version="0.2.0")
+    assert before(box, machine) == "goes on"
+    assert machine.calls == [("start", ON_TRIAL), ("stop", ON_TRIAL)]
+    assert box.told["state"] == "trial"
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "becomes"),
+    [("installing", "installing", "failed"), ("idle", "checking", "idle"), ("installed", "installed", "installed")],
+)
+def test_who_was_killed_while_it_was_under_way_does_not_leave_it_so(box, state, told, becomes):
+    record = box.progress.note(box.progress.record(), state=state, version="0.2.0")
+    box.progress.tell(replace(record, state=told), 40)
+    assert main(["--root", str(box.root), "update", "over"]) == 0
+    assert box.told["state"] == becomes
+    with box.progress.alone():
+        assert main(["--root", str(box.root), "update", "over"]) == 1
 
 
 def test_a_version_that_was_good_and_no_longer_starts_is_told(box, machine):

@@ -18,8 +18,13 @@ from modembank_box.places import Places
 from modembank_box.progress import INSTALLED, Progress
 
 
-def run(places: Places, arguments: Sequence[str]) -> int:  # noqa: ARG001 - every verb is called alike
-    """Take the order and carry it out."""
+def run(places: Places, arguments: Sequence[str]) -> int:
+    """Take the order and carry it out; with ``over`` tell that whoever did so has ended."""
+    if [*arguments] == ["over"]:
+        progress = Progress(places)
+        with progress.alone():
+            progress.over()
+        return 0
     order = take_order(places)
     if order is not None:
         sys.stderr.write(f"{order.verb}, asked for by {order.by}\n")
