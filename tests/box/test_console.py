@@ -141,7 +141,7 @@ def test_it_fits_whatever_there_is_to_tell():
     full = but(personal={"mistakes": mistakes}, setup_code="x" * 100, addresses=("fd00::1",) * 9, name="n" * 63)
     assert len(page(full)) < HEIGHT
     assert all(len(line) <= WIDTH for line in page(full))
-    assert page(full)[-1] == "  ... and more: see the page Appliance"
+    assert page(full)[-1] == "  ... and more: see the page Box"
     assert page(but(personal={"mistakes": mistakes}))[-1].startswith("  ... and more")
 
 

@@ -38,7 +38,7 @@ def page(facts: Facts) -> list[str]:
     room = HEIGHT - 1 - len(lines) - 1
     warnings = [line for each in attention(facts) for line in _item(each)]
     if len(warnings) > room:
-        warnings = [*warnings[: room - 1], "  ... and more: see the page Appliance"]
+        warnings = [*warnings[: room - 1], "  ... and more: see the page Box"]
     return [_plain(line)[:WIDTH] for line in [*lines, *([""] if warnings else []), *warnings]]
 
 
