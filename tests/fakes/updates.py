@@ -138,7 +138,7 @@ def _system_conf(root: Path) -> str:
         assert there in text
         text = text.replace(there, here)
     if rauc_version() < (1, 13):
-        text = re.sub(r"(?m)^(min-bundle-version|perform-pre-check)=.*\n", "", text)
+        text = re.sub(r"(?m)^min-bundle-version=.*\n", "", text)
     return text
 
 
