@@ -19,6 +19,7 @@ from machine.starting import HURRIED_S, up_and_set_up
 from machine.usb import Bus
 from modembank_emulator import Bank, BankConfig
 
+QUECTEL = "2c7c:0125"
 STICK_OCTETS = 8 << 20
 
 
@@ -34,7 +35,7 @@ async def main() -> int:
         disk, hardware = below.disk, below.hardware(drives=[stick])
     else:
         disk, hardware = image, Hardware(drives=[stick])
-    async with Bank(BankConfig(modems=2, dialect="quectel")) as bank, Machine(disk, hardware) as machine:
+    async with Bank(BankConfig(modems=3, dialect="quectel")) as bank, Machine(disk, hardware) as machine:
         await machine.switch_on()
         box, _ = await up_and_set_up(machine, found)
         await Story(found, machine, bank, box).tell()
@@ -60,6 +61,7 @@ class Story:
         await self._pulled_while_sending()
         await self._swapped()
         await self._no_modems()
+        await self._several_ports()
 
     async def _nothing_yet(self) -> None:
         body = (await self._box.get("/api/v1/usb")).body
@@ -150,6 +152,28 @@ class Story:
             said = await self._machine.inside.run(f"cat /sys/bus/usb/devices/{place}:1.0/authorized")
             what = f"the guard {'switches off' if authorized == '0' else 'lets in'} {place}"
             self._found.that(what, said == authorized, said)
+
+    async def _several_ports(self) -> None:
+        """A modem with its maker's ids and four ports, of which the third is for AT commands."""
+        await self._bus.gadget(self._bank.modems[2], QUECTEL, 4, 2)
+        body = await self._box.until(
+            "/api/v1/usb",
+            lambda body: any(item["id"] == QUECTEL and item["slots"] for item in body["items"]),
+            HURRIED_S,
+        )
+        [device] = [item for item in body["items"] if item["id"] == QUECTEL]
+        self._found.that("it has four ports of the driver for modems", len(device["ports"]) == 4, device)
+        [slot] = device["slots"]
+        at = next(port["tty"] for port in device["ports"] if port["interface"] == 2)
+        item = await self._ready(slot, 2)
+        self._found.that("the one for AT commands is open", item["tty"].endswith(at), (item["tty"], device))
+        await self._sends("+15550001005", "by one of four ports", sim=self._bank.cards[2].iccid)
+        await self._bus.gadget_is_there(False)
+        gone = await self._box.until(f"/api/v1/modems/{slot}", lambda item: not item["tty"], HURRIED_S)
+        self._found.that("pulled out, it is gone", not gone["able_to_send"], gone)
+        await self._bus.gadget_is_there(True)
+        await self._ready(slot, 2)
+        await self._sends("+15550001006", "after it was plugged in again", sim=self._bank.cards[2].iccid)
 
     async def _ready(self, slot: str, card: int) -> dict:
         iccid = self._bank.cards[card].iccid
