@@ -18,7 +18,7 @@ _UNITS = {
 DefaultDependencies=no
 After=systemd-udevd.service local-fs.target
 [Service]
-ExecStartPre=/bin/sh -c 'until [ -e /dev/virtio-ports/{PORT} ]; do sleep 0.2; done'
+ExecStartPre=/bin/sh -c 'until [ -e /dev/virtio-ports/{PORT} ]; do sleep 1; done'
 ExecStart=/bin/sh
 StandardInput=file:/dev/virtio-ports/{PORT}
 StandardOutput=file:/dev/virtio-ports/{PORT}

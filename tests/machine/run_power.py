@@ -113,17 +113,9 @@ class Pulls:
         """Let the last life finish what is open, and judge."""
         self._load.up.set()
         await self._load.finish()
-        give_up = time.monotonic() + SETTLED_S
-        before, since = None, time.monotonic()
-        while time.monotonic() < give_up:
-            told = await self._box.pages("/api/v1/messages?limit=500")
-            now = {one["id"]: one["status"] for one in told}
-            if now != before:
-                before, since = now, time.monotonic()
-            if not OPEN & set(now.values()) and time.monotonic() - since > QUIET_S:
-                break
-            await asyncio.sleep(2.0)
+        await self._until_quiet()
         await late_reports(self._bank)
+        await self._until_quiet()
         told = await self._box.pages("/api/v1/messages?limit=500")
         inbox = await self._box.pages("/api/v1/inbox?limit=500")
         verdict = judge(self._witness, self._bank.network, told, inbox)
@@ -132,6 +124,20 @@ class Pulls:
             verdict.broken.append(f"the books do not add up with {verdict.accepted} accepted: {books}")
         verdict.submits = len(self._bank.network.ledger)
         return verdict
+
+    async def _until_quiet(self) -> None:
+        """Return when nothing is open and nothing has changed for a while, or after a long time."""
+        give_up = time.monotonic() + SETTLED_S
+        before: dict[str, str] = {}
+        since = time.monotonic()
+        while time.monotonic() < give_up:
+            told = await self._box.pages("/api/v1/messages?limit=500")
+            now = {one["id"]: one["status"] for one in told}
+            if now != before:
+                before, since = now, time.monotonic()
+            if not OPEN & set(now.values()) and time.monotonic() - since > QUIET_S:
+                return
+            await asyncio.sleep(2.0)
 
     async def _plug_in(self) -> None:
         """Give the modems power, and plug them in."""
