@@ -34,8 +34,10 @@ def install(recipe: Recipe, root: Path, folder: Path) -> None:
     """Put the wheels and the programs into the root."""
     home = root / HOME
     site = home / f"lib/python{PYTHON}/site-packages"
-    offline: list[str | Path] = ["--no-index", "--no-compile", "--target", site, *_target(recipe)]
-    run([*PIP, "install", "-q", *offline, *sorted(folder.glob("*.whl"))], epoch=recipe.epoch)
+    offline: list[str | Path] = ["--no-index", "--find-links", folder, "--no-compile", "--target", site]
+    # By name and version, since pip writes down the path of a file that it is given.
+    names = ["==".join(wheel.name.split("-")[:2]) for wheel in sorted(folder.glob("*.whl"))]
+    run([*PIP, "install", "-q", *offline, *_target(recipe), *names], epoch=recipe.epoch)
     shutil.rmtree(site / "bin", ignore_errors=True)
     (home / "bin").mkdir()
     (home / "bin/python3").symlink_to("/usr/bin/python3")
