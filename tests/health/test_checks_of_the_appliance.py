@@ -39,7 +39,7 @@ async def test_neither_another_box_nor_one_that_is_well_has_issues(ward, image, 
     ],
 )
 async def test_data_that_is_not_there_is_critical(ward, image, state, words):
-    image.start(data={"state": state, "reason": "partition 5"})
+    image.start(data={"state": state, "detail": "partition 5"})
     ((severity, summary),) = await found(ward, data_partition)
     assert (severity, words in summary) == ("critical", True)
     image.says("data", {"state": "repaired"})

@@ -40,7 +40,7 @@ def test_a_box_that_is_no_image_says_so(image, run):
 def test_without_a_daemon_the_files_are_read(image, run):
     update = {"state": "installing", "percent": 40, "from_version": "1.2.0", "version": "1.3.0", "reason": HOSTILE}
     personal = {"applied": True, "mistakes": [MISTAKE, {"reason": "is nothing"}]}
-    image.start(update=update, personal=personal, data={"state": "set-aside", "reason": "partition 5"})
+    image.start(update=update, personal=personal, data={"state": "set-aside", "detail": "partition 5"})
     image.says("certificate", b"{")
     lines = run().splitlines()
     told = dict(line.split(":", 1) for line in lines)

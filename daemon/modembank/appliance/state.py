@@ -30,6 +30,8 @@ INSTALLED = "installed"
 ROLLED_BACK = "rolled_back"
 """The state of an update that was not well, so that the version before runs again."""
 _OK_OF_DATA = frozenset({"", "fine", "repaired"})
+_SAME_AS = {"clean": "fine", "in_memory": "volatile"}
+"""Other words for the state of the data partition."""
 _NO_UPDATE = frozenset({"", "idle"})
 
 
@@ -206,12 +208,14 @@ def _release(told: Mapping[str, Any]) -> Release:
 def _data(told: Mapping[str, Any]) -> DataPartition:
     last = told.get("last_trouble")
     return DataPartition(
-        state=_word(told, "state"),
-        reason=_text(told, "reason"),
+        state=_SAME_AS.get(_word(told, "state"), _word(told, "state")),
+        reason=_text(told, "detail") or _text(told, "reason"),
         grown=told.get("grown") is True,
         octets=_number(told, "size_bytes"),
         problems=_texts(told, "problems"),
-        last_trouble=DataTrouble(_word(last, "state"), _text(last, "reason"), _moment(last, "at"))
+        last_trouble=DataTrouble(
+            _word(last, "state"), _text(last, "detail") or _text(last, "reason"), _moment(last, "at")
+        )
         if isinstance(last, dict)
         else None,
     )
