@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from machine.qemu import overlay
+
 SECTOR = 512
 _CHUNK = 4 << 20
+_DONE_S = 5.0
+"""Far more than a few writes take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,35 @@ def zero(disk: Path, start: int, size: int) -> None:
     subprocess.run(["qemu-io", "-f", "qcow2", "-c", f"write -z {start} {size}", disk], check=True, capture_output=True)
 
 
+def after_a_pull(folder: Path, *commands: str) -> set[int]:
+    """Write as QEMU does and kill it; return at which of the MiB 1 to 3 the octets ``0x5a`` are found then.
+
+    The disk is made as a machine's is for each of its lives: empty, over another one.
+    """
+    below, life = folder / "below.raw", folder / "life.qcow2"
+    with below.open("wb") as file:
+        file.truncate(1 << 30)
+    overlay(life, below, "raw")
+    words = ["qemu-io", "-t", "none", "-f", "qcow2"]
+    for command in (*commands, "sleep 60000"):
+        words += ["-c", command]
+    with subprocess.Popen([*words, life], stdout=subprocess.DEVNULL) as process:
+        time.sleep(_DONE_S)
+        process.kill()
+    return {at for at in (1, 2, 3) if not _differs(life, at)}
+
+
 def holds(disk: Path, raw: Path, *wanted: bytes) -> list[bytes]:
     """Return which of these octets are anywhere on a qcow2 disk; ``raw`` is where it is laid out for that."""
     subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", disk, raw], check=True)
     found = octets_in(raw, *wanted)
     raw.unlink()
     return found
+
+
+def _differs(life: Path, at: int) -> bool:
+    words = ["qemu-io", "-f", "qcow2", "-c", f"read -P 0x5a {at}M 64k", life]
+    return "verification failed" in subprocess.run(words, check=False, capture_output=True, text=True).stdout
 
 
 def octets_in(path: Path, *wanted: bytes) -> list[bytes]:

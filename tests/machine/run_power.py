@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 import time
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from machine import debian
 from machine.box import Box
+from machine.disks import after_a_pull
 from machine.findings import Findings
 from machine.qemu import Hardware, Machine, carry_out
 from machine.starting import HURRIED_S, started, up_and_set_up
@@ -45,6 +47,11 @@ async def main() -> int:
     options = _options()
     chance = Random(options.seed)
     found = Findings()
+    with tempfile.TemporaryDirectory() as folder:
+        kept = after_a_pull(
+            Path(folder), "write -P 0x5a 1M 64k", "flush", "write -P 0x5a 2M 64k", "write -P 0x5a 3M 64k"
+        )
+    found.that("a disk whose power is pulled has what was flushed, and no more", kept == {1}, kept)
     async with (
         Bank(BankConfig(modems=MODEMS, seed=options.seed, latency=LATENCY, dialect="quectel")) as bank,
         Machine(options.image, options.hardware) as machine,
