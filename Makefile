@@ -75,13 +75,13 @@ power-pulls: machine-tools ## pull the power of the image 20 times while it send
 	$(BIN)/python tests/machine/run_power.py $(BOOTED) --pulls $(or $(PULLS),20) $(ARGS)
 
 update-image: machine-tools ## update the image over its API, and refuse and roll back what is bad (about an hour without KVM)
-	$(BIN)/python tests/machine/run_update.py $(BOOTED)
+	$(BIN)/python tests/machine/run_update.py $(BOOTED) $(BOOTED:.img=.system.vfat)
 
 damage-image: machine-tools ## a wrong box.toml, a damaged data partition and a factory reset on the image (about 40 minutes without KVM)
 	$(BIN)/python tests/machine/run_damage.py $(BOOTED)
 
 machine-tools: dev-environment
-	@sh tools/debian-packages.sh qemu-system-x86 qemu-utils ovmf mmdebstrap e2fsprogs fdisk mtools dosfstools rauc openssl
+	@sh tools/debian-packages.sh qemu-system-x86 qemu-utils ovmf mmdebstrap e2fsprogs fdisk mtools dosfstools rauc openssl squashfs-tools
 
 fuzz: $(VENV)/installed-fuzz ## coverage-guided fuzzing of all that faces air or wire [SECONDS=600] [TARGET=name] (x86_64)
 	$(BIN)/python tests/fuzz/drive.py --seconds $(SECONDS) --target "$(TARGET)"

@@ -157,7 +157,11 @@ _FIELDS = (
     "version", "build", "slot", "architecture", "state", "detail", "applied", "mistakes", "line", "field", "reason",
     "percent", "from_version", "by", "at", "fingerprint", "names", "not_after",
 )  # fmt: skip
-_SAID = st.dictionaries(st.sampled_from(_FIELDS), _JSON | st.lists(st.dictionaries(st.sampled_from(_FIELDS), _JSON)))
+_SAID = st.dictionaries(
+    st.sampled_from(_FIELDS),
+    _JSON | st.lists(st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=4), max_size=2),
+    max_size=6,
+)
 
 
 @settings(max_examples=40, deadline=None)

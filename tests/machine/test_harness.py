@@ -4,14 +4,12 @@ import asyncio
 import json
 import subprocess
 import time
-import tomllib
 from base64 import b64decode
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from machine.bundles import later, release_text
 from machine.console import Console, Lines, NotSaid
 from machine.disks import octets_in
 from machine.findings import Findings
@@ -319,15 +317,3 @@ class TestDisks:
         disk = tmp_path / "disk"
         disk.write_bytes(bytes(5 << 20))
         assert octets_in(disk, b"canary") == []
-
-
-class TestBundles:
-    @pytest.mark.parametrize(
-        ("version", "by", "expected"), [("0.1.0", 1, "0.1.1"), ("0.1.0", -1, "0.0.1"), ("1.2.9+g12", 2, "1.2.11")]
-    )
-    def test_versions_before_and_after(self, version, by, expected):
-        assert later(version, by) == expected
-
-    def test_a_release_is_written_as_it_was_read(self):
-        release = {"version": "0.1.1", "architecture": "amd64", "schema": 11}
-        assert tomllib.loads(release_text(release)) == release
