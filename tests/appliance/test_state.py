@@ -85,9 +85,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(image: Image) -> None:
     [
         ("set aside", "set_aside"),
         ("Made-New", "made_new"),
-        (" fine ", "fine"),
-        ("clean", "fine"),
-        ("in_memory", "volatile"),
+        (" clean ", "clean"),
         (None, ""),
         (5, ""),
         ("x" * 500, "x" * 40),

@@ -11,7 +11,7 @@ BUNDLE = b"hsqs" + bytes(range(256)) * 12
 TOLD: dict[str, dict[str, Any]] = {
     "release": {"version": "1.2.0", "build": "20261101", "slot": "a", "architecture": "amd64", "schema": 11},
     "data": {
-        "state": "fine", "detail": "", "reset": "", "grown": True, "device": "/dev/vda4", "size_bytes": 58_000_000_000,
+        "state": "clean", "detail": "", "reset": "", "grown": True, "device": "/dev/vda4", "size_bytes": 58_000_000_000,
         "aside": "", "problems": [], "last_trouble": None,
     },
     "personal": {"applied": True, "file": "box.toml", "kept": [], "mistakes": []},

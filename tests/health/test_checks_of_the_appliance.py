@@ -34,7 +34,7 @@ async def test_neither_another_box_nor_one_that_is_well_has_issues(ward, image, 
     [
         ("set-aside", "has been set aside"),
         ("made-new", "what was stored on it is gone"),
-        ("volatile", "everything is in memory"),
+        ("in_memory", "everything is in memory"),
         ("odd_state", "is odd state"),
     ],
 )
@@ -44,7 +44,7 @@ async def test_data_that_is_not_there_is_critical(ward, image, state, words):
     assert (severity, words in summary) == ("critical", True)
     image.says("data", {"state": "repaired"})
     assert await found(ward, data_partition) == []
-    image.says("data", {"state": "fine", "problems": ["/var/log/journal is not kept"]})
+    image.says("data", {"state": "clean", "problems": ["/var/log/journal is not kept"]})
     ((severity, summary),) = await found(ward, data_partition)
     assert (severity, "/var/log/journal is not kept" in summary) == ("warning", True)
 

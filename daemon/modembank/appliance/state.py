@@ -29,9 +29,7 @@ INSTALLED = "installed"
 """The state of an update that a restart completes."""
 ROLLED_BACK = "rolled_back"
 """The state of an update that was not well, so that the version before runs again."""
-_OK_OF_DATA = frozenset({"", "fine", "repaired"})
-_SAME_AS = {"clean": "fine", "in_memory": "volatile"}
-"""Other words for the state of the data partition."""
+_OK_OF_DATA = frozenset({"", "clean", "repaired"})
 _NO_UPDATE = frozenset({"", "idle"})
 
 
@@ -59,7 +57,7 @@ class DataPartition:
     """How the data partition was found at this start."""
 
     state: str
-    """``fine``, ``repaired``, ``set_aside`` (the damaged one lies beside a new one), ``made_new`` or ``volatile``."""
+    """``clean``, ``repaired``, ``set_aside`` (the damaged one lies beside a new one), ``made_new`` or ``in_memory``."""
     reason: str
     grown: bool
     octets: int | None
@@ -208,14 +206,12 @@ def _release(told: Mapping[str, Any]) -> Release:
 def _data(told: Mapping[str, Any]) -> DataPartition:
     last = told.get("last_trouble")
     return DataPartition(
-        state=_SAME_AS.get(_word(told, "state"), _word(told, "state")),
-        reason=_text(told, "detail") or _text(told, "reason"),
+        state=_word(told, "state"),
+        reason=_text(told, "detail"),
         grown=told.get("grown") is True,
         octets=_number(told, "size_bytes"),
         problems=_texts(told, "problems"),
-        last_trouble=DataTrouble(
-            _word(last, "state"), _text(last, "detail") or _text(last, "reason"), _moment(last, "at")
-        )
+        last_trouble=DataTrouble(_word(last, "state"), _text(last, "detail"), _moment(last, "at"))
         if isinstance(last, dict)
         else None,
     )

@@ -31,7 +31,7 @@ class BoxTrouble(msgspec.Struct, frozen=True):
 
 
 class BoxData(msgspec.Struct, frozen=True):
-    """How the data partition was found at this start: fine, repaired, set_aside, made_new or volatile (in memory)."""
+    """How the data partition was found at this start: clean, repaired, set_aside, made_new or in_memory."""
 
     state: str
     reason: str

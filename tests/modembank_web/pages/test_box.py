@@ -58,7 +58,7 @@ async def test_it_says_what_the_box_is(box: Box) -> None:
         shown = facts(await admin.opens(PAGE))
     assert shown["Version"] == "1.2.0 build 20261101"
     assert (shown["Slot"], shown["Made for"], shown["First-boot file"]) == ("A", "amd64", "box.toml applied")
-    assert re.fullmatch("fine 58.0\\sGB", shown["Data partition"])
+    assert re.fullmatch("clean 58.0\\sGB", shown["Data partition"])
     assert "Last trouble with it" not in shown
     assert (shown["SHA-256"], shown["Good for"]) == ("AB:CD:EF:01", "modembank.local, 192.0.2.10")
     assert shown["Until"].startswith("01 Nov 2036")
@@ -80,11 +80,11 @@ async def test_a_box_that_says_nothing_is_shown_all_the_same(box: Box) -> None:
     [
         ("set-aside", "has been set aside"),
         ("made-new", "was made anew"),
-        ("volatile", "everything is in memory"),
+        ("in_memory", "everything is in memory"),
     ],
 )
 async def test_damaged_data_is_said_first(box: Box, state: str, words: str) -> None:
-    box.image.start(data={"state": state, "reason": HOSTILE})
+    box.image.start(data={"state": state, "detail": HOSTILE})
     async with reader(box) as admin:
         page = await admin.opens(PAGE)
     assert words in page.one(id="box-now").one(class_="notice").text
@@ -92,8 +92,8 @@ async def test_damaged_data_is_said_first(box: Box, state: str, words: str) -> N
 
 
 async def test_what_else_went_wrong_and_earlier_trouble_is_told(box: Box) -> None:
-    last = {"state": "repaired", "reason": HOSTILE, "at": "2026-11-20T14:05:00Z"}
-    box.image.start(data={"state": "fine", "problems": [f"/etc cannot be written {HOSTILE}"], "last_trouble": last})
+    last = {"state": "repaired", "detail": HOSTILE, "at": "2026-11-20T14:05:00Z"}
+    box.image.start(data={"state": "clean", "problems": [f"/etc cannot be written {HOSTILE}"], "last_trouble": last})
     async with reader(box) as admin:
         page = await admin.opens(PAGE)
     assert "/etc cannot be written" in page.one(class_="notice").text

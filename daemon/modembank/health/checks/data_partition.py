@@ -19,7 +19,7 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
     severity = Severity.WARNING if data.is_well else Severity.CRITICAL
     if data.is_well:
         summary = f"Something went wrong with the disk at the start: {'; '.join(data.problems[:MOST])}. Look at it."
-    elif data.state == "volatile":
+    elif data.state == "in_memory":
         summary = (
             "There is no data partition that can be used: everything is in memory and lost with the power. Send"
             " nothing, replace the disk or the card, and restore a backup."

@@ -10,7 +10,7 @@ BOX: dict[str, Any] = {
     "up_s": 86_412,
     "release": {"version": "1.2.0", "build": "20261101", "slot": "a", "architecture": "amd64"},
     "data": {
-        "state": "fine",
+        "state": "clean",
         "reason": "",
         "grown": True,
         "octets": 58_000_000_000,
