@@ -1,0 +1,42 @@
+"""The wire: topics, payloads, commands and signatures as types and functions. No I/O, no clock, no logger."""
+
+from modembank_fleet.wire.asyncapi import document
+from modembank_fleet.wire.channels import CHANNELS, Channel
+from modembank_fleet.wire.codec import MOST_OCTETS, decode, encode, pack, unpack
+from modembank_fleet.wire.commands import BY_VERB, VERBS, Command, If, Verb, arguments, command, verb_of
+from modembank_fleet.wire.errors import WireError
+from modembank_fleet.wire.shapes import (
+    ENDED,
+    VERSION,
+    Ack,
+    Avail,
+    Batch,
+    Birth,
+    CfgDesired,
+    CfgReported,
+    EvBatch,
+    Event,
+    Hello,
+    LogChunk,
+    ModemCounts,
+    Ota,
+    Outbox,
+    Queue,
+    ResBatch,
+    Result,
+    Software,
+    Table,
+    TeleBox,
+    TeleModems,
+    Totals,
+)
+from modembank_fleet.wire.signing import HubKey, Signer, new_signer, verify
+from modembank_fleet.wire.topics import HELLO, Address, Topic, everything_down, everything_up, is_name, parse
+
+__all__ = [
+    "BY_VERB", "CHANNELS", "ENDED", "HELLO", "MOST_OCTETS", "VERBS", "VERSION", "Ack", "Address", "Avail", "Batch",
+    "Birth", "CfgDesired", "CfgReported", "Channel", "Command", "EvBatch", "Event", "Hello", "HubKey", "If", "LogChunk",
+    "ModemCounts", "Ota", "Outbox", "Queue", "ResBatch", "Result", "Signer", "Software", "Table", "TeleBox",
+    "TeleModems", "Topic", "Totals", "Verb", "WireError", "arguments", "command", "decode", "document", "encode",
+    "everything_down", "everything_up", "is_name", "new_signer", "pack", "parse", "unpack", "verb_of", "verify",
+]  # fmt: skip
