@@ -31,7 +31,7 @@ check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 fast: dev-environment ## the tests that need no Debian package
-	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not browser and not systemd and not udev and not rauc and not root and not disks"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not broker and not browser and not systemd and not udev and not rauc and not root and not disks"
 
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 20 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
