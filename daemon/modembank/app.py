@@ -18,6 +18,7 @@ from modembank.discovery import Discovery
 from modembank.dispatch import Dispatcher
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
+from modembank.fleet import Fleet
 from modembank.health import Health
 from modembank.mailings.service import Mailings
 from modembank.messages import HeldMessages, Inbox, Messages, Taking
@@ -45,6 +46,7 @@ class App:
     webhooks: Webhooks
     audit: Audit
     twilio: Twilio
+    fleet: Fleet
     messages: Messages
     held: HeldMessages
     inbox: Inbox

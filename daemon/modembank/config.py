@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -164,6 +165,7 @@ class HealthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     no_network_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300
     limit_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 90
     webhook_failing_after_s: Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400)] = 900
+    hub_unreachable_after_s: Annotated[int, msgspec.Meta(ge=0, le=30 * 86_400)] = 3600
     disk_free_mib: NonNegative = 1024
     disk_free_percent: Annotated[int, msgspec.Meta(ge=0, le=99)] = 5
 
@@ -178,6 +180,59 @@ class AlertsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     resolved: bool = True
     """Whether it is told that an alert is over."""
     max_segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
+
+
+Verb = Literal["diag.run", "sim.pause", "sim.resume", "sim.limits", "modem.reset", "ussd.run", "logs.collect"]
+
+
+class HubKeyConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[[mqtt.hub_key]]``: a key whose signature the box takes for the hub's."""
+
+    kid: Annotated[
+        str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z", description="1 to 32 letters, digits, hyphens and _")
+    ]
+    public: Annotated[
+        str,
+        msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=\Z", description="an Ed25519 public key in base64, 44 characters"),
+    ]
+    not_after: Annotated[
+        str, msgspec.Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?\Z", description="a day such as 2027-12-31, or nothing")
+    ] = ""
+
+
+class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[mqtt]``: the hub that the box reports to; an empty url means none."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^(mqtts?://[A-Za-z0-9.:\[\]-]{1,253})?\Z",
+            description="an address such as mqtts://hub.example.com:8883, or nothing",
+        ),
+    ] = ""
+    site: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^([a-z0-9][a-z0-9-]{0,31})?\Z", description="1 to 32 lower-case letters, digits and hyphens"
+        ),
+    ] = ""
+    box: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^([a-z0-9][a-z0-9-]{0,31})?\Z", description="1 to 32 lower-case letters, digits and hyphens"
+        ),
+    ] = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    profile: Literal["standard", "lean", "metered"] = "standard"
+    privacy: Literal["counts", "meta", "full"] = "meta"
+    commands: tuple[Verb, ...] = ("diag.run", "sim.pause", "sim.resume", "sim.limits", "modem.reset", "logs.collect")
+    """What the hub may have done. USSD codes can move money: not by itself."""
+    ussd_codes: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{1,40}\Z", description="a USSD code")], ...] = ()
+    most_events: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 1_000_000
+    """Events that wait for a hub that is away."""
+    hub_key: tuple[HubKeyConfig, ...] = ()
 
 
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -204,6 +259,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     quiet_hours: QuietHoursConfig = QuietHoursConfig()
     recipients: RecipientsConfig = RecipientsConfig()
     loops: LoopsConfig = LoopsConfig()
+    mqtt: MqttConfig = MqttConfig()
     log: LogConfig = LogConfig()
 
 
@@ -253,8 +309,28 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
     if bool(config.web.tls_cert) != bool(config.web.tls_key):
         line = _line_of(text, "tls_(cert|key)")
         raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
+    for key, problem in _of_the_hub(config.mqtt, config.box.id):
+        raise ConfigError(file=path, line=_line_of(text, rf"^\s*{key}\b"), problem=f"mqtt: {problem}")
     for key, problem in contradictions(config.opt_out, config.quiet_hours, config.recipients):
         raise ConfigError(file=path, line=_line_of(text, rf"^\s*{key}\b"), problem=problem)
+
+
+def _of_the_hub(mqtt: MqttConfig, box: str) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together, by the key to be named."""
+    if not mqtt.url:
+        return
+    if not mqtt.site:
+        yield "url", "url needs a site, the first half of the name that the hub knows the box by"
+    if not mqtt.box and len(box) > 32:
+        yield "url", "url needs a box: the box's own id is longer than 32 characters"
+    if bool(mqtt.certificate) != bool(mqtt.key):
+        yield "(certificate|key)", "certificate and key go together"
+    host = mqtt.url.partition("://")[2]
+    if mqtt.url.startswith("mqtt:") and not re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", host):
+        yield "url", "mqtt: is for a broker on this box alone; elsewhere it is mqtts:"
+    kids = [key.kid for key in mqtt.hub_key]
+    if len(set(kids)) < len(kids):
+        yield "kid", "two hub keys have the same kid"
 
 
 def _line_in(message: str) -> int:

@@ -43,6 +43,8 @@ DISCONNECT_S = 2.0
 STABLE_S = 60.0
 """A connection that held for less does not count as one that works."""
 MOST_S = 300.0
+_MOST_UNSENT = 16
+"""Messages of QoS 0 on their way to the socket."""
 _MOST_WAITING = 1000
 """Messages that came and wait for their owner. What is beyond is dropped without a PUBACK, so that it comes again."""
 
@@ -302,12 +304,12 @@ class Session:
     ) -> int:
         """Publish, and return the broker's reason code when it has answered (0, or NO_SUBSCRIBERS).
 
-        A message of QoS 0 is dropped (with reason 0) while the connection takes nothing: nothing waits in memory.
+        A message of QoS 0 is dropped (with reason 0) while the connection takes nothing: it does not pile up in memory.
         Raises LinkRefused, LinkError.
         """
         properties = _properties(expiry_s, user or {}, response_topic, correlation)
         if qos == 0:
-            if not self._paho.want_write():
+            if len(self._paho._out_packet) < _MOST_UNSENT:
                 self._send(topic, payload, 0, retain, properties)
             return 0
         async with self._room:

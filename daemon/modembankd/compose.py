@@ -22,6 +22,7 @@ from modembank.discovery import Discovery, UsbWatch
 from modembank.dispatch import Decency, Dispatcher, Finishing, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
+from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
 from modembank.messages import (
@@ -148,6 +149,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     accounts = Accounts(store, clock)
     accounts.on_withdrawal(events.wake)  # whoever follows is asked again for what lets it
     twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
+    fleet = Fleet(config, store, clock, events)
     around = Surroundings(
         config=config,
         clock=clock,
@@ -162,6 +164,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         law=Law(messages, clock),
         webhooks=webhooks,
         twilio=twilio,
+        fleet=fleet,
     )
     return App(
         config=config,
@@ -174,6 +177,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         events=events,
         webhooks=webhooks,
         twilio=twilio,
+        fleet=fleet,
         audit=Audit(store, clock),
         messages=messages,
         held=held,

@@ -20,6 +20,7 @@ from modembank.failpoints import Failpoint, reach
 from modembank.store import StoreError, Urgency
 from modembank.supervision import Supervisor
 from modembank.system import Process
+from modembank_fleet.agent import Agent
 from modembank_web import WebServer, create_app, redirecting, serve
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
@@ -64,6 +65,7 @@ class Daemon:
         self._supervisor = Supervisor()
         self._servers: list[WebServer] = []
         self._box: Box | None = None
+        self._agent: Agent | None = None
         self.url = ""
         """Where the API answers, once started."""
 
@@ -94,6 +96,8 @@ class Daemon:
             await app.discovery.start()
             await app.webhooks.start()
             await app.twilio.start()
+            self._agent = Agent(app)
+            await self._agent.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -106,6 +110,8 @@ class Daemon:
         notify("STOPPING=1")
         box = self.box
         await box.app.health.stop()
+        if self._agent is not None:
+            await self._agent.stop()
         box.app.events.stop()
         telling = box.app.webhooks.stop(), box.app.twilio.stop()
         await asyncio.gather(*telling, *(server.stop(WEB_STOP_S) for server in self._servers))
@@ -186,6 +192,7 @@ def _chores(box: Box) -> tuple[Chore, ...]:
         Chore("idempotency_keys", 3600, app.messages.forget_old_keys),
         Chore("backup", 60, app.backups.run_if_due, first_s=30),
         Chore("old_issues", 6 * 3600, app.health.forget_old, first_s=120),
+        Chore("hub_commands", 6 * 3600, app.fleet.forget_old, first_s=300),
         Chore("search", 10, box.indexing.index, first_s=20),
         Chore("search_tidy", 6 * 3600, box.indexing.tidy, first_s=240),
         Chore("sim_usage", 6 * 3600, app.sims.compact, first_s=60),

@@ -15,6 +15,7 @@ from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, Limits
 from modembank.couriers import Means
 from modembank.eventlog import EventLog
 from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
+from modembank.fleet import Fleet
 from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
 from modembank.health.book import Book
 from modembank.messages import Admission, HeldMessages, Inbox, Loop
@@ -102,6 +103,7 @@ class Ward:
         talk = Talk(self.store, self.post.messages, Inbox(self.store, admission, self.clock), self.sims, admission)
         self.accounts = Accounts(self.store, self.clock)
         self.twilio = Twilio(means, self.accounts, talk)
+        self.fleet = Fleet(config, self.store, self.clock, self.events_log)
         self.around = Surroundings(
             config=config,
             clock=self.clock,
@@ -116,6 +118,7 @@ class Ward:
             law=Law(self.post.messages, self.clock),
             webhooks=self.webhooks,
             twilio=self.twilio,
+            fleet=self.fleet,
             sysfs=self.folder / "sys",
         )
         self.book = Book(self.store, self.bus, self.clock)

@@ -29,6 +29,7 @@ from modembank.discovery import Discovery, UsbWatch
 from modembank.dispatch import Finishing
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
+from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
 from modembank.mailings.service import Mailings
 from modembank.messages.admission import Admission
@@ -109,6 +110,7 @@ class Box:
     webhooks: Any
     audit: Audit
     twilio: Any
+    fleet: Fleet
     sims: Sims
     messages: Any
     held: Any
@@ -212,10 +214,12 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     parts["webhooks"] = Webhooks(means)
     talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)
     parts["twilio"] = Twilio(means, parts["accounts"], talk)
+    parts["fleet"] = Fleet(config, store, clock, parts["events"])
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], appliance=parts["appliance"], sims=sims, bank=parts["bank"], sending=Unexplained(),
         law=Law(parts["messages"], clock), webhooks=parts["webhooks"], twilio=parts["twilio"],
+        fleet=parts["fleet"],
         sysfs=folder / "sysfs",
     )  # fmt: skip
     parts["health"] = Health(around, bus)

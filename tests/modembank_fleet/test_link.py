@@ -194,7 +194,7 @@ async def test_telemetry_is_dropped_and_not_stored_while_the_way_is_stalled(mosq
         for _ in range(2000):
             await session.publish("open/x", b"x" * 20_000, qos=0)
             await asyncio.sleep(0)
-        assert len(session._paho._out_packet) <= 1
+        assert len(session._paho._out_packet) <= 16
 
 
 # -- TLS

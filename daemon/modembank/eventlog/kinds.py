@@ -58,6 +58,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("modem.gone", "A modem's port is not there", _BOX, True),
     Kind("sim.changed", "A SIM's limits, label, pause or place changed", _BOX, True),
     Kind("box.restored", "A backup was put in the place of the database; ids go on in a new range", _BOX, True),
+    Kind("clock.stepped", "The box's clock was set, or is known to be right from here on", _BOX, True),
+    Kind("fleet.refused", "Something that claimed to come from the hub was refused", _BOX, True),
     Kind("issue.raised", "Something needs a person", _BOX, True),
     Kind("issue.cleared", "It needs nobody any more", _BOX, True),
 )

@@ -13,6 +13,7 @@ from modembank.bank import Bank
 from modembank.clock import Clock, rfc3339, to_ms
 from modembank.config import Config
 from modembank.events import ModemStateChanged
+from modembank.fleet import Fleet
 from modembank.health.law import Law
 from modembank.messages import HeldMessages, Loop, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
@@ -106,6 +107,7 @@ class Surroundings:
     law: Law
     webhooks: Webhooks
     twilio: Twilio
+    fleet: Fleet
     memory: Memory = field(default_factory=Memory)
     sysfs: Path = Path("/sys")
 

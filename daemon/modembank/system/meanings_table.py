@@ -68,6 +68,9 @@ MEANINGS = {
     "health.webhook_failing_after_s": (
         "an endpoint of a webhook or a Twilio account that takes nothing for longer: webhook_failing, twilio_failing"
     ),
+    "health.hub_unreachable_after_s": (
+        "a hub that has acknowledged nothing, or a broker that was not reached, for longer: hub_unreachable"
+    ),
     "health.disk_free_mib": "less room than this, in MiB: disk_nearly_full",
     "health.disk_free_percent": "or less than this of the file system; 0 for either means that it does not count",
     "alerts.on_call": ("numbers that are told of alerts without a label or annotation sms_to of their own"),
@@ -92,6 +95,32 @@ MEANINGS = {
         " 0: never"
     ),
     "loops.within_s": "in so many seconds",
+    "mqtt.url": (
+        "mqtts://HOST:PORT of the hub's broker (8883 where no port is named); empty: the box stands alone. "
+        "mqtt:// is for a broker on this box"
+    ),
+    "mqtt.site": "the first half of the name that the hub knows the box by",
+    "mqtt.box": "the second half",
+    "mqtt.ca": "PEM file of the authorities that the broker's certificate is checked with; empty: the system's",
+    "mqtt.certificate": "PEM files of the box's own certificate; both or neither",
+    "mqtt.key": "PEM files of the box's own certificate; both or neither",
+    "mqtt.profile": (
+        "how often telemetry goes out: standard every minute, lean every five, metered every quarter of an hour"
+    ),
+    "mqtt.privacy": (
+        "counts: nothing of single messages; meta: their states, numbers only as pseudonyms, no texts; full: "
+        "as webhooks tell them"
+    ),
+    "mqtt.commands": (
+        "what the hub may have done here: diag.run, sim.pause, sim.resume, sim.limits, modem.reset, ussd.run,"
+        " logs.collect"
+    ),
+    "mqtt.ussd_codes": 'the codes that ussd.run may dial, such as ["#100#"]',
+    "mqtt.most_events": "events that wait for a hub that is away; the oldest beyond give way to a note of the gap",
+    "mqtt.hub_key": "the list [[mqtt.hub_key]]: keys that sign for the hub",
+    "mqtt.hub_key.kid": "the key's name",
+    "mqtt.hub_key.public": "the Ed25519 public key in base64",
+    "mqtt.hub_key.not_after": "a day such as 2027-12-31 with whose end it counts for nothing; empty: never",
     "log.level": "debug, info, warning, error",
     "log.format": ("json, console; auto: journald priorities under systemd, colours on a terminal, else JSON"),
 }

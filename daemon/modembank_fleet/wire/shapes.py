@@ -134,6 +134,7 @@ class TeleBox(Up, kw_only=True, omit_defaults=True):
     mem: float | None = None
     """Part of the memory in use, 0 to 1."""
     disk: float | None = None
+    """Room that is left, in 10^9 octets."""
     temp: float | None = None
     q: Queue
     thr: Totals

@@ -30,7 +30,15 @@ async def system(call: Call) -> Answer:
     about = await app.system.about(actor)
     clock = next((issue for issue in app.health.open() if issue.kind == _CLOCK_ISSUE), None)
     shown = await _backups(call)
-    return render(call, "system/page.html", about=about, site=app.config.box.site, clock=clock, **shown)
+    return render(
+        call,
+        "system/page.html",
+        about=about,
+        site=app.config.box.site,
+        clock=clock,
+        hub=await app.fleet.view(actor),
+        **shown,
+    )
 
 
 async def backup_now(call: Call) -> Answer:

@@ -40,6 +40,7 @@ TAGS: Mapping[str, str] = {
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
     "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
     "Webhooks": "Addresses that events are posted to.",
+    "Fleet": "The link to a hub.",
     "Account": "Logging in, and who one is.",
     "Users": "Who may come in, and how much each may send.",
     "API keys": "What programs come in with.",

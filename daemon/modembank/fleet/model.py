@@ -1,0 +1,61 @@
+"""How the link to the hub stands, and which life of the box this is."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class LinkState(enum.StrEnum):
+    """The connection to the broker."""
+
+    NOT_SET_UP = "not_set_up"
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    WAITING = "waiting"
+    """For the next try."""
+    REFUSED = "refused"
+    """The broker does not take the box, or what it says."""
+
+
+class HubState(enum.StrEnum):
+    """The hub behind the broker."""
+
+    UNKNOWN = "unknown"
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Which life of the box this is."""
+
+    epoch: str
+    starts: int
+    secret: bytes
+    ev_base: int
+    res_base: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """The link at one moment; times are unix milliseconds."""
+
+    state: LinkState
+    since: int | None
+    why: str
+    """What keeps it from working, in words; empty: nothing."""
+    broker: str
+    site: str
+    box: str
+    epoch: str
+    hub: HubState
+    acknowledged_at: int | None
+    events_waiting: int
+    results_waiting: int
+    oldest_waiting_at: int | None
+    next_try_at: int | None
+    profile: str
+    privacy: str
+    commands_refused: int
+    """Since the daemon started."""

@@ -1,0 +1,5 @@
+"""The box's side of the fleet: a face that a hub sees over MQTT."""
+
+from modembank_fleet.agent.agent import Agent
+
+__all__ = ["Agent"]

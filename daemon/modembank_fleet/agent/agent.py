@@ -1,0 +1,314 @@
+"""The agent: connects, says what the box is, tells what happens, and takes commands, for as long as the box runs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+
+from modembank.app import App
+from modembank.clock import to_ms
+from modembank.config import MqttConfig
+from modembank.eventlog import Entry, append
+from modembank.fleet import HubState, LinkState
+from modembank.store import Urgency
+from modembank.supervision import Supervisor
+from modembank_fleet.agent.clocks import Timekeeper
+from modembank_fleet.agent.commands import Commands, Trust
+from modembank_fleet.agent.streams import Means, Streams
+from modembank_fleet.agent.telemetry import LIVE_S, PERIODS, Telemetry
+from modembank_fleet.agent.telling import Pseudonyms
+from modembank_fleet.agent.verbs import Surroundings
+from modembank_fleet.link import Backoff, Broker, Incoming, LinkError, LinkRefused, Session, TlsFiles, Will, connect
+from modembank_fleet.wire import (
+    HELLO,
+    Ack,
+    Address,
+    Avail,
+    Hello,
+    HubKey,
+    LogChunk,
+    WireError,
+    decode,
+    encode,
+    everything_down,
+    pack,
+)
+
+SESSION_S = 300
+WILL_S = 30
+CLOCK_S = 10.0
+LOG_S = 3600
+_log = structlog.get_logger()
+
+
+class Agent:
+    """The box's side of the fleet link; without a hub in the configuration it does nothing."""
+
+    def __init__(self, app: App, *, time: Timekeeper | None = None, backoff: Backoff | None = None) -> None:
+        """Prepare; ``start`` begins."""
+        self._app = app
+        self._config = app.config.mqtt
+        self._time = time or Timekeeper(app.clock)
+        self._backoff = backoff or Backoff()
+        self._supervisor = Supervisor()
+        self._connections = 0
+        self._hub_epoch: str | None = None
+        self._session: Session | None = None
+        self._streams: Streams | None = None
+        self._telemetry: Telemetry | None = None
+        self._commands: Commands | None = None
+        self._retimed = asyncio.Event()
+        self._born_again = asyncio.Event()
+        self._within_s = 0.0
+        self._live_until = 0.0
+
+    async def start(self) -> None:
+        """Begin, if there is a hub to report to; the broker may come later, or never."""
+        if not self._app.fleet.set_up:
+            return
+        self._life = life = await self._app.fleet.begin()
+        self._address = Address(self._app.fleet.site, self._app.fleet.box)
+        trust = Trust(self._address, life.epoch, _keys(self._config), frozenset(self._config.commands))
+        names = Pseudonyms(life.secret)
+        self._telemetry = Telemetry(self._app, self._time, life, trust, names)
+        self._means = Means(
+            self._app.store,
+            self._app.events,
+            self._time,
+            life,
+            self._address,
+            self._config.privacy,
+            names,
+            self._app.clock.monotonic,
+        )
+        around = Surroundings(self._app, self._rebirth, self._set_profile, self._time.up_s, self._send_log)
+        self._commands = commands = Commands(trust, around, self._time, self._poke)
+        await commands.resume()
+        self._supervisor.start("fleet.commands", commands.run)
+        self._supervisor.start("fleet.clock", self._watch_clock)
+        self._supervisor.start("fleet.link", self._keep_connected)
+
+    async def stop(self) -> None:
+        """Say that the box goes, if there is a connection, and end."""
+        session = self._session
+        if session is not None and session.alive:
+            with contextlib.suppress(LinkError, LinkRefused, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._say_avail(session, "offline", "shutdown")
+        await self._supervisor.stop_all(2.0)
+
+    # -- the connection
+
+    async def _keep_connected(self) -> None:
+        fleet = self._app.fleet
+        while True:
+            wait_s = self._backoff.next_s()
+            fleet.note(fleet.state if fleet.state is LinkState.REFUSED else LinkState.WAITING, fleet.why, wait_s)
+            await asyncio.sleep(wait_s)
+            began = self._app.clock.monotonic()
+            if fleet.state is not LinkState.REFUSED:
+                fleet.note(LinkState.CONNECTING, fleet.why)
+            try:
+                await self._connected()
+            except LinkRefused as error:
+                self._failed(LinkState.REFUSED, str(error))
+            except LinkError as error:
+                self._failed(LinkState.WAITING, str(error))
+            self._backoff.held(self._app.clock.monotonic() - began)
+
+    def _failed(self, state: LinkState, why: str) -> None:
+        level = "warning" if self._app.fleet.why != why else "debug"
+        getattr(_log, level)("fleet_link_down", why=why)
+        self._app.fleet.note(state, why)
+
+    async def _connected(self) -> None:
+        """Hold one connection until it is gone: raises LinkError or LinkRefused."""
+        self._connections += 1
+        will = Will(self._address.up("avail"), encode(self._avail("offline", "will")), WILL_S)
+        async with connect(self._broker(), will, clean_start=False) as session:
+            self._session = session
+            try:
+                await session.subscribe(everything_down(self._address), HELLO)
+                await self._born(session)
+                self._app.fleet.note(LinkState.ONLINE)
+                _log.info("fleet_link_up", connection=self._connections)
+                self._streams = streams = Streams(self._means, session, self._heard, self._app.fleet.worked)
+                await _first_error(
+                    self._receive(session), streams.run(), self._tell_of_itself(session), self._be_born(session)
+                )
+            finally:
+                self._session = self._streams = None
+
+    def _broker(self) -> Broker:
+        url = urlsplit(self._config.url)
+        secure = url.scheme == "mqtts"
+        files = TlsFiles(self._config.ca, self._config.certificate, self._config.key)
+        return Broker(
+            url.hostname or "",
+            url.port or (8883 if secure else 1883),
+            self._address.common_name,
+            files if secure else None,
+            session_expiry_s=SESSION_S,
+        )
+
+    # -- what comes
+
+    async def _receive(self, session: Session) -> None:
+        while True:
+            incoming = await session.receive()
+            if incoming.topic == HELLO:
+                self._greeted(incoming)
+                incoming.ack()
+            elif incoming.topic == self._address.down("ack"):
+                await self._acknowledged(incoming)
+            elif incoming.topic == self._address.down("cfg", "desired"):
+                incoming.ack()  # this release takes no configuration from the hub
+            elif self._commands is not None:
+                await self._commands.take(incoming)
+
+    def _greeted(self, incoming: Incoming) -> None:
+        try:
+            hello = decode(Hello, incoming.payload, incoming.user.get("ce", ""))
+        except WireError as error:
+            _log.warning("fleet_hello_malformed", detail=error.detail)
+            return
+        self._backoff.window_s = hello.window
+        fleet = self._app.fleet
+        fleet.hub = HubState.ONLINE if hello.s == "online" else HubState.OFFLINE
+        if hello.s == "online":
+            known, self._hub_epoch = self._hub_epoch, hello.he
+            if known not in (None, hello.he):  # the hub starts anew and wants to know everybody again, one by one
+                self._rebirth(hello.window)
+            self._poke()
+
+    async def _acknowledged(self, incoming: Incoming) -> None:
+        commands, streams = self._commands, self._streams
+        try:
+            good = streams is None or await streams.take(decode(Ack, incoming.payload, incoming.user.get("ce", "")))
+            code = "bad_ack"
+        except WireError as error:
+            good, code = False, error.code
+        if not good and commands is not None:
+            await commands.note_refused(code, incoming.topic)
+        incoming.ack()
+
+    # -- what goes
+
+    async def _born(self, session: Session) -> None:
+        if self._telemetry is not None:
+            await self._say_avail(session, "online", "birth")
+            payload, how = pack(encode(self._telemetry.birth(self._connections)))
+            await session.publish(self._address.up("birth"), payload, retain=True, user={"ce": how} if how else {})
+
+    async def _be_born(self, session: Session) -> None:
+        """Say again what the box is when the hub wants to know, at a moment of its own."""
+        while True:
+            await self._born_again.wait()
+            self._born_again.clear()
+            await asyncio.sleep(random.uniform(0.0, self._within_s))
+            await self._born(session)
+
+    async def _say_avail(self, session: Session, state: Literal["online", "offline"], why: Any) -> None:
+        await session.publish(self._address.up("avail"), encode(self._avail(state, why)), retain=True)
+
+    def _avail(self, state: Literal["online", "offline"], why: Any) -> Avail:
+        life = self._life
+        return Avail(v=1, s=state, ep=life.epoch, bs=life.starts, conn=self._connections, ts=self._time.now(), why=why)
+
+    async def _tell_of_itself(self, session: Session) -> None:
+        """Send telemetry as often as the profile wants."""
+        clock, telemetry = self._app.clock, self._telemetry
+        box_at = modems_at = clock.monotonic()
+        while telemetry is not None:
+            now = clock.monotonic()
+            if self._live_until and now >= self._live_until:
+                self._set_profile(self._config.profile)
+            period = PERIODS[self._app.fleet.profile]
+            if now >= box_at:
+                await self._send(session, "box", await telemetry.box(), period.box_s)
+                box_at = now + period.box_s
+            if now >= modems_at:
+                await self._send(session, "modems", telemetry.modems(), period.modems_s)
+                modems_at = now + period.modems_s
+            self._retimed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.1, min(box_at, modems_at) - clock.monotonic())):
+                    await self._retimed.wait()
+                    box_at = modems_at = clock.monotonic()
+
+    async def _send(self, session: Session, what: str, message: msgspec.Struct, period_s: float) -> None:
+        payload, how = encode(message), ""
+        if self._app.fleet.profile in ("lean", "metered"):
+            payload, how = pack(payload)
+        user = {"ce": how} if how else {}
+        await session.publish(self._address.up("tele", what), payload, qos=0, expiry_s=2 * period_s, user=user)
+
+    async def _send_log(self, command: str, number: int, lines: list[str], end: bool) -> None:
+        session = self._session
+        if session is None:
+            raise LinkError(why="there is no connection")
+        payload, how = pack(encode(LogChunk(v=1, id=command, n=number, end=end, lines=lines)))
+        topic = self._address.up("log", command.lower(), str(number))
+        await session.publish(topic, payload, expiry_s=LOG_S, user={"ce": how} if how else {})
+
+    # -- the rest
+
+    def _heard(self, somebody: bool) -> None:
+        self._app.fleet.why = "" if somebody else "the broker has nobody who listens for this box"
+
+    def _rebirth(self, within_s: float = 0.0) -> None:
+        self._within_s = within_s
+        self._born_again.set()
+
+    def _poke(self) -> None:
+        if self._streams is not None:
+            self._streams.poke()
+
+    def _set_profile(self, profile: str) -> None:
+        self._app.fleet.profile = profile
+        self._live_until = self._app.clock.monotonic() + LIVE_S if profile == "live" else 0.0
+        self._retimed.set()
+
+    async def _watch_clock(self) -> None:
+        """Note when the clock is set, so that the hub can date what was told before."""
+        while True:
+            await asyncio.sleep(CLOCK_S)
+            stepped = self._time.step()
+            if stepped is not None:
+                body = json.dumps(stepped | {"bs": self._life.starts})
+                entry = Entry(to_ms(self._app.clock.now()), "clock.stepped", None, None, body)
+                await self._app.store.write(lambda conn, entry=entry: append(conn, [entry]), Urgency.SOON)  # type: ignore[misc]
+                self._app.events.wake()
+
+
+def _keys(config: MqttConfig) -> tuple[HubKey, ...]:
+    return tuple(HubKey(key.kid, base64.b64decode(key.public), _end_of(key.not_after)) for key in config.hub_key)
+
+
+def _end_of(day: str) -> float | None:
+    if not day:
+        return None
+    return (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)).timestamp()
+
+
+async def _first_error(*loops: Awaitable[None]) -> None:
+    """Run loops that never end until one fails; raise what it raised, when all have ended."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,294 @@
+"""Commands: judged, kept, acknowledged, carried out, answered; each at most once, with one end.
+
+What is not to be believed (unsigned, altered, retained, for another box) has no effect and no answer: an answer would
+let whoever forged it speak for a command of the hub. What the hub said and the box does not do is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from modembank.accounts import Actor, Role, Scope
+from modembank.audit import record
+from modembank.clock import to_ms
+from modembank.errors import ModembankError
+from modembank.eventlog import Entry, append
+from modembank.fleet import rows
+from modembank.fleet.rows import Journalled
+from modembank.store import StoreError
+from modembank_fleet.agent.clocks import Timekeeper
+from modembank_fleet.agent.verbs import ALWAYS, VERBS, Order, Surroundings, VerbRefused
+from modembank_fleet.link import Incoming
+from modembank_fleet.wire import (
+    BY_VERB,
+    ENDED,
+    Address,
+    Command,
+    HubKey,
+    Verb,
+    WireError,
+    arguments,
+    decode,
+    parse,
+    verb_of,
+    verify,
+)
+
+MOST_SECURITY_EVENTS = 60
+"""In an hour; what is beyond is counted in the next one, so that a flood does not drown the log."""
+LONGEST_S = 180.0
+"""A command that takes longer has no end that anybody knows."""
+MOST_UNSIGNED = 600
+"""Commands without a signature in an hour."""
+AHEAD_S = 300.0
+"""By how much a hub's clock may be ahead of ours."""
+_FOREIGN, _RETAINED, _TOO_MANY = "foreign_box", "retained", "too_many"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom the box believes, and what it lets the hub have done."""
+
+    address: Address
+    epoch: str
+    keys: Sequence[HubKey]
+    gates: frozenset[str]
+
+    def carries_out(self, verb: str) -> bool:
+        """Whether the box does this."""
+        return verb in VERBS and (verb in ALWAYS or verb in self.gates)
+
+
+class Hourly:
+    """Counts to so many in an hour."""
+
+    def __init__(self, most: int) -> None:
+        """Allow ``most``."""
+        self._most = most
+        self._taken: deque[float] = deque()
+
+    def takes(self, now: float) -> bool:
+        """Whether one more is allowed; if so it is counted."""
+        while self._taken and now - self._taken[0] >= 3600:
+            self._taken.popleft()
+        if len(self._taken) >= self._most:
+            return False
+        self._taken.append(now)
+        return True
+
+
+class _Forged(Exception):
+    """Not to be believed."""
+
+
+@dataclass(slots=True)
+class Commands:
+    """Takes what comes, and carries it out one after another."""
+
+    trust: Trust
+    around: Surroundings
+    time: Timekeeper
+    told: Callable[[], None]
+    """There is a result for the hub."""
+    _due: asyncio.Queue[tuple[Journalled, float]] = field(default_factory=asyncio.Queue)
+    _noted: Hourly = field(default_factory=lambda: Hourly(MOST_SECURITY_EVENTS))
+    _unsigned: Hourly = field(default_factory=lambda: Hourly(MOST_UNSIGNED))
+    _unnoted: int = 0
+
+    async def resume(self) -> None:
+        """Take up what the last run left: what ran may have run; what had not begun may begin if it still may."""
+        for taken in await self.around.app.store.read(rows.unfinished):
+            if taken.state == "running" and not BY_VERB[taken.verb].rerun:
+                await self._move(replace(taken, state="unknown", code="interrupted"))
+                continue
+            now = self.time.now()
+            if now is None or now >= taken.ends_at or taken.verb not in VERBS:
+                await self._move(replace(taken, state="expired", code="restarted"))
+            else:
+                self._due.put_nowait((taken, self._monotonic() + taken.ends_at - now))
+
+    async def take(self, incoming: Incoming) -> None:
+        """Judge a message and keep it if it is a command; acknowledge it once that is durable. Raises StoreError."""
+        received = self._monotonic()
+        try:
+            verb, command, signed = self._believe(incoming)
+            await self._keep(incoming, received, verb, command, signed=signed)
+        except _Forged as error:
+            await self.note_refused(str(error), incoming.topic)
+        except WireError as error:
+            await self.note_refused(error.code, incoming.topic)
+        incoming.ack()
+
+    async def run(self) -> None:
+        """Carry out what was taken, for ever."""
+        while True:
+            taken, deadline = await self._due.get()
+            await self._carry_out(taken, deadline)
+
+    async def note_refused(self, code: str, topic: str) -> None:
+        """Leave one security event of something that was refused."""
+        self.around.app.fleet.refused += 1
+        if not self._noted.takes(self._monotonic()):
+            self._unnoted += 1
+            return
+        kind = topic.partition("/down/")[2][:40]
+        body = json.dumps({"code": code, "kind": kind, "count": self._unnoted + 1})
+        self._unnoted = 0
+        entry = Entry(self._now_ms(), "fleet.refused", None, None, body)
+        await self.around.app.store.write(lambda conn: append(conn, [entry]))
+        _log.warning("fleet_refused", code=code, kind=kind)
+        self.around.app.events.wake()
+
+    # -- judging
+
+    def _believe(self, incoming: Incoming) -> tuple[Verb, Command, bool]:
+        """Return a command that came from the hub; raises _Forged, or WireError for what it may answer nothing to."""
+        topic = parse(incoming.topic)
+        if topic.address != self.trust.address or topic.direction != "down":
+            raise _Forged(_FOREIGN)
+        if incoming.retain:
+            raise _Forged(_RETAINED)
+        verb = verb_of(topic.parts)
+        kid, signature = incoming.user.get("kid", ""), incoming.user.get("sig", "")
+        signed = bool(kid or signature)
+        if verb.signed or signed:
+            verify(self.trust.keys, kid, signature, incoming.topic, incoming.payload, self.time.now())
+        if not signed and not self._unsigned.takes(self._monotonic()):
+            raise _Forged(_TOO_MANY)
+        return verb, decode(Command, incoming.payload, incoming.user.get("ce", "")), signed
+
+    async def _keep(self, incoming: Incoming, received: float, verb: Verb, command: Command, *, signed: bool) -> None:
+        """Write down what was taken or refused, or tell again how it stands; carry it out afterwards."""
+        left_s = min(float(command.ttl), float(incoming.expiry_s if incoming.expiry_s is not None else command.ttl))
+        now = self.time.now()
+        if now is not None and self.time.state() == "ntp":
+            left_s = min(left_s, command.iat + command.ttl - now)
+        taken = Journalled(
+            id=command.id,
+            signed=signed,
+            verb=verb.name,
+            digest=hashlib.sha256(incoming.topic.encode() + b"\0" + incoming.payload).digest(),
+            issuer=command.by,
+            args=bytes(command.args).decode("utf-8", "replace"),
+            issued_at=command.iat,
+            ends_at=command.iat + command.ttl,
+            received_at=self._now_ms(),
+            state="accepted",
+        )
+        refusal = self._refusal(verb, command, left_s)
+
+        def keep(conn: sqlite3.Connection) -> str:
+            known = rows.find(conn, taken.id, signed=signed)
+            if known is not None and known.digest == taken.digest:
+                if known.state in ENDED:
+                    rows.tell(conn, known, taken.received_at)
+                return "again"
+            if known is not None:
+                rows.tell(conn, replace(taken, state="rejected", code="id_reused"), taken.received_at)
+                return "id_reused"
+            if refusal is None and signed and taken.issued_at <= rows.horizon(conn):
+                rows.journal(conn, replace(taken, state="rejected", code="replayed"))
+                return "replayed"
+            if refusal is not None:
+                rows.journal(conn, replace(taken, state=refusal[0], code=refusal[1], args="{}"))
+                return refusal[1]
+            rows.journal(conn, taken)
+            return ""
+
+        code = await self.around.app.store.write(keep)
+        self.told()
+        if code == "again":
+            return
+        if code:
+            await self.note_refused(code, incoming.topic)
+        else:
+            self._due.put_nowait((taken, received + left_s))
+
+    def _refusal(self, verb: Verb, command: Command, left_s: float) -> tuple[str, str] | None:
+        """Return how a command ends at once, if it does: state and code."""
+        if command.ep != self.trust.epoch:
+            return "rejected", "stale_epoch"
+        if self.time.state() == "ntp" and command.iat > self.around.app.clock.now() + AHEAD_S:
+            return "rejected", "from_the_future"
+        if command.ttl > verb.most_ttl_s:
+            return "rejected", "ttl_too_long"
+        if verb.name not in VERBS:
+            return "rejected", "not_available"
+        if not self.trust.carries_out(verb.name):
+            return "rejected", "gate_closed"
+        if command.cond is not None and command.cond.cfg:
+            return "rejected", "precondition_failed"
+        try:
+            arguments(verb, command)
+        except WireError as error:
+            return "rejected", error.code
+        return ("expired", "too_late") if left_s <= 0 else None
+
+    # -- carrying out
+
+    async def _carry_out(self, taken: Journalled, deadline: float) -> None:
+        if self._monotonic() >= deadline:
+            await self._move(replace(taken, state="expired", code="too_late"))
+            return
+        actor = Actor(0, f"hub: {taken.issuer}"[:64], Role.ADMIN, frozenset(Scope), "hub")
+        running, now = replace(taken, state="running"), self._now_ms()
+
+        def begin(conn: sqlite3.Connection) -> None:
+            rows.move(conn, running, now)
+            record(conn, actor, f"fleet.{taken.verb}", taken.id, now, _for_audit(taken.args))
+
+        await self.around.app.store.write(begin)
+        args = arguments(BY_VERB[taken.verb], _command(taken))
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                data = await VERBS[taken.verb](self.around, Order(taken.id, actor, args))
+        except VerbRefused as error:
+            ended = replace(taken, state="failed", code=error.code)
+        except TimeoutError:
+            ended = replace(taken, state="unknown", code="took_too_long")
+        except StoreError:
+            raise
+        except ModembankError as error:
+            ended = replace(taken, state="failed", code=error.key)
+        else:
+            ended = replace(taken, state="done", data=json.dumps(data))
+        await self._move(ended)
+
+    async def _move(self, taken: Journalled) -> None:
+        now = self._now_ms()
+        await self.around.app.store.write(lambda conn: rows.move(conn, taken, now))
+        _log.info("fleet_command", verb=taken.verb, state=taken.state, code=taken.code)
+        self.told()
+
+    def _monotonic(self) -> float:
+        return self.around.app.clock.monotonic()
+
+    def _now_ms(self) -> int:
+        return to_ms(self.around.app.clock.now())
+
+
+def _command(taken: Journalled) -> Command:
+    return decode(
+        Command,
+        json.dumps(
+            {
+                "v": 1, "id": taken.id, "iat": taken.issued_at, "ttl": 1, "ep": "none", "by": taken.issuer,
+                "args": json.loads(taken.args),
+            }
+        ).encode(),
+    )  # fmt: skip
+
+
+def _for_audit(args: str) -> dict[str, Any]:
+    """Return arguments as the audit log keeps them: without what was dialled."""
+    return {name: value for name, value in json.loads(args).items() if name != "code"}

@@ -1,0 +1,203 @@
+"""What each command does: one function each, over the services that other faces call."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from modembank.accounts import Actor
+from modembank.app import App
+from modembank.errors import ModembankError
+from modembank.sim import LimitName, RateLimits, Sim, SimChange
+from modembank_fleet.wire.commands import CollectLogs, OneSim, PauseSim, Profile, ResetModem, RunUssd, SimLimits
+
+RESETS_AN_HOUR = 3
+"""Of one modem."""
+CHUNK_LINES = 50
+_DIGITS = re.compile(r"\d{5,}")
+
+
+class VerbRefused(ModembankError):
+    """The box does not do this; the code is for machines."""
+
+    key = "command_refused"
+    template = "{code}"
+
+    def __init__(self, code: str) -> None:
+        """Say why."""
+        super().__init__(code=code)
+        self.code = code
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What commands work on."""
+
+    app: App
+    rebirth: Callable[[], None]
+    set_profile: Callable[[str], None]
+    up_s: Callable[[], float]
+    send_log: Callable[[str, int, list[str], bool], Awaitable[None]]
+    resets: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that is carried out now."""
+
+    id: str
+    actor: Actor
+    args: Any
+
+
+Execute: TypeAlias = Callable[[Surroundings, Order], Awaitable[dict[str, Any]]]
+
+
+async def ping(around: Surroundings, order: Order) -> dict[str, Any]:  # noqa: ARG001 - what all verbs take
+    """Say that the box hears."""
+    return {"up": around.up_s()}
+
+
+async def rebirth(around: Surroundings, order: Order) -> dict[str, Any]:  # noqa: ARG001
+    """Say again what the box is."""
+    around.rebirth()
+    return {}
+
+
+async def diagnose(around: Surroundings, order: Order) -> dict[str, Any]:  # noqa: ARG001
+    """Tell how the box stands: open issues by kind, modems by state, the store."""
+    app = around.app
+    states: dict[str, int] = {}
+    for modem in app.bank.modems():
+        states[modem.state.value] = states.get(modem.state.value, 0) + 1
+    issues = [{"kind": issue.kind, "severity": issue.severity.value} for issue in app.health.open()]
+    health = app.store.health
+    return {
+        "issues": issues[:100],
+        "modems": states,
+        "store": {"state": health.state.value, "free": health.free_octets, "queue": health.queue_depth},
+        "messages": await app.messages.counts(),
+    }
+
+
+async def profile(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Tell telemetry more or less often."""
+    args: Profile = order.args
+    around.set_profile(args.profile)
+    return {"profile": args.profile}
+
+
+async def pause_sim(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Stop sending through a SIM."""
+    args: PauseSim = order.args
+    await around.app.sims.change(_sim(around, args).id, SimChange(pause=args.reason or "paused by the hub"))
+    return {}
+
+
+async def resume_sim(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Let a SIM send again."""
+    args: OneSim = order.args
+    await around.app.sims.change(_sim(around, args).id, SimChange(resume=True))
+    return {}
+
+
+async def limit_sim(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Set limits of a SIM, none beyond what the site's configuration allows."""
+    args: SimLimits = order.args
+    sim = _sim(around, args)
+    wanted = {name.value: value for name in LimitName if (value := getattr(args, name.value)) is not None}
+    if not wanted:
+        raise VerbRefused(code="bad_args")
+    entry = around.app.sims.configured(sim.iccid)
+    caps = RateLimits.of(around.app.config.limits, entry.limits if entry else None)
+    for name, value in wanted.items():
+        cap = caps.cap(LimitName(name))
+        looser = value < cap if name == LimitName.MIN_INTERVAL else cap > 0 and (value == 0 or value > cap)
+        if looser:
+            raise VerbRefused(code="beyond_local_cap")
+    changed = await around.app.sims.change(sim.id, SimChange(limits=wanted))
+    return {name.value: changed.limits.cap(name) for name in LimitName}
+
+
+async def reset_modem(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Restart a modem; what is harder than its own restart is the recovery ladder's to decide."""
+    args: ResetModem = order.args
+    if args.mode != "soft":
+        raise VerbRefused(code="mode_not_available")
+    slot = around.app.bank.modem(args.slot).slot
+    done, now = around.resets[slot], time.monotonic()
+    while done and now - done[0] >= 3600:
+        done.popleft()
+    if len(done) >= RESETS_AN_HOUR:
+        raise VerbRefused(code="too_often")
+    around.app.bank.reset(slot)
+    done.append(now)
+    return {}
+
+
+async def run_ussd(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Dial a code that the site allows."""
+    args: RunUssd = order.args
+    if args.code not in around.app.config.mqtt.ussd_codes:
+        raise VerbRefused(code="code_not_allowed")
+    answer = await around.app.bank.ussd(around.app.bank.modem(args.slot).slot, args.code)
+    told: dict[str, Any] = msgspec.to_builtins({"text": answer.text, "state": answer.state})
+    return told
+
+
+async def collect_logs(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Send the latest lines of the log, without numbers, in pieces."""
+    args: CollectLogs = order.args
+    if args.unit != "modembank":
+        raise VerbRefused(code="unit_not_available")
+    lines, room = [], args.max_kb * 1024
+    for line in around.app.system.log(order.actor):  # the newest first
+        said = " ".join([line.level, line.event, *(f"{name}={value}" for name, value in line.fields)])
+        text = f"{line.at} {_DIGITS.sub('#', said)}"
+        room -= len(text.encode()) + 1
+        if room < 0 or _seconds(line.at) < args.since:
+            break
+        lines.append(text)
+    lines.reverse()
+    pieces = [lines[at : at + CHUNK_LINES] for at in range(0, len(lines), CHUNK_LINES)] or [[]]
+    for number, piece in enumerate(pieces):
+        await around.send_log(order.id, number, piece, number == len(pieces) - 1)
+    return {"lines": len(lines), "pieces": len(pieces)}
+
+
+VERBS: dict[str, Execute] = {
+    "ping": ping,
+    "rebirth": rebirth,
+    "diag.run": diagnose,
+    "tele.profile": profile,
+    "sim.pause": pause_sim,
+    "sim.resume": resume_sim,
+    "sim.limits": limit_sim,
+    "modem.reset": reset_modem,
+    "ussd.run": run_ussd,
+    "logs.collect": collect_logs,
+}
+"""What this release carries out."""
+ALWAYS = frozenset({"ping", "rebirth", "tele.profile"})
+"""What no gate of the site closes: it changes nothing."""
+
+
+def _sim(around: Surroundings, args: OneSim) -> Sim:
+    sim = around.app.sims.by_iccid(args.iccid)
+    if sim is None:
+        raise VerbRefused(code="sim_not_found")
+    return sim
+
+
+def _seconds(at: str) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except ValueError:
+        return 0.0
