@@ -321,8 +321,10 @@ class Session:
                 )
             finally:
                 self._client.published.pop(mid, None)
-        if not told.done():
-            raise LinkError(why=self._lost() if not self.alive else "the broker does not acknowledge")
+        if not told.done() or told.cancelled():
+            raise LinkError(
+                why=self._lost() if told.cancelled() or not self.alive else "the broker does not acknowledge"
+            )
         code = told.result()
         if code.is_failure:
             raise LinkRefused(topic, code.value, str(code))

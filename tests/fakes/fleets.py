@@ -20,11 +20,12 @@ from modembank.config import HubKeyConfig, MqttConfig
 from modembank.eventlog import Entry, append
 from modembank.fleet import Fleet
 from modembank_fleet.agent import Agent
-from modembank_fleet.link import Backoff, Incoming, Session, connect
-from modembank_fleet.wire import BY_VERB, HELLO, Ack, Address, Hello, Signer, decode, encode, parse, unpack
+from modembank_fleet.link import Backoff, Incoming, LinkError, Session, connect
+from modembank_fleet.wire import BY_VERB, CHANNELS, HELLO, Ack, Address, Hello, Signer, decode, encode, parse, unpack
 
 SIGNER = Signer("h2", bytes(range(32)))
 ADDRESS = Address("kiel", "b1")
+SHAPES = {channel.parts.partition("/{")[0]: channel.shape for channel in CHANNELS if channel.direction == "up"}
 WITHIN_S = 20.0
 
 
@@ -98,8 +99,9 @@ class Hub:
             if topic == HELLO or "/down/" in topic or not incoming.payload:
                 continue
             how = incoming.user.get("ce", "")
-            said = json.loads(unpack(incoming.payload, how) if how else incoming.payload)
             what = "/".join(parse(topic).parts)
+            decode(SHAPES["log" if what.startswith("log/") else what], incoming.payload, how)  # as a real hub would
+            said = json.loads(unpack(incoming.payload, how) if how else incoming.payload)
             self.heard.append((what, said, incoming))
             if what in ("ev", "res"):
                 await self._take(what, said)
@@ -158,9 +160,9 @@ class Hub:
 
 
 @asynccontextmanager
-async def hub_at(mosquitto: Mosquitto) -> AsyncIterator[Hub]:
+async def hub_at(mosquitto: Mosquitto, **more: Any) -> AsyncIterator[Hub]:
     """Listen inside the block."""
-    async with connect(mosquitto.broker("hub", receive_maximum=1000)) as session:
+    async with connect(mosquitto.broker("hub", receive_maximum=1000, **more)) as session:
         hub = Hub(session)
         task = asyncio.create_task(hub.listen())
         await asyncio.sleep(0.1)
@@ -168,7 +170,7 @@ async def hub_at(mosquitto: Mosquitto) -> AsyncIterator[Hub]:
             yield hub
         finally:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError, LinkError):
                 await task
 
 

@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from modembank.app import App
 from modembank.clock import to_ms
 from modembank.config import MqttConfig
 from modembank.eventlog import Entry, append
+from modembank.events import Event, ModemStateChanged, SimChanged
 from modembank.fleet import HubState, LinkState
 from modembank.store import Urgency
 from modembank.supervision import Supervisor
@@ -47,6 +48,8 @@ from modembank_fleet.wire import (
 SESSION_S = 300
 WILL_S = 30
 CLOCK_S = 10.0
+CHANGES_S = 10.0
+"""Within so many seconds a change of modems is told; several that come together in one."""
 LOG_S = 3600
 _log = structlog.get_logger()
 
@@ -67,9 +70,11 @@ class Agent:
         self._streams: Streams | None = None
         self._telemetry: Telemetry | None = None
         self._commands: Commands | None = None
+        self._unsubscribe: list[Callable[[], None]] = []
         self._retimed = asyncio.Event()
         self._born_again = asyncio.Event()
         self._within_s = 0.0
+        self._said: list[list[Any]] = []
         self._live_until = 0.0
 
     async def start(self) -> None:
@@ -94,12 +99,16 @@ class Agent:
         around = Surroundings(self._app, self._rebirth, self._set_profile, self._time.up_s, self._send_log)
         self._commands = commands = Commands(trust, around, self._time, self._poke)
         await commands.resume()
+        for kind in (ModemStateChanged, SimChanged):
+            self._unsubscribe.append(self._app.bus.subscribe(kind, self._changed))
         self._supervisor.start("fleet.commands", commands.run)
         self._supervisor.start("fleet.clock", self._watch_clock)
         self._supervisor.start("fleet.link", self._keep_connected)
 
     async def stop(self) -> None:
         """Say that the box goes, if there is a connection, and end."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         session = self._session
         if session is not None and session.alive:
             with contextlib.suppress(LinkError, LinkRefused, TimeoutError):
@@ -207,6 +216,7 @@ class Agent:
     async def _born(self, session: Session) -> None:
         if self._telemetry is not None:
             await self._say_avail(session, "online", "birth")
+            self._said = self._telemetry.identities()
             payload, how = pack(encode(self._telemetry.birth(self._connections)))
             await session.publish(self._address.up("birth"), payload, retain=True, user={"ce": how} if how else {})
 
@@ -215,7 +225,8 @@ class Agent:
         while True:
             await self._born_again.wait()
             self._born_again.clear()
-            await asyncio.sleep(random.uniform(0.0, self._within_s))
+            within_s, self._within_s = self._within_s, 0.0
+            await asyncio.sleep(random.uniform(0.0, within_s))
             await self._born(session)
 
     async def _say_avail(self, session: Session, state: Literal["online", "offline"], why: Any) -> None:
@@ -247,9 +258,7 @@ class Agent:
                     box_at = modems_at = clock.monotonic()
 
     async def _send(self, session: Session, what: str, message: msgspec.Struct, period_s: float) -> None:
-        payload, how = encode(message), ""
-        if self._app.fleet.profile in ("lean", "metered"):
-            payload, how = pack(payload)
+        payload, how = pack(encode(message))
         user = {"ce": how} if how else {}
         await session.publish(self._address.up("tele", what), payload, qos=0, expiry_s=2 * period_s, user=user)
 
@@ -269,6 +278,11 @@ class Agent:
     def _rebirth(self, within_s: float = 0.0) -> None:
         self._within_s = within_s
         self._born_again.set()
+
+    def _changed(self, _: Event) -> None:
+        """A modem or SIM is another one, perhaps: what stays as it is has changed then."""
+        if self._telemetry is not None and self._telemetry.identities() != self._said:
+            self._rebirth(CHANGES_S)
 
     def _poke(self) -> None:
         if self._streams is not None:

@@ -77,8 +77,12 @@ class Telemetry:
             profile=app.fleet.profile,
             privacy=self._privacy,
             kids=[key.kid for key in self.trust.keys],
-            modems=Table(cols=list(_BIRTH), rows=[self._identity(view) for view in app.bank.modems()]),
+            modems=Table(cols=list(_BIRTH), rows=self.identities()),
         )
+
+    def identities(self) -> list[list[Any]]:
+        """Return who the modems are, as a birth tells it."""
+        return [self._identity(view) for view in self.app.bank.modems()]
 
     async def box(self) -> TeleBox:
         """Return how the box is."""
@@ -140,12 +144,17 @@ class Telemetry:
             usage = self.app.sims.ledger(sim.id).usage(round(self.app.clock.now() * 1000))
             used = next((count for window, count in usage.items() if window.value == "per_day"), None)
         return [
-            view.slot, view.state.value, view.signal_dbm, view.registration, counters.accepted,
+            view.slot, view.state.value, view.signal_dbm, _short(view.registration), counters.accepted,
             counters.rejected + counters.unknown, counters.received, int(sim is not None and sim.paused), used,
         ]  # fmt: skip
 
     def _age_s(self, oldest: int | None) -> float:
         return 0.0 if oldest is None else round(max(0.0, self.app.clock.now() - oldest / 1000), 1)
+
+
+def _short(registration: str) -> str:
+    """Return in one word where a modem is registered."""
+    return next((word for word in ("home", "roaming", "searching", "denied") if word in registration), "")
 
 
 def _received(conn: sqlite3.Connection) -> int:

@@ -1,18 +1,24 @@
 """The agent over a real store and Debian's mosquitto: presence, telemetry, streams; and a box without a broker."""
 
 import asyncio
+import contextlib
+import random
+import re
 import time
+from pathlib import Path
 
 import pytest
 
-from fakes.brokers import Mosquitto, free_port
+from fakes.brokers import Certificates, Mosquitto, free_port
 from fakes.fleets import ADDRESS, agent_of, fleet_box, hub_at, log_events, until
 from fakes.web_boxes import make_box
 from modembank.accounts import LOCAL_ADMIN
 from modembank.fleet import HubState, LinkState, rows
 from modembank_fleet.agent import Agent, streams
+from modembank_fleet.link import TlsFiles
 
 pytestmark = pytest.mark.broker
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest.fixture
@@ -177,6 +183,22 @@ async def test_nobody_listening_is_said_and_the_hub_finds_everything_when_it_com
             await until(lambda: box.fleet.why == "")
 
 
+async def test_a_modem_that_is_another_one_is_told(mosquitto, box, monkeypatch):
+    from modembank.events import SimChanged
+    from modembank_fleet.agent import agent as module
+
+    monkeypatch.setattr(module, "CHANGES_S", 0.1)
+    async with hub_at(mosquitto) as hub, agent_of(box) as agent:
+        await until(lambda: hub.said("birth"))
+        box.bus.publish(SimChanged(0, 1))
+        assert not agent._born_again.is_set()
+        view = box.bank.modems()
+        monkeypatch.setattr(box.bank, "modems", lambda: view[:1])
+        box.bus.publish(SimChanged(0, 1))
+        await until(lambda: len(hub.said("birth")) == 2)
+        assert len(hub.said("birth")[1]["modems"]["rows"]) == 1
+
+
 async def test_another_hub_is_told_who_the_box_is(mosquitto, box):
     async with hub_at(mosquitto) as hub, agent_of(box):
         await until(lambda: hub.said("birth"))
@@ -257,6 +279,59 @@ async def test_a_step_of_the_clock_is_an_event(mosquitto, box, monkeypatch):
     assert 3590 < event["data"]["set_by"] < 3610
     assert event["data"]["bs"] == 1
     assert abs(event["data"]["utc"] - time.time() - 3600) < 30
+
+
+async def test_with_certificates_a_box_writes_and_hears_what_is_its_own(tmp_path):
+    """Mosquitto with the ACL of docs/fleet.md: the certificate's name is the user, and no box is configured."""
+    made = Certificates(tmp_path)
+    certificate, key = made.issue(ADDRESS.common_name)
+    (folder := tmp_path / "broker").mkdir()
+    documented = re.findall(
+        r"^(?:pattern|topic) (?:read|write) .*$", (DOCS / "fleet.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(documented) == 3
+    acl = "\n".join([*documented, "user hub", "topic readwrite modembank/#", ""])
+    with Mosquitto(folder, acl=acl, tls=made) as mosquitto:
+        files = {"ca": str(made.ca), "certificate": str(certificate), "key": str(key)}
+        box = await fleet_box(tmp_path, mosquitto.port, url=f"mqtts://127.0.0.1:{mosquitto.port}", **files)
+        hub_files = TlsFiles(str(made.ca), *(str(path) for path in made.issue("hub")))
+        async with hub_at(mosquitto, tls=hub_files) as hub, agent_of(box) as agent:
+            await until(lambda: hub.said("birth"))
+            await log_events(box, "modem.registered", slot="slot-03")
+            await until(lambda: hub.events)
+            ended = await hub.ended(await hub.command("ping", ep=agent._life.epoch))
+            assert ended["st"] == "done"
+        await box.store.close()
+
+
+async def test_kills_of_the_broker_and_ends_of_hub_and_box_lose_and_double_nothing(tmp_path, mosquitto, monkeypatch):
+    """Twelve rounds, each ended by one of the three going without a word; the hub's memory is its database."""
+    monkeypatch.setattr(streams, "SILENCE_S", 0.5)
+    chance, kept, has, told = random.Random(7), {}, {"ev": 0, "res": 0}, 0
+    box = await fleet_box(tmp_path, mosquitto.port)
+    for _ in range(12):
+        async with contextlib.AsyncExitStack() as stack:
+            hub = await stack.enter_async_context(hub_at(mosquitto))
+            hub.events, hub.has = kept, has
+            await hub.hello(f"hub{chance.randrange(100)}")
+            await stack.enter_async_context(agent_of(box))
+            for _ in range(chance.randrange(1, 5)):
+                count = chance.randrange(1, 150)
+                await log_events(box, *["modem.registered"] * count, slot="slot-03")
+                told += count
+                await asyncio.sleep(chance.uniform(0, 0.2))
+            if chance.random() < 0.5:
+                mosquitto.kill()
+                mosquitto.start()
+    async with hub_at(mosquitto) as hub:
+        hub.events, hub.has = kept, has
+        async with agent_of(box):
+            await until(lambda: len(kept) >= told, 60)
+            async with asyncio.timeout(20):
+                while (await box.fleet.view(LOCAL_ADMIN)).events_waiting:
+                    await asyncio.sleep(0.05)
+    assert sorted(kept) == list(range(1, told + 1))
+    await box.store.close()
 
 
 def test_addresses():

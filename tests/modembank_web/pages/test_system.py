@@ -13,7 +13,9 @@ from fakes.readers import Element, reader
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.backup import ScheduledBackups
-from modembank.config import BackupConfig, BankConfig, Config, LogConfig, PortEntry, SimConfig
+from modembank.config import BackupConfig, BankConfig, Config, LogConfig, MqttConfig, PortEntry, SimConfig
+from modembank.eventlog import Entry, append
+from modembank.fleet import Fleet, LinkState
 from modembank.system import Process, System
 from modembankd.logs import configure_logs
 
@@ -44,6 +46,38 @@ async def test_the_box_says_what_it_is(box: Box, tmp_path: Path) -> None:
         assert about.database_octets == (tmp_path / "box.db").stat().st_size
         assert 0 < about.free_octets < about.total_octets
         assert about.now - about.started_at == pytest.approx(about.up_s * 1000, abs=2)
+
+
+async def test_the_link_to_a_hub_is_shown_as_it_stands(box: Box) -> None:
+    mqtt = MqttConfig(url="mqtts://hub.example.com", site="kiel", box="b1")
+    box.config = msgspec.structs.replace(box.config, mqtt=mqtt)
+    box.fleet = Fleet(box.config, box.store, box.clock, box.events)
+    async with reader(box) as admin:
+        assert "connecting" in (await admin.opens("/ui/system")).text
+        box.fleet.note(LinkState.WAITING, f"cannot connect {HOSTILE}", 60.0)
+        page = await admin.opens("/ui/system")
+        shown = facts(page)
+        assert "not connected" in page.text
+        assert shown["Broker"].startswith("mqtts://hub.example.com")
+        assert shown["Broker"].endswith("as kiel/b1")
+        assert "cannot connect" in shown["Trouble"]
+        assert "Next try" in shown
+        assert shown["Last heard by the hub"] == "never"
+        assert not [each for each in page.all("img") if each["src"] == "x"]
+        box.fleet.note(LinkState.REFUSED, "no")
+        assert "refused" in (await admin.opens("/ui/system")).text
+        await box.fleet.begin()
+        box.fleet.note(LinkState.ONLINE, "the broker has nobody who listens for this box")
+        assert "nobody listens" in (await admin.opens("/ui/system")).text
+        box.fleet.note(LinkState.ONLINE)
+        page = await admin.opens("/ui/system")
+        assert "connected" in page.text
+        assert facts(page)["Waiting for it"] == "nothing"
+        box.fleet.refused = 3
+        await box.store.write(lambda conn: append(conn, [Entry(1, "modem.gone", None, None)]))
+        shown = facts(await admin.opens("/ui/system"))
+        assert shown["Commands refused"] == "3 since the start"
+        assert shown["Waiting for it"].startswith("1 event, 0 results, since ")
 
 
 async def test_a_box_without_its_data_folder_still_answers(box: Box, tmp_path: Path) -> None:
