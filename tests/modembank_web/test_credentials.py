@@ -82,6 +82,7 @@ SCOPES = {
     ("POST", f"{LIST}/settle"): set(),
     ("GET", "/api/v1/outage"): set(),
     ("POST", "/api/v1/outage/decide"): set(),
+    ("GET", "/api/v1/fleet"): set(),
     ("POST", f"{LIST}/preview"): {Scope.MESSAGES_SEND, Scope.MESSAGES_READ},
     ("GET", "/api/v1/mailings"): {Scope.MAILINGS},
     ("POST", "/api/v1/mailings"): {Scope.MAILINGS},
