@@ -8,14 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from modembank.config import BankConfig, Config, PortEntry, SimConfig, SimLimitsConfig
+from modembank.config import BankConfig, Config, HubKeyConfig, MqttConfig, PortEntry, SimConfig, SimLimitsConfig
 from modembank.system.meanings_table import MEANINGS
 from modembank.system.settings import SECRETS, sections
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = (PortEntry("/dev/ttyUSB0", "slot-01", pin="4711"), PortEntry("/dev/ttyUSB1"))
 SIMS = (SimConfig("894411006825627005", pin="4711", limits=SimLimitsConfig(per_day=3)), SimConfig("894411006825627006"))
-CONFIG = Config(bank=BankConfig(port=PORTS), sim=SIMS)
+MQTT = MqttConfig(hub_key=(HubKeyConfig("h2", "A" * 43 + "="),))
+CONFIG = Config(bank=BankConfig(port=PORTS), sim=SIMS, mqtt=MQTT)
 
 
 def keys(shape: type, path: str = "") -> Iterator[tuple[str, str]]:
@@ -65,6 +66,13 @@ def test_every_section_and_key_is_shown_with_what_it_means():
     assert ("sim.limits", "per_hour") not in shown  # follows the box's
     assert (shown["web", "listen"].value, shown["web", "listen"].usual) == ('"127.0.0.1:8080"', True)
     assert shown["bank", "send_timeout_s"].value == "180"
+
+
+def test_lists_of_tables_may_be_empty():
+    """A box that finds its modems on the USB lists no port."""
+    titles = [section.title for section in sections(Config())]
+    assert "[bank]" in titles
+    assert "[[bank.port]]" not in titles
 
 
 def test_no_secret_is_shown():

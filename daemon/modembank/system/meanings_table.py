@@ -117,7 +117,6 @@ MEANINGS = {
     ),
     "mqtt.ussd_codes": 'the codes that ussd.run may dial, such as ["#100#"]',
     "mqtt.most_events": "events that wait for a hub that is away; the oldest beyond give way to a note of the gap",
-    "mqtt.hub_key": "the list [[mqtt.hub_key]]: keys that sign for the hub",
     "mqtt.hub_key.kid": "the key's name",
     "mqtt.hub_key.public": "the Ed25519 public key in base64",
     "mqtt.hub_key.not_after": "a day such as 2027-12-31 with whose end it counts for nothing; empty: never",

@@ -52,8 +52,8 @@ def _sections(path: str, found: Any) -> Iterator[Section]:
 
 def _table(title: str, path: str, table: msgspec.Struct) -> Iterator[Section]:
     entries = [(field, getattr(table, field.name)) for field in msgspec.structs.fields(table)]
-    below = [(field, value) for field, value in entries if _holds_tables(value)]
-    plain = [(field, value) for field, value in entries if not _holds_tables(value) and value is not None]
+    below = [(field, value) for field, value in entries if _holds_tables(field)]
+    plain = [(field, value) for field, value in entries if not _holds_tables(field) and value is not None]
     settings = tuple(_setting(path, field, value) for field, value in plain)
     if settings:
         yield Section(title, settings)
@@ -61,8 +61,9 @@ def _table(title: str, path: str, table: msgspec.Struct) -> Iterator[Section]:
         yield from _sections(f"{path}.{field.encode_name}", value)
 
 
-def _holds_tables(value: Any) -> bool:
-    return isinstance(value[0] if isinstance(value, tuple) and value else value, msgspec.Struct)
+def _holds_tables(field: msgspec.structs.FieldInfo) -> bool:
+    """Return whether a key is a table or a list of tables, which may be empty."""
+    return any(hasattr(part, "__struct_fields__") for part in (field.type, *getattr(field.type, "__args__", ())))
 
 
 def _setting(path: str, field: msgspec.structs.FieldInfo, value: Any) -> Setting:
