@@ -60,6 +60,9 @@ def begin(conn: sqlite3.Connection, store_epoch: int) -> Life:
             (epoch, store_epoch, secrets.token_bytes(32), after + 1, after),
         )
     elif row[0] != store_epoch:
+        conn.execute(  # what a backup holds of commands under way was for the life before
+            "UPDATE fleet_commands SET state = 'unknown', code = 'stale_epoch' WHERE state IN ('accepted', 'running')"
+        )
         conn.execute(
             "UPDATE fleet_life SET epoch = ?, store_epoch = ?, starts = 0, ev_base = ev_acked + 1,"
             " res_base = res_acked + 1",

@@ -341,6 +341,21 @@ async def test_after_a_crash_each_command_still_ends_once(tmp_path, mosquitto, s
     await box.store.close()
 
 
+async def test_a_backup_brings_no_command_back_to_life(tmp_path, mosquitto):
+    """What was under way when the backup was made belongs to the life before."""
+    box = await fleet_box(tmp_path, mosquitto.port)
+    await box.fleet.begin()
+    await _left(box, "accepted", "sim.pause", 600, json.dumps({"iccid": ICCID}))
+    await box.store.write(lambda conn: conn.execute("UPDATE fleet_life SET store_epoch = 99").rowcount)
+    async with hub_at(mosquitto) as hub, agent_of(box) as agent:
+        await until(lambda: hub.said("birth"))
+        assert (await hub.ended(await hub.command("ping", ep=agent._life.epoch)))["st"] == "done"
+        assert not box.sims.by_iccid(ICCID).paused
+    found = await box.store.read(lambda conn: rows.find(conn, "cmd-left01", signed=True))
+    assert (found.state, found.code) == ("unknown", "stale_epoch")
+    await box.store.close()
+
+
 async def test_a_command_is_acknowledged_only_once_it_is_kept(fleet, monkeypatch):
     """The write fails: the broker keeps the command, and hands it over again on the next connection."""
     from modembank.store import StoreError
