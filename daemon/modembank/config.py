@@ -6,12 +6,14 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from modembank.decency import LoopsConfig, OptOutConfig, QuietHoursConfig, RecipientsConfig, contradictions
 from modembank.errors import ModembankError
+
+T = TypeVar("T")
 
 # The same bounds as the API's: no infinity, and nothing that a counter or the database could not hold.
 NonNegative = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
@@ -265,10 +267,20 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 def load_config(path: Path) -> Config:
     """Read and check a configuration file; raises ConfigError naming file, line, key and what is allowed."""
+    config, text = read_as(Config, path, "docs/configuration.md")
+    _check_whole(config, path, text)
+    return config
+
+
+def read_as(kind: type[T], path: Path, document: str) -> tuple[T, str]:
+    """Return what a TOML file says in the shape that it must have, and its text; raises ConfigError.
+
+    ``document`` says how such a file is written.
+    """
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        way_out = "write one as docs/configuration.md says, or name another with --config"
+        way_out = f"write one as {document} says, or name another with --config"
         raise ConfigError(file=path, line=0, problem=f"cannot be read: {error.strerror}; {way_out}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(file=path, line=0, problem="is not UTF-8 text") from error
@@ -279,40 +291,38 @@ def load_config(path: Path) -> Config:
     except RecursionError as error:
         raise ConfigError(file=path, line=0, problem="is not TOML: it is nested too deeply") from error
     try:
-        config = msgspec.convert(parsed, Config)
+        return msgspec.convert(parsed, kind), text
     except msgspec.ValidationError as error:
-        problem, line = _explain(str(error), text)
+        problem, line = _explain(str(error), text, kind)
         raise ConfigError(file=path, line=line, problem=problem) from error
-    _check_whole(config, path, text)
-    return config
 
 
 def _check_whole(config: Config, path: Path, text: str) -> None:
     seen: set[str] = set()
     for port in config.bank.port:
         if port.path in seen:
-            line = _line_of(text, re.escape(port.path), occurrence=2)
+            line = line_of(text, re.escape(port.path), occurrence=2)
             raise ConfigError(file=path, line=line, problem=f"bank.port: {port.path} is listed twice")
         if port.path.startswith(USB) and not USB_PLACE.fullmatch(port.path):
             problem = f"bank.port: {port.path} is no place on the USB: such as usb:1-1.4.3, as the kernel names it"
-            raise ConfigError(file=path, line=_line_of(text, re.escape(port.path)), problem=problem)
+            raise ConfigError(file=path, line=line_of(text, re.escape(port.path)), problem=problem)
         seen.add(port.path)
     for place in config.bank.ignore:
         if not USB_PLACE.fullmatch(place):
             problem = f"bank.ignore: {place} is no place on the USB: such as usb:1-1.4.3, as the kernel names it"
-            raise ConfigError(file=path, line=_line_of(text, r"^\s*ignore\b"), problem=problem)
+            raise ConfigError(file=path, line=line_of(text, r"^\s*ignore\b"), problem=problem)
     labels = [port.label for port in config.bank.port if port.label]
     for label in labels:
         if labels.count(label) > 1:
-            line = _line_of(text, re.escape(label), occurrence=2)
+            line = line_of(text, re.escape(label), occurrence=2)
             raise ConfigError(file=path, line=line, problem=f"bank.port: the label {label} is used twice")
     if bool(config.web.tls_cert) != bool(config.web.tls_key):
-        line = _line_of(text, "tls_(cert|key)")
+        line = line_of(text, "tls_(cert|key)")
         raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
     for key, problem in _of_the_hub(config.mqtt, config.box.id):
         raise ConfigError(file=path, line=_line_of(text, rf"^\s*{key}\b"), problem=f"mqtt: {problem}")
     for key, problem in contradictions(config.opt_out, config.quiet_hours, config.recipients):
-        raise ConfigError(file=path, line=_line_of(text, rf"^\s*{key}\b"), problem=problem)
+        raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=problem)
 
 
 def _of_the_hub(mqtt: MqttConfig, box: str) -> Iterator[tuple[str, str]]:
@@ -338,30 +348,30 @@ def _line_in(message: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _explain(message: str, text: str) -> tuple[str, int]:
+def _explain(message: str, text: str, kind: type) -> tuple[str, int]:
     """Turn msgspec's sentence into ours: the dotted key, what is wrong, and its line in the text."""
     found = re.match(r"(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", message)
     what, where = (found["what"], found["path"] or "") if found else (message, "")
     keys = [part for part in re.split(r"\.|\[[^\]]*\]", where) if part]
-    allowed, wanted = _wanted(keys)
+    allowed, wanted = _wanted(keys, kind)
     unknown = re.match(r"Object contains unknown field `(.+)`", what)
     if unknown:
         name = ".".join([*keys, unknown[1]])
-        return f"unknown key {name}; {allowed}", _line_of(text, rf"^\s*\[*{_key_pattern(unknown[1])}")
+        return f"unknown key {name}; {allowed}", line_of(text, rf"^\s*\[*{_key_pattern(unknown[1])}")
     name = ".".join(keys) or "the file"
     problem = f"{name}: {wanted or what}{f'; {allowed}' if allowed else ''}"
-    return problem, _line_of(text, rf"^\s*\[*{_key_pattern(keys[-1])}") if keys else 0
+    return problem, line_of(text, rf"^\s*\[*{_key_pattern(keys[-1])}") if keys else 0
 
 
 def _key_pattern(name: str) -> str:
     return rf"[^#\n=]*\b{re.escape(name)}\b"
 
 
-def _wanted(keys: list[str]) -> tuple[str, str]:
+def _wanted(keys: list[str], kind: type) -> tuple[str, str]:
     """Return which keys or values are allowed at a place of the file, and what its text must be, in words."""
     import msgspec.inspect as shapes  # only a mistake needs it
 
-    at: shapes.Type = shapes.type_info(Config)
+    at: shapes.Type = shapes.type_info(kind)
     for key in keys:
         fields = at.fields if isinstance(at, shapes.StructType) else ()
         at = next((field.type for field in fields if field.encode_name == key), shapes.AnyType())
@@ -376,7 +386,7 @@ def _wanted(keys: list[str]) -> tuple[str, str]:
     return "", ""
 
 
-def _line_of(text: str, pattern: str, occurrence: int = 1) -> int:
+def line_of(text: str, pattern: str, occurrence: int = 1) -> int:
     """Return the 1-based line of the pattern's n-th match, or 0."""
     for number, match in enumerate(re.finditer(pattern, text, re.MULTILINE), 1):
         if number == occurrence:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modembank.backup.checking import find_problem
 from modembank.store.opening import connect, open_owned
-from modembank.store.schema import known_migrations, migrate
+from modembank.store.schema import BOX, known_migrations, migrate
 
 DUMPS = sorted((Path(__file__).resolve().parents[1] / "databases").glob("schema-*.sql"))
 NOW = 1_800_000_000_000
@@ -32,10 +32,10 @@ def make_empty(path):
 def opener_of_copies(empty):
     """Open as an owner does, but begin a new file as a copy of an empty database: a tenth of a migration's work."""
 
-    def open_copy(path, now_ms):
-        if not path.exists() and path.parent.is_dir():
+    def open_copy(path, now_ms, schema=BOX):
+        if schema is BOX and not path.exists() and path.parent.is_dir():
             shutil.copyfile(empty, path)
-        return open_owned(path, now_ms)
+        return open_owned(path, now_ms, schema=schema)
 
     return open_copy
 

@@ -105,7 +105,7 @@ def _inbox_empty(patch: pytest.MonkeyPatch) -> None:
 
 
 def _config_with_another_error(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("modembank.config._line_of", lambda *_, **__: 1 // 0)
+    patch.setattr("modembank.config.line_of", lambda *_, **__: 1 // 0)
 
 
 def _config_unchecked(patch: pytest.MonkeyPatch) -> None:

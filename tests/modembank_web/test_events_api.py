@@ -14,7 +14,7 @@ import pytest
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import LOCAL_ADMIN, Role, Scope
 from modembank.config import WebConfig
-from modembank.eventlog import Entry, append, following
+from modembank.eventlog import Entry, append, followers
 from modembank.events import IssueRaised, ModemStateChanged
 from modembank.ids import public_id
 from modembank_web import serve
@@ -213,8 +213,8 @@ async def test_s10_a_stream_ends_with_what_let_it_also_when_nothing_happens(
 
 
 async def test_there_is_an_end_to_how_many_listen(box: Box, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "MOST_OF_ONE", 2)
-    monkeypatch.setattr(following, "MOST_FOLLOWERS", 3)
+    monkeypatch.setattr(followers, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(followers, "MOST_FOLLOWERS", 3)
     admin, sender = await box.key(), await box.key(Role.SENDER, name="shop")
     async with contextlib.AsyncExitStack() as open_streams:
         for key in (admin, admin, sender):

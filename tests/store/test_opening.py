@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from modembank.ids import EPOCH_SHIFT
-from modembank.store import ForeignDatabase, Store, StoreBusy, StoreCorrupt, StoreError
+from modembank.store import ForeignDatabase, Schema, Store, StoreBusy, StoreCorrupt, StoreError
 from modembank.store.schema import APPLICATION_ID
 
 DAEMON = Path(__file__).resolve().parents[2] / "daemon"
@@ -252,3 +252,26 @@ async def test_a_failed_open_leaves_nothing_locked(path):
     path.unlink()
     store = await Store.open(path)
     await store.close()
+
+
+async def test_another_schema_has_files_of_its_own(path, tmp_path, monkeypatch):
+    """A role with other tables uses the same store; neither takes the other's file."""
+    package = tmp_path / "other_schema"
+    (package / "migrations").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    made = "CREATE TABLE box (name TEXT PRIMARY KEY, value TEXT NOT NULL); CREATE TABLE things (id INTEGER);"
+    (package / "migrations" / "0001_things.sql").write_text(made)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    other = Schema(0x12345678, "other_schema")
+    store = await Store.open(path, schema=other)
+    await store.write(lambda c: c.execute("INSERT INTO things VALUES (7)"))
+    await store.close()
+    with pytest.raises(ForeignDatabase):
+        await Store.open(path)
+    beside = await Store.open(path, schema=other, beside=True)
+    assert await beside.fetch_all("SELECT id FROM things") == [(7,)]
+    await beside.close()
+    ours = await Store.open(tmp_path / "ours.db")
+    await ours.close()
+    with pytest.raises(ForeignDatabase):
+        await Store.open(tmp_path / "ours.db", schema=other)

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from modembank.bus import Bus
 from modembank.clock import Clock, rfc3339, to_ms
 from modembank.eventlog import log
-from modembank.eventlog.errors import TooManyFollowers, TooManyOfYours
+from modembank.eventlog.followers import Followers
 from modembank.eventlog.kinds import BY_NAME
 from modembank.eventlog.log import Logged
 from modembank.eventlog.recording import Recorder
@@ -30,9 +30,6 @@ KEEP_NEEDED_S = 2 * KEEP_S
 """How long those are kept that somebody has not had yet."""
 MOST_KEPT = 1_000_000
 """Entries, 80 octets each; more are kept for a webhook that has not had them yet."""
-MOST_FOLLOWERS = 64
-MOST_OF_ONE = 8
-"""Connections of one user."""
 PAGE = 100
 _SCAN = 2_000
 """Entries that one read looks through for those that somebody may hear."""
@@ -74,45 +71,17 @@ class Page:
     """Whether more was there already."""
 
 
-class Follower:
-    """Wakes its owner when there may be something new."""
-
-    def __init__(self, user_id: int | None) -> None:
-        """Start asleep: the first look needs no waking."""
-        self.user_id = user_id
-        self._news = asyncio.Event()
-        self.ended = False
-        """Nothing more will be told: the box stops."""
-
-    def wake(self) -> None:
-        """There may be something new."""
-        self._news.set()
-
-    def looks(self) -> None:
-        """Say, before reading, that what comes from now on is news."""
-        self._news.clear()
-
-    async def wait(self, most_s: float) -> None:
-        """Return when there may be news, or after ``most_s`` seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(most_s):
-                await self._news.wait()
-
-
-class EventLog:
+class EventLog(Followers):
     """The log, for those who follow it."""
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, sims: Sims, tellers: Mapping[str, Teller]) -> None:
         """Read from ``store``; ``tellers`` know by noun what is told of an entry beyond its body."""
+        super().__init__()
         self._store = store
         self._bus = bus
         self._clock = clock
         self._tellers = tellers
         self._recorder = Recorder(store, bus, sims, self.wake)
-        self._followers: set[Follower] = set()
-        self._stopped = False
-        self.pulse = 0
-        """Counts what happened: whoever knows another number has missed something."""
         self._reading: dict[tuple[int, int, Viewer], asyncio.Task[Page]] = {}
         self._needed: list[Callable[[sqlite3.Connection], int | None]] = []
         self._unsubscribe: list[Callable[[], None]] = []
@@ -126,41 +95,7 @@ class EventLog:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
-        self._stopped = True
-        for follower in self._followers:
-            follower.ended = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Let followers look; every event on the bus does, for any may have left an entry."""
-        self.pulse += 1
-        for follower in self._followers:
-            follower.wake()
-
-    @contextlib.contextmanager
-    def follow(self, user_id: int | None = None) -> Iterator[Follower]:
-        """Be woken inside the block. Connections from outside name their user, and are counted.
-
-        Raises TooManyOfYours, TooManyFollowers.
-        """
-        if user_id is not None:
-            self._check_room(user_id)
-        follower = Follower(user_id)
-        follower.ended = self._stopped
-        self._followers.add(follower)
-        try:
-            yield follower
-        finally:
-            self._followers.discard(follower)
-
-    def _check_room(self, user_id: int) -> None:
-        if self._stopped:
-            raise TooManyFollowers(why="the box is stopping; try again")
-        counted = [follower.user_id for follower in self._followers if follower.user_id is not None]
-        if counted.count(user_id) >= MOST_OF_ONE:
-            raise TooManyOfYours(most=MOST_OF_ONE)
-        if len(counted) >= MOST_FOLLOWERS:
-            raise TooManyFollowers(why=f"at most {MOST_FOLLOWERS} connections follow the events at once; try again")
+        super().stop()
 
     def keep_for(self, needed: Callable[[sqlite3.Connection], int | None]) -> None:
         """Let somebody say after which id entries are still needed (None: all may go)."""

@@ -12,12 +12,14 @@ from modembank.store.errors import (
     StoreFull,
 )
 from modembank.store.health import StoreHealth, StoreState
+from modembank.store.schema import Schema
 from modembank.store.store import Store
 from modembank.store.work import Urgency
 
 __all__ = [
     "ForeignDatabase",
     "MigrationFailed",
+    "Schema",
     "SchemaTooNew",
     "SchemaTooOld",
     "Store",

@@ -23,7 +23,7 @@ from modembank.store.errors import (
     primary_code,
 )
 from modembank.store.lock import OwnerLock, TurnLock
-from modembank.store.schema import Migration, check_identity, known_migrations, migrate
+from modembank.store.schema import BOX, Migration, Schema, check_identity, known_migrations, migrate
 from modembank.store.writer import CheckpointPolicy
 
 BUSY_TIMEOUT_MS = 5_000
@@ -32,13 +32,13 @@ _CACHE_KIB = 16_384
 _WAL_KEPT_OCTETS = 32 << 20
 """A log that grew beyond this is cut when it starts over."""
 _HIGHEST = (
-    "SELECT max(id) FROM messages",
-    "SELECT max(id) FROM inbox",
-    "SELECT max(id) FROM inbound_pdus",
-    "SELECT max(batch_id) FROM messages WHERE batch_id IS NOT NULL",
+    ("messages", "SELECT max(id) FROM messages"),
+    ("inbox", "SELECT max(id) FROM inbox"),
+    ("inbound_pdus", "SELECT max(id) FROM inbound_pdus"),
+    ("messages", "SELECT max(batch_id) FROM messages WHERE batch_id IS NOT NULL"),
+    ("mailings", "SELECT max(id) FROM mailings"),
 )
-_HIGHEST_SINCE = {"mailings": "SELECT max(id) FROM mailings"}
-"""Of tables that a database of an older schema has not."""
+"""By table: a database of an older schema, or of another, has not all of them."""
 _log = structlog.get_logger()
 
 
@@ -91,7 +91,7 @@ class NoCheckpoints:
         """Do nothing."""
 
 
-def open_owned(path: Path, now_ms: int, migrations: Sequence[Migration] | None = None) -> Opened:
+def open_owned(path: Path, now_ms: int, migrations: Sequence[Migration] | None = None, schema: Schema = BOX) -> Opened:
     """Lock, connect and migrate; raises what Store.open() names."""
     with ExitStack() as undo:
         owner = OwnerLock(path)
@@ -102,26 +102,27 @@ def open_owned(path: Path, now_ms: int, migrations: Sequence[Migration] | None =
         # A tool that writes now is waited for: a migration's commit and checkpoint must not meet its write.
         with turn.held(wait=True):
             _sync_log(path)
-            connection = connect(path)
+            connection = connect(path, schema)
             undo.callback(connection.close)
-            migrate(connection, path, known_migrations() if migrations is None else migrations, now_ms)
+            due = known_migrations(schema) if migrations is None else migrations
+            migrate(connection, path, due, now_ms, schema)
         connection.execute("INSERT OR IGNORE INTO box (name, value) VALUES ('epoch', '0')")
         opened = Opened(connection, Checkpointer(connection, path, turn), turn, owner, *_identity(connection))
         undo.pop_all()
     return opened
 
 
-def open_beside(path: Path, now_ms: int) -> Opened:
+def open_beside(path: Path, now_ms: int, schema: Schema = BOX) -> Opened:
     """Connect next to the daemon that owns the database, or as its owner when there is none."""
     with suppress(StoreBusy):
-        return open_owned(path, now_ms)
+        return open_owned(path, now_ms, schema=schema)
     with ExitStack() as undo:
         turn = TurnLock(path)
         undo.callback(turn.close)
-        connection = connect(path)
+        connection = connect(path, schema)
         undo.callback(connection.close)
-        known = len(known_migrations())
-        found = check_identity(connection, path)
+        known = len(known_migrations(schema))
+        found = check_identity(connection, path, schema)
         if found > known:
             raise SchemaTooNew(path=path, found=found, known=known)
         if found < known:
@@ -131,7 +132,7 @@ def open_beside(path: Path, now_ms: int) -> Opened:
     return opened
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, schema: Schema = BOX) -> sqlite3.Connection:
     """Return a connection that may write: WAL, synchronous FULL, no automatic checkpoints, no implicit transactions.
 
     FULL: a commit is on the disk when it returns. Raises StoreCorrupt, ForeignDatabase, StoreError.
@@ -141,7 +142,7 @@ def connect(path: Path) -> sqlite3.Connection:
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
             undo.callback(connection.close)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            check_identity(connection, path)  # before anything is changed in a file that is not ours
+            check_identity(connection, path, schema)  # before anything is changed in a file that is not ours
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -186,9 +187,8 @@ def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
     """Return the epoch and the highest id ever handed out."""
     noted = dict(connection.execute("SELECT name, value FROM box WHERE name IN ('epoch', 'last_id')"))
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    newer = (query for table, query in _HIGHEST_SINCE.items() if table in tables)
-    stored = (connection.execute(query).fetchone()[0] or 0 for query in (*_HIGHEST, *newer))
-    return int(noted.get("epoch", 0)), max(int(noted.get("last_id", 0)), *stored)
+    stored = (connection.execute(query).fetchone()[0] or 0 for table, query in _HIGHEST if table in tables)
+    return int(noted.get("epoch", 0)), max(int(noted.get("last_id", 0)), *stored, 0)
 
 
 def _note_last_id(connection: sqlite3.Connection, last_id: int) -> None:

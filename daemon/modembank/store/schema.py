@@ -23,6 +23,17 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Schema:
+    """Which database a file is: the mark that its files bear, and the package that its migrations lie in."""
+
+    application_id: int
+    package: str
+
+
+BOX = Schema(APPLICATION_ID, "modembank.store")
+
+
+@dataclass(frozen=True, slots=True)
 class Migration:
     """One step of the schema, from version ``number - 1`` to ``number``."""
 
@@ -31,10 +42,10 @@ class Migration:
     statements: tuple[str, ...]
 
 
-def known_migrations() -> tuple[Migration, ...]:
+def known_migrations(schema: Schema = BOX) -> tuple[Migration, ...]:
     """Return the migrations of this release in order; their numbers are 1, 2, 3 ..."""
     found = []
-    for entry in (resources.files("modembank.store") / "migrations").iterdir():
+    for entry in (resources.files(schema.package) / "migrations").iterdir():
         match = _NAME.fullmatch(entry.name)
         if match:
             found.append(Migration(int(match[1]), entry.name, tuple(split_statements(entry.read_text("utf-8")))))
@@ -58,7 +69,7 @@ def split_statements(script: str) -> Iterator[str]:
         raise ValueError(message)
 
 
-def check_identity(connection: sqlite3.Connection, path: Path) -> int:
+def check_identity(connection: sqlite3.Connection, path: Path, schema: Schema = BOX) -> int:
     """Return the schema version of a database of ours (0: empty file).
 
     Raises StoreCorrupt when it is damaged or no database, ForeignDatabase when it is another program's.
@@ -73,24 +84,26 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> int:
         raise
     except UnicodeDecodeError as error:  # SQLite quotes what it finds where its schema should be
         raise StoreCorrupt(path=path, detail="its schema is no text") from error
-    if application != APPLICATION_ID and (application or version or tables):
+    if application != schema.application_id and (application or version or tables):
         raise ForeignDatabase(path=path, application_id=application)
     return version
 
 
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration], now_ms: int) -> None:
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration], now_ms: int, schema: Schema = BOX
+) -> None:
     """Bring the database to the newest schema, after a backup when it holds anything.
 
     Raises SchemaTooNew, MigrationFailed (nothing is changed), and what check_identity raises.
     """
-    version = check_identity(connection, path)
+    version = check_identity(connection, path, schema)
     if version > len(migrations):
         raise SchemaTooNew(path=path, found=version, known=len(migrations))
     due = migrations[version:]
     if due and version:
         backup = back_up(connection, path, f"before-{due[0].number:04d}-{now_ms}", due[0].number)
         _log.info("database_backed_up", backup=str(backup), schema=version)
-    _apply_all(connection, path, due)
+    _apply_all(connection, path, due, schema)
 
 
 def apply_due(connection: sqlite3.Connection, path: Path) -> None:
@@ -121,13 +134,13 @@ def back_up(connection: sqlite3.Connection, path: Path, mark: str, number: int) 
     return target
 
 
-def _apply_all(connection: sqlite3.Connection, path: Path, due: Sequence[Migration]) -> None:
+def _apply_all(connection: sqlite3.Connection, path: Path, due: Sequence[Migration], schema: Schema = BOX) -> None:
     for migration in due:
-        _apply(connection, path, migration)
+        _apply(connection, path, migration, schema)
         _log.info("database_migrated", migration=migration.name)
 
 
-def _apply(connection: sqlite3.Connection, path: Path, migration: Migration) -> None:
+def _apply(connection: sqlite3.Connection, path: Path, migration: Migration, schema: Schema) -> None:
     # Off, because a table that is rebuilt would take its children's rows along; it cannot be changed in a transaction.
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
@@ -140,7 +153,7 @@ def _apply(connection: sqlite3.Connection, path: Path, migration: Migration) -> 
         orphans = connection.execute(statement).fetchall()
         if orphans:
             raise MigrationFailed(path=path, number=migration.number, detail=f"rows without parents: {orphans[:3]}")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {schema.application_id}")
         connection.execute(f"PRAGMA user_version = {migration.number}")
         connection.execute("COMMIT")
     except sqlite3.Error as error:

@@ -19,6 +19,7 @@ from modembank.store.errors import StoreError
 from modembank.store.health import RESERVE_OCTETS, Room, StoreHealth
 from modembank.store.opening import Opened, open_beside, open_owned
 from modembank.store.readers import ReaderPool, snapshot
+from modembank.store.schema import BOX, Schema
 from modembank.store.work import JobQueue, Urgency
 from modembank.store.writer import Writer
 
@@ -66,15 +67,18 @@ class Store:
         soon_s: float = 0.03,
         reserve_octets: int = RESERVE_OCTETS,
         beside: bool = False,
+        schema: Schema = BOX,
     ) -> Self:
         """Open the database at ``path``, made and migrated as needed.
 
         ``beside`` is for small tools: when a daemon owns the database, write next to it (see modembank.store.lock for
-        why that is safe); when none does, behave like one. Raises StoreBusy, SchemaTooNew, SchemaTooOld (beside only),
-        MigrationFailed, StoreCorrupt, ForeignDatabase, StoreError.
+        why that is safe); when none does, behave like one. ``schema`` is that of another database than the box's.
+        Raises StoreBusy, SchemaTooNew, SchemaTooOld (beside only), MigrationFailed, StoreCorrupt, ForeignDatabase,
+        StoreError.
         """
         now_ms = round(time.time() * 1000)
-        opened = await asyncio.to_thread(open_beside if beside else open_owned, path, now_ms)
+        opening = open_beside if beside else open_owned
+        opened = await asyncio.to_thread(lambda: opening(path, now_ms, schema=schema))
         options = StoreOptions(lazy_s, soon_s, reserve_octets, 1 if beside else READERS)
         async with contextlib.AsyncExitStack() as undo:
             store = cls(opened, path, options, metrics)

@@ -14,7 +14,7 @@ from fakes.pages import ADMIN, OTHER, SENDER, people, token_of
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Accounts
 from modembank.config import WebConfig
-from modembank.eventlog import following
+from modembank.eventlog import followers
 from modembank.events import IssueCleared, IssueRaised, MessageStateChanged
 from modembank_web import serve
 from modembank_web.pages import live
@@ -139,7 +139,7 @@ async def test_s04_a_stream_keeps_no_session(box: Box, url: str, monkeypatch: py
 
 
 async def test_too_many_streams_are_told_to_wait(box: Box, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(followers, "MOST_OF_ONE", 1)
     token = await token_of(box, SENDER)
     async with listening(url, token) as first, listening(url, token) as second:
         assert await first.next() == ("hello", "hello")
