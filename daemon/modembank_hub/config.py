@@ -1,0 +1,93 @@
+"""The hub's configuration: one TOML file, with errors that name file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from modembank.config import ConfigError, LogConfig, WebConfig, line_of, read_as
+
+DOCUMENT = "docs/hub.md"
+
+
+class IdentityConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[hub]``: what it is called, where it keeps its data, and how it takes in."""
+
+    id: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z", description="1 to 63 lower-case letters, digits and hyphens"
+        ),
+    ] = "hub"
+    data_dir: str = "/var/lib/modembank-hub"
+    workers: Annotated[int, msgspec.Meta(ge=1, le=32)] = 2
+    """Connections that share what the boxes send."""
+    window_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 120.0
+    """Over which boxes spread their connections and births when the hub is new to them."""
+    resend_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
+    """After which a command that nobody answered is sent again."""
+
+
+class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[mqtt]``: the broker, and who the hub is there."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8883
+    tls_ca: str = ""
+    """The authority that the broker's certificate is from; empty: no TLS, for a broker on the same machine alone."""
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class SigningConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[signing]``: the key that boxes trust for commands; without one only unsigned commands can be given."""
+
+    key_file: str = ""
+    """32 octets as 64 hexadecimal digits; readable by the hub's user alone."""
+    kid: Annotated[
+        str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z", description="1 to 32 letters, digits, hyphens and _")
+    ] = "h1"
+
+
+class KeepConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[keep]``: for how many days what boxes told is kept; telemetry by the length of its stretches."""
+
+    events_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    minutes_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 7
+    hours_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 92
+    days_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 1830
+    quarantined: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 10_000
+    """How many unreadable payloads are kept, the newest."""
+
+
+class HubConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole file."""
+
+    hub: IdentityConfig = IdentityConfig()
+    mqtt: MqttConfig = MqttConfig()
+    signing: SigningConfig = SigningConfig()
+    keep: KeepConfig = KeepConfig()
+    web: WebConfig = WebConfig(listen="127.0.0.1:8090")
+    log: LogConfig = LogConfig()
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def load_hub_config(path: Path) -> HubConfig:
+    """Read and check the hub's file; raises ConfigError naming file, line, key and what is allowed."""
+    config, text = read_as(HubConfig, path, DOCUMENT)
+
+    def wrong(key: str, problem: str) -> ConfigError:
+        return ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=problem)
+
+    if bool(config.web.tls_cert) != bool(config.web.tls_key):
+        raise wrong(key="tls_(cert|key)", problem="web: tls_cert and tls_key go together")
+    mqtt = config.mqtt
+    if bool(mqtt.tls_cert) != bool(mqtt.tls_key) or (mqtt.tls_cert and not mqtt.tls_ca):
+        raise wrong(key="tls_(ca|cert|key)", problem="mqtt: tls_cert and tls_key go together, and need tls_ca")
+    if not mqtt.tls_ca and mqtt.host not in _LOOPBACK:
+        raise wrong(key="host", problem=f"mqtt: {mqtt.host} is another machine: name tls_ca, tls_cert and tls_key")
+    return config

@@ -1,0 +1,87 @@
+"""Telemetry by stretches of time: added to as it comes, and rolled up from five minutes to hours and days."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+MINUTES, HOUR, DAY = 300, 3600, 86_400
+"""Lengths of stretches, in seconds."""
+_LONGER = ((MINUTES, HOUR), (HOUR, DAY))
+_COLUMNS = "reports, ready, ready_max, waiting, sent, delivered, failed, received, cpu, mem, disk, temp"
+_JOIN = """ON CONFLICT DO UPDATE SET reports = reports + excluded.reports, ready = min(ready, excluded.ready),
+    ready_max = max(ready_max, excluded.ready_max), waiting = max(waiting, excluded.waiting),
+    sent = sent + excluded.sent, delivered = delivered + excluded.delivered, failed = failed + excluded.failed,
+    received = received + excluded.received, cpu = max(coalesce(cpu, excluded.cpu), coalesce(excluded.cpu, cpu)),
+    mem = max(coalesce(mem, excluded.mem), coalesce(excluded.mem, mem)),
+    disk = max(coalesce(disk, excluded.disk), coalesce(excluded.disk, disk)),
+    temp = max(coalesce(temp, excluded.temp), coalesce(excluded.temp, temp))"""
+
+
+class Stretch(NamedTuple):
+    """What is known of a box over a stretch; ``bucket`` is unix seconds at its beginning."""
+
+    bucket: int
+    reports: int
+    ready: int
+    ready_max: int
+    waiting: int
+    sent: int
+    delivered: int
+    failed: int
+    received: int
+    cpu: float | None = None
+    mem: float | None = None
+    disk: float | None = None
+    temp: float | None = None
+
+
+def add(conn: sqlite3.Connection, box_id: int, stretch: Stretch) -> None:
+    """Add a report to the five minutes that it falls into."""
+    conn.execute(
+        f"INSERT INTO telemetry (box_id, step, bucket, {_COLUMNS})"  # noqa: S608 - our own columns
+        f" VALUES (?, {MINUTES}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {_JOIN}",
+        (box_id, stretch.bucket - stretch.bucket % MINUTES, *stretch[1:]),
+    )
+
+
+def roll_up(conn: sqlite3.Connection, now_s: int) -> None:
+    """Make the hours and days anew that are not over, or have ended since the last time."""
+    for short, long in _LONGER:
+        since = now_s - now_s % long - long
+        conn.execute("DELETE FROM telemetry WHERE step = ? AND bucket >= ?", (long, since))
+        conn.execute(
+            f"""INSERT INTO telemetry (box_id, step, bucket, {_COLUMNS})
+                SELECT box_id, {long}, bucket - bucket % {long}, total(reports), min(ready), max(ready_max),
+                max(waiting), total(sent), total(delivered), total(failed), total(received), max(cpu), max(mem),
+                max(disk), max(temp) FROM telemetry WHERE step = {short} AND bucket >= ? GROUP BY box_id, 3""",  # noqa: S608
+            (since,),
+        )
+
+
+def drop_old(conn: sqlite3.Connection, step: int, older_than_s: int, most: int) -> int:
+    """Delete stretches of a length that began before a time, at most so many; return how many went."""
+    return conn.execute(
+        "DELETE FROM telemetry WHERE (box_id, step, bucket) IN"
+        " (SELECT box_id, step, bucket FROM telemetry WHERE step = ? AND bucket < ? LIMIT ?)",
+        (step, older_than_s, most),
+    ).rowcount
+
+
+def series(conn: sqlite3.Connection, box_id: int, step: int, since_s: int) -> list[Stretch]:
+    """Return a box's stretches of a length from a time on, oldest first."""
+    rows = conn.execute(
+        f"SELECT bucket, {_COLUMNS} FROM telemetry WHERE box_id = ? AND step = ? AND bucket >= ? ORDER BY bucket",  # noqa: S608
+        (box_id, step, since_s),
+    )
+    return [Stretch(*row) for row in rows]
+
+
+def of_fleet(conn: sqlite3.Connection, step: int, since_s: int) -> list[tuple[int, int, int, int, int]]:
+    """Return the sums over all boxes: bucket, sent, delivered, failed, received; oldest first."""
+    return conn.execute(
+        "SELECT bucket, CAST(total(sent) AS INTEGER), CAST(total(delivered) AS INTEGER),"
+        " CAST(total(failed) AS INTEGER), CAST(total(received) AS INTEGER)"
+        " FROM telemetry WHERE step = ? AND bucket >= ? GROUP BY bucket ORDER BY bucket",
+        (step, since_s),
+    ).fetchall()
