@@ -65,6 +65,11 @@ class App:
     figures: Figures
     system: System
 
+    @property
+    def name(self) -> str:
+        """What the box is called on its pages."""
+        return self.config.box.id
+
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""
         self.bank.observe()

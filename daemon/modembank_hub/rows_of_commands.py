@@ -118,6 +118,15 @@ def make_due(conn: sqlite3.Connection, box_id: int, now_ms: int) -> int:
     ).rowcount
 
 
+def cancel(conn: sqlite3.Connection, command_id: str, now_ms: int) -> bool:
+    """Take back what no box has been sent; return whether it was."""
+    changed = conn.execute(
+        "UPDATE commands SET state = 'cancelled', resend_at = NULL, ended_at = ? WHERE id = ? AND state = ?",
+        (now_ms, command_id, WAITING),
+    )
+    return changed.rowcount > 0
+
+
 def end_unanswered(conn: sqlite3.Connection, command_id: str, now_ms: int) -> None:
     """Its time is up: expired if it never left, else nobody knows."""
     conn.execute(

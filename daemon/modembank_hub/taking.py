@@ -72,6 +72,13 @@ class Outcome:
     """Whether a command came further, or is due."""
     quarantined: int = 0
 
+    def add(self, other: Outcome) -> None:
+        """Count another one's too."""
+        self.streams |= other.streams
+        self.boxes |= other.boxes
+        self.commands |= other.commands
+        self.quarantined += other.quarantined
+
 
 def read(topic: str, payload: bytes, content_encoding: str, received_at: int) -> Uplink:
     """Read a message; whatever it is, it becomes one of the two."""

@@ -24,7 +24,12 @@ class Refused(ModembankError):
 
 def ask(config_path: Path, method: str, path: str, body: object = None) -> Any:
     """Return what the running daemon answers; raises Refused with its reason, and NoDaemon."""
-    reply = call_daemon(Path(load_config(config_path).box.data_dir), method, path, body)
+    return ask_at(_box(config_path), method, path, body)
+
+
+def ask_at(data_dir: Path, method: str, path: str, body: object = None) -> Any:
+    """The same of whatever runs over a data folder."""
+    reply = call_daemon(data_dir, method, path, body)
     if reply.status >= 300:
         refuse(reply.body)
     return reply.body
@@ -37,13 +42,22 @@ def refuse(body: dict[str, object]) -> None:
 
 def listed(config_path: Path, path: str, wanted: Mapping[str, object], limit: int) -> list[Any]:
     """Return so many items of a list, over as many pages as that takes."""
+    return listed_at(_box(config_path), path, wanted, limit)
+
+
+def listed_at(data_dir: Path, path: str, wanted: Mapping[str, object], limit: int) -> list[Any]:
+    """The same of whatever runs over a data folder."""
     found: list[Any] = []
     address: str | None = with_query(path, {**wanted, "limit": min(limit, PAGE)})
     while address and len(found) < limit:
-        page = ask(config_path, "GET", address)
+        page = ask_at(data_dir, "GET", address)
         found += page["items"]
         address = page["next"]
     return found[:limit]
+
+
+def _box(config_path: Path) -> Path:
+    return Path(load_config(config_path).box.data_dir)
 
 
 def with_query(path: str, wanted: Mapping[str, object]) -> str:

@@ -36,6 +36,8 @@ LATER: dict[str, tuple[str, str]] = {
         "Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is.",
     ),
     "events": ("messages_cli.events", "Show what happens, as it happens, until Ctrl-C."),
+    "fleet": ("fleet_cli.fleet", "See the boxes of a fleet and command them, on the machine that its hub runs on."),
+    "hub": ("hub_cli.hub", "Run the hub of a fleet: it takes in what boxes tell over MQTT, and commands them."),
     "inbox": ("messages_cli.inbox", "Show what came in, the newest first."),
     "mailing": ("mailings_cli.mailing", "Send files of recipients, and see how that goes."),
     "messages": ("messages_cli.messages", "Look at what was sent, and cancel what was not yet."),

@@ -132,6 +132,7 @@ class Box:
     readiness: Readiness = field(default_factory=Readiness)
 
     observe = App.observe
+    name = App.name
 
     @cached_property
     def web(self) -> Litestar:

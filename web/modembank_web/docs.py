@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import html
+from functools import partial
 from importlib import resources
 
 from modembank_web.answer import HTML, Answer, encode
 from modembank_web.openapi import document
 from modembank_web.operation import Access, Call, Operation, Reply, Run
 from modembank_web.problems import KINDS, PROBLEMS_PAGE
-from modembank_web.wording import TAGS
+from modembank_web.wording import BOX, About
 
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
@@ -25,8 +26,9 @@ _FILES = resources.files("modembank_web") / "static" / "docs"
 class OpenApiDocument:
     """Serves the document, made when it is first asked for: it would cost every start of a Pi a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: About = BOX) -> None:
         """Start without operations; ``describe`` names them when all are known."""
+        self.about = about
         self._operations: tuple[Operation, ...] = ()
         self._octets = b""
 
@@ -37,14 +39,14 @@ class OpenApiDocument:
     async def __call__(self, _: Call) -> Answer:
         """Answer it."""
         if not self._octets:  # in a thread, so that modems are served meanwhile; made twice it is the same
-            self._octets = await asyncio.to_thread(lambda: encode(document(self._operations)))
+            self._octets = await asyncio.to_thread(lambda: encode(document(self._operations, self.about)))
         return Answer(self._octets, cache=b"no-cache")
 
 
-async def page(_: Call) -> Answer:
+async def page(about: About, _: Call) -> Answer:
     """Answer the page that shows the document; its own list of sections is for screens too narrow for the viewer's."""
     sections = " · ".join(
-        f'<a href="#tag--{html.escape(name.replace(" ", "-"))}">{html.escape(name)}</a>' for name in TAGS
+        f'<a href="#tag--{html.escape(name.replace(" ", "-"))}">{html.escape(name)}</a>' for name in about.tags
     )
     text = (_FILES / "index.html").read_text("utf-8").replace("<!-- sections -->", sections)
     return Answer(text.encode(), 200, HTML, policy=PAGE_POLICY)
@@ -89,7 +91,13 @@ def operations(openapi: OpenApiDocument) -> tuple[Operation, ...]:
             access=Access.OPEN,
             replies=(Reply(200, "The document", example={"openapi": "3.1.0"}),),
         ),
-        _page("docs", "/docs", "This document, for people", "Works without a network beyond the box.", page),
+        _page(
+            "docs",
+            "/docs",
+            "This document, for people",
+            "Works without a network beyond the box.",
+            partial(page, openapi.about),
+        ),
         _page("problems", PROBLEMS_PAGE, "Every kind of error", "The `type` of a problem leads here.", problems),
     )
 

@@ -12,33 +12,33 @@ import msgspec
 from modembank_web.cookies import COOKIE
 from modembank_web.operation import Access, Failures, Operation, Reply
 from modembank_web.problems import BY_KEY, PROBLEMS_PAGE, Problem, ProblemKind
-from modembank_web.wording import DESCRIPTION, FIELDS, TAGS
+from modembank_web.wording import BOX, About
 
 _NO_CONTENT = 204
 _REF = "#/components/schemas/{name}"
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}, {"session": []}]
 
 
-def document(operations: Iterable[Operation]) -> dict[str, Any]:
+def document(operations: Iterable[Operation], about: About = BOX) -> dict[str, Any]:
     """Return the whole document as JSON-ready objects."""
     listed = list(operations)
-    schemas = _schemas(listed)
+    schemas = _schemas(listed, about)
     responses: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     for operation in listed:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, responses)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, responses, about)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Modembank",
+            "title": about.title,
             "version": metadata.version("modembank"),
-            "summary": "Send and receive SMS through the modems of this box",
-            "description": DESCRIPTION,
+            "summary": about.summary,
+            "description": about.description,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "servers": [{"url": "/", "description": "This box"}],
-        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in about.tags.items()],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -58,7 +58,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-def _schemas(operations: list[Operation]) -> dict[str, Any]:
+def _schemas(operations: list[Operation], about: About) -> dict[str, Any]:
     shapes: dict[Any, None] = {Problem: None}
     for operation in operations:
         failures = operation.failures and operation.failures.shape
@@ -67,7 +67,7 @@ def _schemas(operations: list[Operation]) -> dict[str, Any]:
                 shapes[shape] = None
     _, components = msgspec.json.schema_components(list(shapes), ref_template=_REF)
     for name, schema in components.items():
-        _describe(schema, FIELDS.get(name, {}))
+        _describe(schema, about.fields.get(name, {}))
     codes = sorted({kind.code for kind in BY_KEY.values()})
     components["Problem"]["properties"]["error_code"]["enum"] = codes
     return dict(sorted(components.items()))
@@ -81,7 +81,7 @@ def _describe(schema: dict[str, Any], fields: Mapping[str, Mapping[str, Any]]) -
         schema["description"] = re.sub(r"``", "`", schema["description"])
 
 
-def _operation(operation: Operation, responses: dict[str, Any]) -> dict[str, Any]:
+def _operation(operation: Operation, responses: dict[str, Any], about: About) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -89,7 +89,7 @@ def _operation(operation: Operation, responses: dict[str, Any]) -> dict[str, Any
         "description": _description(operation),
         "security": {Access.KEY: _SECURITY, Access.OPEN: [], Access.LOCAL_OR_KEY: [{}, *_SECURITY]}[operation.access],
     }
-    if parameters := _parameters(operation):
+    if parameters := _parameters(operation, about):
         found["parameters"] = parameters
     if operation.body is not None:
         examples = {name: {"value": value} for name, value in operation.body.examples.items()}
@@ -129,7 +129,7 @@ def _description(operation: Operation) -> str:
     return f"{operation.description}\n\nNeeds a key with the scope {words}."
 
 
-def _parameters(operation: Operation) -> list[dict[str, Any]]:
+def _parameters(operation: Operation, about: About) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name, (description, example) in operation.parameters.items():
         schema = {"type": "string"}
@@ -141,15 +141,15 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         schema = {"type": "string"}
         found.append({"name": name, "in": "header", "description": description, "schema": schema, "example": example})
     if operation.query is not None:
-        found += _query_parameters(operation.query)
+        found += _query_parameters(operation.query, about)
     return found
 
 
-def _query_parameters(shape: Any) -> list[dict[str, Any]]:
+def _query_parameters(shape: Any, about: About) -> list[dict[str, Any]]:
     _, components = msgspec.json.schema_components([shape], ref_template=_REF)
     found = []
     for name, schema in components[shape.__name__]["properties"].items():
-        more = dict(FIELDS[shape.__name__][name])
+        more = dict(about.fields[shape.__name__][name])
         parameter = {
             "name": name,
             "in": "query",

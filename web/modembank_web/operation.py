@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ from modembank_web.reading import JsonBody, check_json_media, read_body, read_qu
 
 if TYPE_CHECKING:
     from modembank.app import App
+    from modembank_web.pages.navigation import Group
     from modembank_web.problems import Failure, ProblemKind
 
 T = TypeVar("T")
@@ -48,6 +49,8 @@ class Call:
     started: float = field(default_factory=time.perf_counter)
     pulse: int = 0
     """Of the event log when a page began to read: what its stream compares (``EventLog.pulse``)."""
+    groups: Sequence[Group] | None = None
+    """Of the menu of a page; None: the box's."""
 
     @property
     def source(self) -> str:

@@ -11,7 +11,8 @@ in the stream: ``ended`` (the session; the page leads to the login), ``full`` (t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 
 import msgspec
 
@@ -65,11 +66,11 @@ class Since(msgspec.Struct, frozen=True):
     pulse: int | None = None
 
 
-async def live(call: Call) -> Answer:
-    """Follow what changes."""
+async def live(topics: Mapping[type[Event], tuple[str, ...]], call: Call) -> Answer:
+    """Follow what changes, told by the names of ``topics``."""
     try:
         await admit((), call)
-        stream = _stream(call, call.query(Since).pulse)
+        stream = _stream(topics, call, call.query(Since).pulse)
         await anext(stream)  # enters the block in which it is counted
     except (NotLoggedIn, Forbidden):
         return Stream(_told("ended"))
@@ -82,13 +83,15 @@ async def _told(kind: str) -> AsyncGenerator[bytes, None]:
     yield _event(kind, kind)
 
 
-async def _stream(call: Call, seen: int | None) -> AsyncGenerator[bytes, None]:
+async def _stream(
+    topics: Mapping[type[Event], tuple[str, ...]], call: Call, seen: int | None
+) -> AsyncGenerator[bytes, None]:
     changed: set[str] = set()
     actor = call.caller
 
     def note(event: Event) -> None:
         if _concerns(actor, event):
-            changed.update(TOPICS.get(type(event), ()))
+            changed.update(topics.get(type(event), ()))
 
     loop = asyncio.get_running_loop()
     unsubscribe = call.app.bus.subscribe(Event, note)
@@ -97,7 +100,7 @@ async def _stream(call: Call, seen: int | None) -> AsyncGenerator[bytes, None]:
             yield b""
             yield _event("hello", "hello")
             if seen is not None and seen != call.app.events.pulse:
-                changed.update(*TOPICS.values())
+                changed.update(*topics.values())
             spoke = loop.time()
             while not follower.ended:
                 follower.looks()
@@ -136,4 +139,9 @@ def _event(kind: str, data: str) -> bytes:
     return f"event: {kind}\ndata: {data}\n\n".encode()
 
 
-PAGES = (Page("live", "GET", LIVE, live, open=True, stream=True),)
+def live_page(topics: Mapping[type[Event], tuple[str, ...]]) -> Page:
+    """Return the page that streams what changes by these names."""
+    return Page("live", "GET", LIVE, partial(live, topics), open=True, stream=True)
+
+
+PAGES = (live_page(TOPICS),)

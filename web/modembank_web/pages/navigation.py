@@ -73,11 +73,16 @@ class Item:
     """Whether the page that is shown is this one, or lies below it."""
 
 
-def menu(actor: Actor | None, here: str, *, image: bool) -> Sequence[tuple[str, Sequence[Item]]]:
-    """Return what the actor's menu holds, group by group; ``image``: the box was started from the appliance image."""
+def menu(
+    actor: Actor | None, here: str, groups: Sequence[Group] | None = None, *, image: bool = False
+) -> Sequence[tuple[str, Sequence[Item]]]:
+    """Return what the actor's menu holds, group by group.
+
+    ``groups`` are of another role than the box's; ``image``: the box was started from the appliance image.
+    """
     if actor is None:
         return ()
-    groups = [
+    shown = [
         (
             group.label,
             [
@@ -86,9 +91,9 @@ def menu(actor: Actor | None, here: str, *, image: bool) -> Sequence[tuple[str, 
                 if _may(actor, entry) and (image or not entry.of_image)
             ],
         )
-        for group in GROUPS
+        for group in (GROUPS if groups is None else groups)
     ]
-    return [(label, items) for label, items in groups if items]
+    return [(label, items) for label, items in shown if items]
 
 
 def _may(actor: Actor, entry: Entry) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -23,6 +23,7 @@ from modembank.errors import Forbidden, InvalidRequest
 from modembank_web.answer import Answer, Header
 from modembank_web.cookies import holder_of_session, page_token, session_token
 from modembank_web.operation import Access, Call, Failures, Operation
+from modembank_web.pages.navigation import Group
 from modembank_web.pages.rendering import notice, refusal
 from modembank_web.problems import Failure
 from modembank_web.routing import is_local
@@ -57,9 +58,9 @@ class Page:
     """Whether it answers without an end; HEAD is not for it."""
 
 
-def operations_of(pages: Iterable[Page]) -> tuple[Operation, ...]:
-    """Return what serves pages; they are no part of the documented API."""
-    return tuple(_operation(page) for page in pages)
+def operations_of(pages: Iterable[Page], groups: Sequence[Group] | None = None) -> tuple[Operation, ...]:
+    """Return what serves pages, with a menu of those groups; they are no part of the documented API."""
+    return tuple(_operation(page, groups) for page in pages)
 
 
 def by_htmx(call: Call) -> bool:
@@ -88,7 +89,7 @@ def goes_to(call: Call, path: str, extra: tuple[Header, ...] = ()) -> Answer:
     return led_by_htmx(path, extra) if by_htmx(call) else to(path, extra)
 
 
-def _operation(page: Page) -> Operation:
+def _operation(page: Page, groups: Sequence[Group] | None) -> Operation:
     parameters = dict.fromkeys(_PARAMETER.findall(page.path), ("", ""))
     return Operation(
         id=page.id,
@@ -97,7 +98,7 @@ def _operation(page: Page) -> Operation:
         tag="Pages",
         summary="",
         description="",
-        run=partial(_run, page),
+        run=partial(_run, page, groups),
         replies=(),
         access=Access.OPEN,
         parameters=parameters,
@@ -105,7 +106,8 @@ def _operation(page: Page) -> Operation:
     )
 
 
-async def _run(page: Page, call: Call) -> Answer:
+async def _run(page: Page, groups: Sequence[Group] | None, call: Call) -> Answer:
+    call.groups = groups
     call.failures = Failures(partial(_refused, call), shape=None, example=str, media="text/html; charset=utf-8")
     if page.path != SETUP and await call.app.first_start.is_open():
         return goes_to(call, SETUP)

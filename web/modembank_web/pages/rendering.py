@@ -50,8 +50,8 @@ def environment() -> Environment:
 def render(call: Call, template: str, *, status: int = 200, extra: tuple[Header, ...] = (), **shown: Any) -> Answer:
     """Answer a page, or a part of one, made of ``templates/{template}`` and what it shows.
 
-    Every template also knows ``me`` (the Actor, or None), ``menu``, ``here`` (the path), ``box``, ``page_token``, and
-    ``pulse`` for its stream.
+    Every template also knows ``me`` (the Actor, or None), ``menu``, ``here`` (the path), ``box``, ``page_token``,
+    ``pulse`` for its stream, and ``at_hub``: whether it is the hub's and not a box's.
     """
     here = call.scope["path"]
     text = (
@@ -59,11 +59,12 @@ def render(call: Call, template: str, *, status: int = 200, extra: tuple[Header,
         .get_template(template)
         .render(
             me=call.actor,
-            menu=menu(call.actor, here, image=call.app.appliance.present),
+            menu=menu(call.actor, here, call.groups, image=call.groups is None and call.app.appliance.present),
             here=here,
-            box=call.app.config.box.id,
+            box=call.app.name,
             page_token=page_token(session_token(call.headers)),
             pulse=call.pulse,
+            at_hub=call.groups is not None,
             now=formats.Moment(to_ms(call.app.clock.now())),
             **shown,
         )

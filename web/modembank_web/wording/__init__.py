@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modembank_web.wording import (
@@ -45,4 +46,18 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """By schema and field: what is added to the schema that the types give; a query parameter also has its example here."""
 
-__all__ = ["DESCRIPTION", "FIELDS", "TAGS"]
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a document of the API says beyond its operations."""
+
+    title: str
+    summary: str
+    description: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+BOX = About("Modembank", "Send and receive SMS through the modems of this box", DESCRIPTION, TAGS, FIELDS)
+
+__all__ = ["BOX", "DESCRIPTION", "FIELDS", "TAGS", "About"]

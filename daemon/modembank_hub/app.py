@@ -1,0 +1,108 @@
+"""The hub's surface: one frozen object holding its services, the only thing that its faces see."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from modembank.accounts import Accounts, FirstStart
+from modembank.audit import Audit
+from modembank.bus import Bus
+from modembank.clock import Clock
+from modembank.errors import ModembankError
+from modembank.eventlog import Followers
+from modembank.events import Event
+from modembank.store import Store
+from modembank_fleet.wire import Signer
+from modembank_hub.config import HubConfig, SigningConfig
+from modembank_hub.fleet import Fleet
+from modembank_hub.ingest import Ingest
+from modembank_hub.lines import Lines, observe
+from modembank_hub.metrics import HubMetrics
+from modembank_hub.orders import Orders
+from modembank_hub.schema import DATABASE, HUB
+
+
+class BadSigningKey(ModembankError):
+    """The file with the hub's key cannot be used; what is in it is never said."""
+
+    key = "bad_signing_key"
+    template = "[signing] key_file: {path} {problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class HubApp:
+    """What the hub's faces call; what it shares with the box's surface is called as it is there."""
+
+    config: HubConfig
+    clock: Clock
+    bus: Bus
+    metrics: HubMetrics
+    store: Store
+    accounts: Accounts
+    first_start: FirstStart
+    events: Followers
+    audit: Audit
+    fleet: Fleet
+    orders: Orders
+    ingest: Ingest
+    lines: Lines
+
+    @property
+    def name(self) -> str:
+        """What it is called on its pages."""
+        return self.config.hub.id
+
+    async def observe(self) -> None:
+        """Bring every gauge up to date; called when metrics are read."""
+        await observe(self.store, self.clock, self.metrics)
+
+
+async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
+    """Open the store and build all services; nothing is connected yet. Raises StoreError, BadSigningKey."""
+    data_dir = Path(config.hub.data_dir)
+    signer = read_signer(config.signing)
+    bus, metrics = Bus(), HubMetrics()
+    async with AsyncExitStack() as undo:
+        store = await Store.open(data_dir / DATABASE, metrics=metrics, schema=HUB)
+        undo.push_async_callback(store.close)
+        accounts, followers = Accounts(store, clock), Followers()
+        accounts.on_withdrawal(followers.wake)
+        bus.subscribe(Event, lambda _: followers.wake())
+        orders = Orders(store, clock, bus, metrics, signer, config.hub.resend_s)
+        ingest = Ingest(store, clock, bus, metrics, orders.wake)
+        undo.pop_all()
+    return HubApp(
+        config=config,
+        clock=clock,
+        bus=bus,
+        metrics=metrics,
+        store=store,
+        accounts=accounts,
+        first_start=FirstStart(store, clock, accounts, data_dir),
+        events=followers,
+        audit=Audit(store, clock),
+        fleet=Fleet(store, clock, config.keep),
+        orders=orders,
+        ingest=ingest,
+        lines=Lines(config, store, clock, metrics, ingest, orders),
+    )
+
+
+def read_signer(config: SigningConfig) -> Signer | None:
+    """Return what signs commands, None where no key is configured; raises BadSigningKey."""
+    if not config.key_file:
+        return None
+    path = Path(config.key_file)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise BadSigningKey(path=path, problem="can be read by others: chmod 600")
+        octets = bytes.fromhex(path.read_text("ascii"))
+    except OSError as error:
+        raise BadSigningKey(path=path, problem=f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadSigningKey(path=path, problem="must hold 64 hexadecimal digits") from error
+    if len(octets) != 32:
+        raise BadSigningKey(path=path, problem="must hold 64 hexadecimal digits")
+    return Signer(config.kid, octets)

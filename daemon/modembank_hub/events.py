@@ -1,0 +1,22 @@
+"""What pages of the hub hear of, after it is durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modembank.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class BoxesChanged(Event):
+    """Boxes told something."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsChanged(Event):
+    """A command was given, sent, or came further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined(Event):
+    """Something came that could not be read."""

@@ -1,0 +1,117 @@
+"""The hub's life: take in, answer, command; stop within ten seconds with everything committed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from modembank.accounts import LOCAL_ADMIN
+from modembank.clock import Clock, SystemClock
+from modembank.supervision import RestartPolicy, Supervisor
+from modembank_hub.app import HubApp, assemble_hub
+from modembank_hub.config import HubConfig
+from modembank_web import WebServer, serve
+from modembank_web.hub import create_hub_web
+from modembankd.data_folder import make_data_folder
+from modembankd.housekeeping import Chore, start_chores
+from modembankd.local import SOCKET_NAME, listen_locally
+from modembankd.notify import notify
+
+WEB_STOP_S = 2.0
+_log = structlog.get_logger()
+
+
+class HubDaemon:
+    """One hub in this process."""
+
+    def __init__(self, config: HubConfig, clock: Clock | None = None, *, sockets: Sequence[socket.socket] = ()) -> None:
+        """Prepare; listening ``sockets`` that somebody else made are taken instead of the configured address."""
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._sockets = sockets
+        self._data_dir = Path(config.hub.data_dir)
+        self._supervisor = Supervisor()
+        self._servers: list[WebServer] = []
+        self._app: HubApp | None = None
+        self.url = ""
+        """Where the API and the pages answer, once started."""
+
+    @property
+    def app(self) -> HubApp:
+        """The services; only after ``start``."""
+        if self._app is None:
+            message = "the hub has not started"
+            raise RuntimeError(message)
+        return self._app
+
+    async def start(self) -> None:
+        """Open the store, answer, and connect; raises ModembankError with nothing left running."""
+        make_data_folder(self._data_dir)
+        self._app = app = await assemble_hub(self._config, self._clock)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop)
+            await self._serve()
+            undo.pop_all()
+        policy = RestartPolicy(first_s=0.5, most_s=15.0)
+        for number in range(1, self._config.hub.workers + 1):
+            self._supervisor.start(f"hub.in-{number}", partial(app.lines.worker, number), policy)
+        self._supervisor.start("hub.control", app.lines.control, policy)
+        start_chores(self._supervisor, _chores(app))
+        await app.first_start.offer()
+        notify("READY=1")
+        _log.info("hub_started", url=self.url, data_dir=str(self._data_dir), workers=self._config.hub.workers)
+
+    async def stop(self) -> None:
+        """Stop taking in, then answering, then the store: what was not committed was not acknowledged."""
+        notify("STOPPING=1")
+        await self._supervisor.stop_all(5.0)
+        self.app.events.stop()
+        await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
+        (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
+        await self.app.store.close()
+        _log.info("hub_stopped")
+
+    async def _serve(self) -> None:
+        web = await serve(create_hub_web(self.app), self._config.web, sockets=self._sockets)
+        self._servers.append(web)
+        local = listen_locally(self._data_dir)
+        everyone = create_hub_web(self.app, everyone=LOCAL_ADMIN)
+        self._servers.append(await serve(everyone, self._config.web, sockets=[local]))
+        host, port = web.address
+        scheme = "https" if self._config.web.tls_cert else "http"
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _chores(app: HubApp) -> tuple[Chore, ...]:
+    return (
+        Chore("roll_up", 60, app.fleet.roll_up, first_s=10),
+        Chore("overdue", 15, app.orders.end_overdue),
+        Chore("old", 3600, app.fleet.forget_old, first_s=120),
+    )
+
+
+async def run_hub(
+    config: HubConfig,
+    started: Callable[[HubDaemon], None] | None = None,
+    sockets: Sequence[socket.socket] = (),
+) -> None:
+    """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    daemon = HubDaemon(config, sockets=sockets)
+    await daemon.start()
+    try:
+        if started is not None:
+            started(daemon)
+        await stopping.wait()
+    finally:
+        await daemon.stop()

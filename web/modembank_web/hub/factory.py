@@ -1,0 +1,50 @@
+"""From the hub's surface to a Litestar application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from litestar import Litestar
+
+from modembank.accounts import Actor
+from modembank_hub.app import HubApp
+from modembank_web import docs
+from modembank_web.api.v1 import account, api_keys, audit, users
+from modembank_web.hub import api, pages, status
+from modembank_web.hub.wording import ABOUT
+from modembank_web.operation import Operation
+from modembank_web.pages import unrouted
+from modembank_web.routing import AccessLog, FailureAnswers, handlers_for
+
+if TYPE_CHECKING:
+    from modembank.app import App
+
+_SHARED = tuple(
+    operation
+    for operation in (*account.OPERATIONS, *users.OPERATIONS, *api_keys.OPERATIONS, *audit.OPERATIONS)
+    if not operation.path.startswith(users.QUOTAS)  # nothing is sent here that could be counted
+)
+
+
+def create_hub_web(hub: HubApp, *, everyone: Actor | None = None) -> Litestar:
+    """Return the web application over the hub's services; logging must be configured by now.
+
+    ``everyone`` is who all callers are, for a socket that only the hub's own user can open.
+    """
+    log = AccessLog()
+    operations, openapi = documented()
+    openapi.describe(operations)
+    app = cast("App", hub)  # handlers use what both surfaces have
+    return Litestar(
+        route_handlers=handlers_for(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), log, everyone),
+        exception_handlers={Exception: FailureAnswers(log, unrouted(app))},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def documented() -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:
+    """Return every operation that the hub's OpenAPI document shows, and the document, still empty."""
+    openapi = docs.OpenApiDocument(ABOUT)
+    return (*api.OPERATIONS, *_SHARED, *status.OPERATIONS, *docs.operations(openapi)), openapi
