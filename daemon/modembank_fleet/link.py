@@ -290,6 +290,11 @@ class Session:
         """Whether nobody has noticed yet that it is gone."""
         return not self._client._disconnected.done()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages have come that nobody has received yet."""
+        return len(self._waiting)
+
     async def publish(
         self,
         topic: str,

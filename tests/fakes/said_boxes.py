@@ -37,13 +37,15 @@ class LiveBox:
     async def run(self) -> None:
         """Be connected, again and again."""
         while True:
-            with contextlib.suppress(LinkError, LinkRefused):
+            try:
                 await self._once()
-            self.voice.conn += 1
+            except* (LinkError, LinkRefused):
+                pass
             await asyncio.sleep(0.05 + 0.1 * secrets.randbelow(3))
 
     async def _once(self) -> None:
         voice = self.voice
+        voice.conn += 1
         topic, will = voice.avail("offline", "will")
         name = f"{voice.site}-{voice.box}-{secrets.token_hex(3)}"
         broker = Broker("127.0.0.1", self._port, name, connect_s=5.0)

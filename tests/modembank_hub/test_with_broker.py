@@ -24,7 +24,7 @@ from modembankd.hub import HubDaemon
 @pytest.fixture
 async def broker(tmp_path):
     made = Mosquitto(tmp_path)
-    await made.start()
+    made.start()
     yield made
     made.kill()
 
@@ -244,7 +244,7 @@ async def test_a_hub_that_starts_or_is_back_wants_births(tmp_path, broker):
             await until(lambda: len(box.greeted) == 1)
             broker.kill()
             await until(lambda: app.lines.up == 0)
-            await broker.start()
+            broker.start()
             await all_up(app)
             await until(lambda: len(box.greeted) >= 2)
             await born(app)
