@@ -31,6 +31,8 @@ GROUP = "modembank-hub"
 """Of the shared subscription: each message goes to one of the workers."""
 MOST_AT_ONCE = 500
 """Messages in one commit: bounds how long a page waits behind a flood."""
+TELL_S = 2.0
+"""How long changes of boxes gather before pages hear of them."""
 ACK_KEPT_S = 7 * 86_400
 _FIRST_WAIT_S, _MOST_WAIT_S = 0.5, 10.0
 _log = structlog.get_logger()
@@ -64,6 +66,7 @@ class Ingest:
         self._bus = bus
         self._metrics = metrics
         self._commands_due = commands_due
+        self._telling = False
         self.stuck_since: float | None = None
         """Monotonic seconds since when the database has taken nothing; None: it does."""
         self.stuck_why = ""
@@ -157,13 +160,18 @@ class Ingest:
         at = to_ms(self._clock.now())
         self._metrics.taken.inc(count - outcome.quarantined)
         self._metrics.quarantined.inc(outcome.quarantined)
-        if outcome.boxes:
-            self._bus.publish(BoxesChanged(at))
+        if outcome.boxes and not self._telling:  # pages look again at most so often, however much comes
+            self._telling = True
+            asyncio.get_running_loop().call_later(TELL_S, self._tell_boxes)
         if outcome.quarantined:
             self._bus.publish(Quarantined(at))
         if outcome.commands:
             self._bus.publish(CommandsChanged(at))
             self._commands_due()
+
+    def _tell_boxes(self) -> None:
+        self._telling = False
+        self._bus.publish(BoxesChanged(to_ms(self._clock.now())))
 
     def _note_stuck(self, error: StoreError) -> None:
         self.stuck_why = str(error)

@@ -46,9 +46,10 @@ def add(conn: sqlite3.Connection, box_id: int, stretch: Stretch) -> None:
 
 
 def roll_up(conn: sqlite3.Connection, now_s: int) -> None:
-    """Make the hours and days anew that are not over, or have ended since the last time."""
+    """Make the hours and days anew from the last one that is there on, however long ago that was made."""
     for short, long in _LONGER:
-        since = now_s - now_s % long - long
+        last = conn.execute("SELECT max(bucket) FROM telemetry WHERE step = ?", (long,)).fetchone()[0] or 0
+        since = min(last, now_s - now_s % long - long)
         conn.execute("DELETE FROM telemetry WHERE step = ? AND bucket >= ?", (long, since))
         conn.execute(
             f"""INSERT INTO telemetry (box_id, step, bucket, {_COLUMNS})

@@ -34,7 +34,7 @@ SOLE_IMPORTERS = {
     "httpcore": {"modembank.outgoing"},
     "python_calamine": {"modembank.mailings"},
     "pyudev": {"modembank.discovery"},
-    "prometheus_client": {"modembank.metrics", "modembank_web"},
+    "prometheus_client": {"modembank.metrics", "modembank_hub.metrics", "modembank_web"},
     "click": {"modembankd"},
     "systemd": {"modembankd.notify"},
     "uvloop": {"modembankd"},
@@ -47,6 +47,7 @@ SOLE_IMPORTERS = {
 BROAD_EXCEPT = {
     "daemon/modembank/supervision.py",
     "daemon/modembank/bus.py",
+    "daemon/modembank_hub/ingest.py",
     "daemon/modembank/store/writer.py",
     "web/modembank_web/routing.py",
 }

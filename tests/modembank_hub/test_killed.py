@@ -51,7 +51,8 @@ def stored(database: Path) -> list[tuple[str, int, int, int, int]]:
     with closing(sqlite3.connect(database)) as conn:
         return conn.execute(
             """SELECT b.box, count(e.seq), min(e.seq), max(e.seq), s.acked
-               FROM streams s JOIN boxes b ON b.id = s.box_id JOIN events e ON e.stream_id = s.id WHERE s.name = 'ev' GROUP BY s.id ORDER BY b.box"""
+               FROM streams s JOIN boxes b ON b.id = s.box_id JOIN events e ON e.stream_id = s.id
+               WHERE s.name = 'ev' GROUP BY s.id ORDER BY b.box"""
         ).fetchall()
 
 

@@ -34,7 +34,8 @@ FLEET, COMMANDS, QUARANTINE = f"{ROOT}/fleet", f"{ROOT}/commands", f"{ROOT}/quar
 _BOX = f"{ROOT}/boxes/{{site}}/{{box}}"
 _READ, _CHANGE = (Scope.MODEMS,), (Scope.ADMIN,)
 _A_PAGE = 50
-_RECENT = 10
+_RECENT, _FEW = 10, 20
+"""Of a box: its latest commands and events."""
 TOPICS = {BoxesChanged: ("boxes",), CommandsChanged: ("commands",), Quarantined: ("quarantine",)}
 TONES = {
     "online": "ok", "stale": "warn", "offline": "bad",
@@ -150,13 +151,13 @@ async def fleet_boxes(call: Call) -> Answer:
 async def box(call: Call) -> Answer:
     """Show one box."""
     row, which = await _found(call)
-    events = await hub(call).fleet.events(call.caller, *which, limit=_A_PAGE)
+    events = await hub(call).fleet.events(call.caller, *which, limit=_FEW)
     shown: dict[str, Any] = {
         "events": events.items,
         "events_at": f"{_path(row)}/events?cursor={events.cursor}" if events.cursor else "",
         "gaps": await hub(call).fleet.gaps(call.caller, *which),
     }
-    return render(call, "hub/box.html", **shown, **_form(call, row), **_now(row), **await _charts(call, row))
+    return render(call, "hub/box.html", **(shown | _form(call, row) | _now(row) | await _charts(call, row)))
 
 
 async def box_now(call: Call) -> Answer:
@@ -165,17 +166,12 @@ async def box_now(call: Call) -> Answer:
     return render(call, "hub/_box.html", **_now(row))
 
 
-async def box_charts(call: Call) -> Answer:
-    """Answer its charts over another time."""
-    row, _ = await _found(call)
-    return render(call, "hub/_charts.html", **_now(row), **await _charts(call, row))
-
-
 async def box_events(call: Call) -> Answer:
     """Answer more of its events, or all anew."""
     row, which = await _found(call)
     query = call.query(ListQuery)
-    page = await hub(call).fleet.events(call.caller, *which, cursor=query.cursor, limit=_A_PAGE)
+    limit = _FEW if query.cursor is None else _A_PAGE
+    page = await hub(call).fleet.events(call.caller, *which, cursor=query.cursor, limit=limit)
     more = f"{_path(row)}/events?cursor={page.cursor}" if page.cursor else ""
     part = "hub/_events.html" if query.cursor is None else "hub/_event_rows.html"
     return render(call, part, row=row, path=_path(row), events=page.items, events_at=more, tones=TONES)
@@ -361,7 +357,6 @@ PAGES = (
     Page("fleetBoxes", "GET", f"{FLEET}/boxes", fleet_boxes, _READ),
     Page("box", "GET", _BOX, box, _READ),
     Page("boxNow", "GET", f"{_BOX}/now", box_now, _READ),
-    Page("boxCharts", "GET", f"{_BOX}/charts", box_charts, _READ),
     Page("boxEvents", "GET", f"{_BOX}/events", box_events, _READ),
     Page("boxCommands", "GET", f"{_BOX}/commands", box_commands, _READ),
     Page("order", "POST", f"{_BOX}/commands", order, _CHANGE),
