@@ -147,7 +147,7 @@ class Orders:
             await self._wait_for_due(now)
 
     async def end_overdue(self) -> None:
-        """End what no box has said anything about long after its time, connected or not."""
+        """End what never left in its time, and what no box has ended long after it; connected or not."""
         now = to_ms(self._clock.now())
         late = await self._store.read(lambda conn: rows.unanswered_since(conn, now, GRACE_MS, 500))
         if late:

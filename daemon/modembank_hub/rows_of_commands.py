@@ -137,10 +137,10 @@ def end_unanswered(conn: sqlite3.Connection, command_id: str, now_ms: int) -> No
 
 
 def unanswered_since(conn: sqlite3.Connection, now_ms: int, grace_ms: int, limit: int) -> list[str]:
-    """Return commands that a box has taken and not ended, long after it should have."""
+    """Return commands whose time is up: that never left, or, so long after it, that the box has not ended."""
     rows = conn.execute(
-        "SELECT id FROM commands WHERE ended_at IS NULL AND issued_at <= ?1 - ?2"
-        " AND issued_at + ttl_s * 1000 + ?2 <= ?1 LIMIT ?3",
+        "SELECT id FROM commands WHERE ended_at IS NULL"
+        " AND issued_at + ttl_s * 1000 + CASE WHEN sends = 0 THEN 0 ELSE ?2 END <= ?1 LIMIT ?3",
         (now_ms, grace_ms, limit),
     )
     return [row[0] for row in rows]

@@ -92,7 +92,7 @@ class HubDaemon:
 def _chores(app: HubApp) -> tuple[Chore, ...]:
     return (
         Chore("roll_up", 60, app.fleet.roll_up, first_s=10),
-        Chore("overdue", 15, app.orders.end_overdue),
+        Chore("overdue", 5, app.orders.end_overdue, first_s=2),
         Chore("old", 3600, app.fleet.forget_old, first_s=120),
     )
 

@@ -13,6 +13,7 @@ import pytest
 from fakes.browsers import browser
 from fakes.pages import people
 from fakes.web_boxes import make_box
+from modembank_web.hub.pages import TOPICS as HUB_TOPICS
 from modembank_web.pages import PAGES
 from modembank_web.pages.assets import ASSETS
 from modembank_web.pages.live import TOPICS
@@ -24,7 +25,7 @@ WEB = Path(__file__).resolve().parents[2] / "web" / "modembank_web"
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 STYLES = sorted((WEB / "static" / "ui" / "css").rglob("*.css"))
 SCRIPTS = sorted([*(WEB / "static" / "ui" / "js").rglob("*.js"), WEB / "static" / "ui" / "theme.js"])
-SOURCES = sorted((WEB / "pages").rglob("*.py"))
+SOURCES = sorted([*(WEB / "pages").rglob("*.py"), *(WEB / "hub").rglob("*.py")])
 FIRST_LOAD = 100_000
 """Octets as they are sent, of the first page that anybody sees with all that it loads."""
 NOT_YET: set[str] = set()
@@ -160,8 +161,9 @@ def test_the_menu_leads_to_pages_that_exist() -> None:
 
 
 def test_what_is_live_hears_of_something_and_asks_for_itself() -> None:
-    known = {name for names in TOPICS.values() for name in names}
+    of_box, of_hub = ({name for names in topics.values() for name in names} for topics in (TOPICS, HUB_TOPICS))
     for path in TEMPLATES:
+        known = of_hub if relative(path).startswith("templates/hub/") else of_box
         for tag in re.findall(r"<[^>]*\sdata-live-on=[^>]*>", path.read_text("utf-8")):
             topics = re.search(r'data-live-on="([^"{]+)"', tag)
             assert topics is not None, f"{relative(path)}: {tag}"

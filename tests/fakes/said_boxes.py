@@ -12,7 +12,9 @@ from modembank_fleet import wire
 from modembank_fleet.link import Broker, Incoming, LinkError, LinkRefused, Session, Will, connect
 
 BATCH = 20
-RESEND_S = 0.5
+WINDOW = 200
+"""Events that are on their way at most before the hub has said that it has them."""
+RESEND_S = 2.0
 
 Answer = Callable[["LiveBox", Session, wire.Command], Awaitable[None]]
 
@@ -24,6 +26,7 @@ class LiveBox:
         self.voice = voice
         self.produced = 0
         self.acked = 0
+        self._sent = 0
         self.greeted: list[str] = []
         self.commands: list[wire.Command] = []
         self._port = port
@@ -51,7 +54,7 @@ class LiveBox:
         broker = Broker("127.0.0.1", self._port, name, connect_s=5.0)
         async with connect(broker, Will(topic, wire.encode(will), 0)) as session:
             await session.subscribe(wire.everything_down(voice.address), wire.HELLO)
-            await self._born(session)
+            await self._begin(session)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(session))
                 group.create_task(self._receive(session))
@@ -60,6 +63,10 @@ class LiveBox:
     async def _lost(self, session: Session) -> None:
         raise await session.lost()
 
+    async def _begin(self, session: Session) -> None:
+        self._sent = self.acked
+        await self._born(session)
+
     async def _born(self, session: Session) -> None:
         for topic, said in (self.voice.avail(), self.voice.birth()):
             await session.publish(topic, wire.encode(said), retain=True)
@@ -67,15 +74,18 @@ class LiveBox:
     async def _send(self, session: Session) -> None:
         while True:
             self._news.clear()
-            at = self.acked + 1
-            while at <= self.produced:
-                count = min(BATCH, self.produced - at + 1)
-                topic, said = self.voice.events(count, first=at)
+            while self._sent < min(self.produced, self.acked + WINDOW):
+                first = self._sent + 1
+                self._sent = min(self._sent + BATCH, self.produced)
+                topic, said = self.voice.events(self._sent - first + 1, first=first)
                 await session.publish(topic, wire.encode(said), qos=0)
-                at += count
-            with contextlib.suppress(TimeoutError):
+            before = self.acked
+            try:
                 async with asyncio.timeout(RESEND_S):
                     await self._news.wait()
+            except TimeoutError:
+                if self.acked == before:  # silence: go back
+                    self._sent = self.acked
 
     async def _receive(self, session: Session) -> None:
         while True:
@@ -95,6 +105,7 @@ class LiveBox:
             ack = wire.decode(wire.Ack, message.payload)
             if ack.ep == self.voice.ep and ack.ev is not None:
                 self.acked = max(self.acked, ack.ev)
+                self._news.set()
         elif self._answer is not None:
             command = wire.decode(wire.Command, message.payload)
             self.commands.append(command)

@@ -77,7 +77,7 @@ async def test_every_event_is_stored_exactly_once_whatever_is_killed(tmp_path):
                 (hub if victim == "hub" else broker).kill()
                 await asyncio.sleep(dice.uniform(0.0, 0.5))
                 (hub if victim == "hub" else broker).start()
-            await until(lambda: all(box.acked == box.produced for box in boxes), 90)
+            await until(lambda: all(box.acked == box.produced for box in boxes), 120)
     finally:
         hub.kill(signal.SIGTERM)
         broker.kill()

@@ -323,3 +323,17 @@ async def test_old_events_go_and_young_ones_stay(store, box):
     again = SaidBox()
     await hears(store, again.events(50))  # what was acknowledged and dropped does not come back
     assert await store.fetch_one("SELECT count(*) FROM events") == (50,)
+
+
+@pytest.mark.parametrize(
+    ("sends", "late_ms", "ended"), [(0, 0, True), (0, -1, False), (1, 0, False), (1, 120_000, True)]
+)
+async def test_what_never_left_ends_at_once_and_what_was_sent_after_a_grace(store, box, sends, late_ms, ended):
+    await hears(store, box.avail())
+    box_id = (await seen(store, box)).id
+    await store.write(lambda conn: commands.add(conn, ordered(box_id, ttl_s=60)))
+    if sends:
+        await store.write(lambda conn: commands.note_sent(conn, "cmd-00000001", NOW, NOW + 60_000))
+    now = NOW + 60_000 + late_ms
+    found = await store.read(lambda conn: commands.unanswered_since(conn, now, 120_000, 10))
+    assert found == ["cmd-00000001"] * ended

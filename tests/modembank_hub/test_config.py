@@ -1,0 +1,97 @@
+"""The hub's configuration file: defaults, and errors that name file, line and key; and its documentation."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from modembank.config import ConfigError, WebConfig
+from modembank_fleet.wire import new_signer
+from modembank_hub.app import BadSigningKey, read_signer
+from modembank_hub.config import HubConfig, SigningConfig, load_hub_config
+
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "hub.md").read_text("utf-8")
+
+
+def written(folder, text):
+    path = folder / "hub.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_empty_file_means_the_defaults(tmp_path):
+    assert load_hub_config(written(tmp_path, "")) == HubConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[hub]\nworker = 3\n", 2, "unknown key hub.worker; allowed here: id, data_dir, workers"),
+        ("[hub]\nworkers = 0\n", 2, "hub.workers"),
+        ('[hub]\nid = "The Hub"\n', 2, "lower-case letters"),
+        ("[hub\n", 1, "is not TOML"),
+        ('[mqtt]\nhost = "hub.example"\n', 2, "another machine"),
+        ('[mqtt]\nport = 1883\ntls_cert = "a"\n', 3, "go together"),
+        ('[mqtt]\ntls_cert = "a"\ntls_key = "b"\n', 2, "need tls_ca"),
+        ('[web]\ntls_cert = "a"\n', 2, "go together"),
+        ('[signing]\nkid = "a b"\n', 2, "letters, digits"),
+        ("[keep]\nevents_days = 0\n", 2, "keep.events_days"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path, text, line, words):
+    with pytest.raises(ConfigError) as caught:
+        load_hub_config(written(tmp_path, text))
+    assert caught.value.fields["line"] == line
+    assert words in str(caught.value)
+
+
+def test_a_file_that_is_not_there_says_how_one_is_written(tmp_path):
+    with pytest.raises(ConfigError, match=r"docs/hub\.md"):
+        load_hub_config(tmp_path / "hub.toml")
+
+
+def test_the_reference_names_every_key_with_its_default():
+    for section in msgspec.structs.fields(HubConfig):
+        if section.name in {"web", "log"}:
+            continue
+        for key in msgspec.structs.fields(section.type):
+            row = re.search(rf"^\| `\[{section.name}\]` `{key.name}` \| ([^|]*) \|", DOCUMENT, re.MULTILINE)
+            assert row is not None, f"{section.name}.{key.name}"
+            assert row[1].strip() == (f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default:g}`")
+    assert f'`listen = "{HubConfig().web.listen}"`' in DOCUMENT
+    assert HubConfig().web != WebConfig()
+
+
+def test_the_example_is_a_configuration(tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert tomllib.loads(example)
+    load_hub_config(written(tmp_path, example))
+
+
+def test_a_key_is_read_by_its_owner_alone(tmp_path):
+    signer = new_signer("h3")
+    path = tmp_path / "key"
+    path.write_text(signer.private.hex() + "\n")
+    path.chmod(0o640)
+    with pytest.raises(BadSigningKey, match="chmod 600"):
+        read_signer(SigningConfig(str(path), "h3"))
+    path.chmod(0o600)
+    assert read_signer(SigningConfig(str(path), "h3")) == signer
+    assert read_signer(SigningConfig()) is None
+
+
+@pytest.mark.parametrize("text", ["", "xyz", "00" * 31, "00" * 33])
+def test_what_is_no_key_is_refused_and_never_shown(tmp_path, text):
+    path = tmp_path / "key"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(BadSigningKey) as caught:
+        read_signer(SigningConfig(str(path)))
+    assert not text or text not in str(caught.value)
+
+
+def test_a_key_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BadSigningKey, match="cannot be read"):
+        read_signer(SigningConfig(str(tmp_path / "none")))

@@ -1,0 +1,131 @@
+"""`modembank hub` and `modembank fleet`, as a person at the hub's machine calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fakes.voices import SaidBox
+from fakes.hubs import Hub
+from modembank.accounts.first_start import read_code
+from modembank.config import LogConfig, WebConfig
+from modembank_fleet.wire import HubKey, new_signer, verify
+from modembank_hub.config import HubConfig, IdentityConfig, MqttConfig
+from modembankd.cli import main
+from modembankd.hub import HubDaemon
+from modembankd.logs import configure_logs
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "hub.toml"
+    path.write_text(f'[hub]\ndata_dir = "{tmp_path / "data"}"\n[mqtt]\nport = 1\n')
+    return path
+
+
+@pytest.fixture
+def running(config: Path, tmp_path: Path) -> Iterator[HubDaemon]:
+    """A hub in a thread of its own, with two boxes and no broker."""
+    given = HubConfig(
+        hub=IdentityConfig(data_dir=str(tmp_path / "data")),
+        mqtt=MqttConfig(port=1),
+        web=WebConfig(listen="127.0.0.1:0"),
+    )
+    configure_logs(LogConfig(level="error"))  # what it says is no part of what commands print
+    up, loops = threading.Event(), []
+
+    async def serve() -> None:
+        daemon = HubDaemon(given)
+        await daemon.start()
+        await Hub(daemon.app).hears_of(SaidBox(box="b1"), SaidBox(box="b2", ep="zz01"))
+        stop = asyncio.Event()
+        loops.append((daemon, asyncio.get_running_loop(), stop))
+        up.set()
+        await stop.wait()
+        await daemon.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert up.wait(30)
+    daemon, loop, stop = loops[0]
+    yield daemon
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_boxes_are_listed_and_shown(running: HubDaemon, config: Path) -> None:
+    listed = call("fleet", "list", "--config", str(config))
+    assert listed.exit_code == 0, listed.output
+    head, *rows = listed.output.splitlines()
+    assert head.split()[:3] == ["BOX", "STATE", "VERSION"]
+    assert [row.split()[:4] for row in rows] == [[f"leeds/b{n}", "online", "1.2.0", "4/4"] for n in (1, 2)]
+    assert len(json.loads(call("fleet", "list", "--json", "--config", str(config)).output)) == 2
+    assert call("fleet", "list", "--text", "b2", "--config", str(config)).output.count("leeds/") == 1
+    assert call("fleet", "list", "--problems", "--config", str(config)).output.count("leeds/") == 0
+    shown = json.loads(call("fleet", "show", "leeds/b1", "--config", str(config)).output)
+    assert shown["birth"]["label"] == "Cellar of leeds"
+    missing = call("fleet", "show", "leeds/b9", "--config", str(config))
+    assert (missing.exit_code, "there is no box leeds/b9" in missing.output) == (1, True)
+    assert call("fleet", "show", "leeds", "--config", str(config)).exit_code == 2
+
+
+def test_what_changes_is_watched(running: HubDaemon, config: Path) -> None:
+    watched = call("fleet", "watch", "--times", "2", "--every", "0.5", "--config", str(config))
+    assert watched.output.splitlines() == ["2 online, 0 stale, 0 offline"]
+
+
+def test_commands_are_given(running: HubDaemon, config: Path) -> None:
+    given = call("fleet", "command", "leeds/b1", "ping", "--config", str(config))
+    assert given.exit_code == 0, given.output
+    whole = call("fleet", "command", "leeds/b1", "ping", "--ttl", "60", "--json", "--config", str(config))
+    assert json.loads(whole.output)["ttl_s"] == 60
+    waited = call("fleet", "command", "leeds/b1", "ping", "--ttl", "1", "--wait", "--config", str(config))
+    assert waited.exit_code == 1
+    assert waited.output.splitlines()[0] == "waiting"
+    wrong = call("fleet", "command", "leeds/b1", "dance", "--config", str(config))
+    assert (wrong.exit_code, "/verb: must be one of ping" in wrong.output) == (1, True)
+    assert call("fleet", "command", "leeds/b1", "ping", "{", "--config", str(config)).exit_code == 2
+
+
+def test_the_set_up_code_is_shown(running: HubDaemon, config: Path, tmp_path: Path) -> None:
+    code = read_code(tmp_path / "data")
+    assert code is not None
+    assert call("hub", "setup-code", "--config", str(config)).output.strip() == code.text
+
+
+def test_without_a_hub_it_says_so(config: Path) -> None:
+    found = call("fleet", "list", "--config", str(config))
+    assert (found.exit_code, "no daemon answers" in found.output) == (1, True)
+    assert "was never started" in call("hub", "setup-code", "--config", str(config)).output
+
+
+def test_a_configuration_is_checked(config: Path, tmp_path: Path) -> None:
+    checked = call("hub", "check", "--config", str(config))
+    assert "no key: only commands that need no signature" in checked.output
+    config.write_text('[mqtt]\nhost = "hub.example"\n')
+    wrong = call("hub", "check", "--config", str(config))
+    assert (wrong.exit_code, "hub.toml:2: mqtt: hub.example is another machine" in wrong.output) == (1, True)
+
+
+def test_a_key_is_made_once(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    made = call("hub", "key", str(path), "--kid", "h2")
+    assert made.exit_code == 0
+    kid, public = made.output.split()
+    assert (kid, path.stat().st_mode & 0o777) == ("h2", 0o600)
+    assert call("hub", "key", str(path)).exit_code == 1
+    config.write_text(f'[signing]\nkey_file = "{path}"\nkid = "h2"\n')
+    assert "key h2" in call("hub", "check", "--config", str(config)).output
+    signer = type(new_signer("x"))("h2", bytes.fromhex(path.read_text()))
+    verify([HubKey("h2", bytes.fromhex(public))], "h2", signer.sign("t", b"p"), "t", b"p", None)
