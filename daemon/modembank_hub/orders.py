@@ -133,6 +133,16 @@ class Orders:
         found = await self._store.read(lambda conn: rows.page(conn, box_id, cursor, limit + 1))
         return Page(found[:limit], found[limit - 1].n if len(found) > limit else None)
 
+    async def log(self, actor: Actor, command_id: str) -> Sequence[str]:
+        """Return the lines of a box's log that a command brought so far; raises NotFound, Forbidden."""
+        actor.require(Scope.ADMIN)
+
+        def read(conn: sqlite3.Connection) -> Sequence[str]:
+            _found(conn, command_id)
+            return rows.log_of(conn, command_id)
+
+        return [line for piece in await self._store.read(read) for line in json.loads(piece)]
+
     async def serve(self, session: Session) -> None:
         """Send what is due on a connection until it is lost; raises LinkError, StoreError."""
         while True:

@@ -177,11 +177,10 @@ def totals(conn: sqlite3.Connection, now_ms: int) -> dict[str, int]:
     row = conn.execute(
         f"""SELECT count(*), total(standing = 'online'), total(standing = 'stale'), total(standing = 'offline'),
             total(problems > 0), total(json_extract(tele, '$.modems.ready')),
-            total(json_extract(tele, '$.modems.ready') + json_extract(tele, '$.modems.cool')
-                  + json_extract(tele, '$.modems.err')),
+            total(json_array_length(birth, '$.modems.rows')),
             total(json_extract(tele, '$.q.ready') + json_extract(tele, '$.q.delayed')),
             total(json_extract(tele, '$.q.unknown'))
-            FROM (SELECT problems, tele, {STANDING} AS standing FROM boxes)""",  # noqa: S608 - our own columns
+            FROM (SELECT problems, tele, birth, {STANDING} AS standing FROM boxes)""",  # noqa: S608 - our own columns
         (now_ms,),
     ).fetchone()
     names = ("boxes", "online", "stale", "offline", "problems", "modems_ready", "modems", "waiting", "unknown")

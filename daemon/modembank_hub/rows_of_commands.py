@@ -176,6 +176,20 @@ def note_result(conn: sqlite3.Connection, box_id: int, command_id: str, told: To
     return True
 
 
+def add_log(conn: sqlite3.Connection, box_id: int, command_id: str, n: int, lines: str) -> bool:
+    """Keep a piece of a log, unless the box was not asked for it; return whether it was."""
+    asked = conn.execute("SELECT 1 FROM commands WHERE id = ? AND box_id = ?", (command_id, box_id)).fetchone()
+    if asked is not None:
+        conn.execute("INSERT OR IGNORE INTO log_chunks VALUES (?, ?, ?)", (command_id, n, lines))
+    return asked is not None
+
+
+def log_of(conn: sqlite3.Connection, command_id: str) -> list[str]:
+    """Return the pieces of a log that have come, each a JSON array of lines."""
+    rows = conn.execute("SELECT lines FROM log_chunks WHERE command = ? ORDER BY n", (command_id,))
+    return [row[0] for row in rows]
+
+
 def drop_old(conn: sqlite3.Connection, older_than: int, most: int) -> int:
     """Delete commands that ended before a time; return how many went."""
     return conn.execute(

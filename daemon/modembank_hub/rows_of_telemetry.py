@@ -14,7 +14,7 @@ _JOIN = """ON CONFLICT DO UPDATE SET reports = reports + excluded.reports, ready
     sent = sent + excluded.sent, delivered = delivered + excluded.delivered, failed = failed + excluded.failed,
     received = received + excluded.received, cpu = max(coalesce(cpu, excluded.cpu), coalesce(excluded.cpu, cpu)),
     mem = max(coalesce(mem, excluded.mem), coalesce(excluded.mem, mem)),
-    disk = max(coalesce(disk, excluded.disk), coalesce(excluded.disk, disk)),
+    disk = min(coalesce(disk, excluded.disk), coalesce(excluded.disk, disk)),
     temp = max(coalesce(temp, excluded.temp), coalesce(excluded.temp, temp))"""
 
 
@@ -55,7 +55,7 @@ def roll_up(conn: sqlite3.Connection, now_s: int) -> None:
             f"""INSERT INTO telemetry (box_id, step, bucket, {_COLUMNS})
                 SELECT box_id, {long}, bucket - bucket % {long}, total(reports), min(ready), max(ready_max),
                 max(waiting), total(sent), total(delivered), total(failed), total(received), max(cpu), max(mem),
-                max(disk), max(temp) FROM telemetry WHERE step = {short} AND bucket >= ? GROUP BY box_id, 3""",  # noqa: S608
+                min(disk), max(temp) FROM telemetry WHERE step = {short} AND bucket >= ? GROUP BY box_id, 3""",  # noqa: S608
             (since,),
         )
 

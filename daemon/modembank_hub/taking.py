@@ -84,12 +84,15 @@ def read(topic: str, payload: bytes, content_encoding: str, received_at: int) ->
     """Read a message; whatever it is, it becomes one of the two."""
     try:
         read_topic = wire.parse(topic)
-        shape = _SHAPES.get(read_topic.parts)
+        parts = read_topic.parts
+        shape = wire.LogChunk if parts[0] == "log" and len(parts) == 3 else _SHAPES.get(parts)
         if read_topic.direction != "up" or shape is None:
             raise wire.WireError(code="bad_topic", detail="nothing is taken in on this topic")
         message = wire.decode(shape, payload, content_encoding)
         if isinstance(message, wire.EvBatch | wire.ResBatch):
             _check_batch(message)
+        if isinstance(message, wire.LogChunk) and parts[1:] != (message.id, str(message.n)):
+            raise wire.WireError(code="malformed", detail="the topic names another piece of a log")
     except wire.WireError as error:
         return Unreadable(topic, payload, received_at, error.code, error.detail)
     return Told(read_topic.address, message, topic, payload, received_at)
@@ -122,6 +125,11 @@ def take(conn: sqlite3.Connection, uplink: Uplink, outcome: Outcome) -> None:
     elif isinstance(message, wire.TeleModems):
         table = json.dumps({"cols": message.cols, "rows": message.rows})
         boxes.note_modems(conn, box_id, message.ep, message.seq, table, now)
+    elif isinstance(message, wire.LogChunk):
+        if not commands.add_log(conn, box_id, message.id, message.n, _encode(message.lines).decode()):
+            quarantine.add(conn, now, uplink.topic, "unasked", "nobody asked for this log", uplink.payload)
+            outcome.quarantined += 1
+        outcome.commands = True
     elif not boxes.is_old_epoch(conn, box_id, message.ep):  # type: ignore[attr-defined]  # CfgReported, Ota
         column = "ota" if isinstance(message, wire.Ota) else "reported"
         boxes.note_whole(conn, box_id, column, _encode(message).decode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import click
@@ -74,7 +75,7 @@ def hub_setup_code(config_path: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--kid", default="h1", show_default=True, help="The name under which boxes know it.")
 def hub_key(file: Path, kid: str) -> None:
-    """Make a signing key in FILE, and print what boxes are told to trust: its name and the public key."""
+    """Make a signing key in FILE, and print what goes into the configuration of boxes, so that they trust it."""
     from modembank_fleet.wire import new_signer
 
     signer = new_signer(kid)
@@ -87,4 +88,4 @@ def hub_key(file: Path, kid: str) -> None:
     except OSError as error:
         message = f"{file} cannot be written: {error.strerror}"
         raise click.ClickException(message) from error
-    click.echo(f"{signer.kid} {signer.public.public.hex()}")
+    click.echo(f'[[mqtt.hub_key]]\nkid = "{signer.kid}"\npublic = "{b64encode(signer.public.public).decode()}"')

@@ -11,7 +11,7 @@ from modembank_hub.schema import DATABASE, HUB
 from modembank_hub.taking import Outcome, read, take
 
 NOW = 1_800_000_000_000
-COLUMNS = ["slot", "st", "rssi", "reg", "tech", "q", "sent", "fail", "recv", "cool", "d24"]
+COLUMNS = ["slot", "st", "rssi", "reg", "sent", "fail", "recv", "paused", "d24"]
 
 
 async def open_hub_store(folder: Path) -> Store:
@@ -58,7 +58,7 @@ class SaidBox:
             "profile": "standard",
             "privacy": "meta",
             "kids": ["h1"],
-            "modems": wire.Table(cols=["slot", "make", "model", "imei", "iccid_h", "operator"], rows=rows),
+            "modems": wire.Table(cols=["slot", "vendor", "model", "imei", "iccid", "op"], rows=rows),
         }
         return self.topic("birth"), wire.Birth(**self._up(now), **(fields | more))
 
@@ -67,7 +67,7 @@ class SaidBox:
         for name, count in grown.items():
             self.totals[name] += count
         said = wire.TeleBox(
-            **self._up(now), seq=self.tele, cpu=0.21, mem=0.4, disk=0.3, temp=51.0,
+            **self._up(now), seq=self.tele, cpu=0.21, mem=0.4, disk=28.4, temp=51.0,
             q=wire.Queue(ready=12, delayed=3, inflight=2, unknown=0),
             thr=wire.Totals(**self.totals),
             modems=wire.ModemCounts(ready=4 - err, cool=0, err=err),
@@ -76,10 +76,9 @@ class SaidBox:
         )  # fmt: skip
         return self.topic("tele", "box"), said
 
-    def modems_tele(self, now: int = NOW, states: tuple[str, ...] = ("ready",) * 4) -> tuple[str, msgspec.Struct]:
+    def modems_tele(self, now: int = NOW, states: tuple[str, ...] = ("registered",) * 4) -> tuple[str, msgspec.Struct]:
         rows = [
-            [f"slot-{n:02d}", state, -71 - n, "home", "LTE", n, 40 * n, 1, 3, 0, 120 * n]
-            for n, state in enumerate(states, 1)
+            [f"slot-{n:02d}", state, -71 - n, "home", 40 * n, 1, 3, 0, 120 * n] for n, state in enumerate(states, 1)
         ]
         return self.topic("tele", "modems"), wire.TeleModems(**self._up(now), seq=self.tele, cols=COLUMNS, rows=rows)
 

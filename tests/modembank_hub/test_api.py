@@ -96,8 +96,8 @@ async def test_one_box_tells_everything(hub):
     async with hub.client(await hub.key()) as client:
         found = (await client.get("/api/v1/boxes/leeds/b1")).json()
         assert (found["standing"], found["version"], found["modems_ready"]) == ("online", "1.2.0", 4)
-        assert found["modem_table"][0] | {"rssi": 0} == found["modem_table"][0] | {"rssi": 0, "make": "Quectel"}
-        assert found["modem_table"][0]["st"] == "ready"
+        assert found["modem_table"][0] | {"rssi": 0} == found["modem_table"][0] | {"rssi": 0, "vendor": "Quectel"}
+        assert found["modem_table"][0]["st"] == "registered"
         page = (await client.get("/api/v1/boxes/leeds/b1/events?limit=4")).json()
         assert [event["seq"] for event in page["items"]] == [7, 6, 5, 4]
         rest = (await client.get(page["next"])).json()

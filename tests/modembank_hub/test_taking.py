@@ -185,10 +185,10 @@ async def test_hours_and_days_are_rolled_up(store, box):
 
 async def test_the_state_of_modems_is_the_newest(store, box):
     box.tele = 5
-    new = box.modems_tele(states=("ready", "denied"))
+    new = box.modems_tele(states=("registered", "locked"))
     box.tele = 4
     await hears(store, new, box.modems_tele(states=("absent",)))
-    assert '"denied"' in (await seen(store, box)).modems
+    assert '"locked"' in (await seen(store, box)).modems
 
 
 BAD = [
@@ -337,3 +337,27 @@ async def test_what_never_left_ends_at_once_and_what_was_sent_after_a_grace(stor
     now = NOW + 60_000 + late_ms
     found = await store.read(lambda conn: commands.unanswered_since(conn, now, 120_000, 10))
     assert found == ["cmd-00000001"] * ended
+
+
+def piece(box, command, n, *lines, **more):
+    fields = {"v": 1, "id": command, "n": n, "lines": list(lines)}
+    return box.topic("log", command, str(n)), wire.LogChunk(**(fields | more))
+
+
+async def test_a_log_that_was_asked_for_is_kept_in_order_and_no_other(store, box):
+    await hears(store, box.avail())
+    box_id = (await seen(store, box)).id
+    await store.write(lambda conn: commands.add(conn, ordered(box_id)))
+    last, first = piece(box, "cmd-00000001", 1, "two", end=True), piece(box, "cmd-00000001", 0, "one")
+    await hears(store, last, first, first)
+    assert await store.read(lambda conn: commands.log_of(conn, "cmd-00000001")) == ['["one"]', '["two"]']
+    stranger = SaidBox(box="b2")
+    outcome = await hears(store, piece(stranger, "cmd-00000001", 2, "x"), piece(box, "cmd-00000002", 0, "x"))
+    assert outcome.quarantined == 2
+    assert await store.fetch_one("SELECT count(*) FROM log_chunks") == (2,)
+
+
+def test_a_piece_of_a_log_is_what_its_topic_says(box):
+    _, said = piece(box, "cmd-00000001", 1)
+    assert isinstance(read(box.topic("log", "cmd-00000001", "2"), wire.encode(said), "", NOW), Unreadable)
+    assert isinstance(read(box.topic("log", "cmd-00000001"), wire.encode(said), "", NOW), Unreadable)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,10 +124,11 @@ def test_a_key_is_made_once(config: Path, tmp_path: Path) -> None:
     path = tmp_path / "key"
     made = call("hub", "key", str(path), "--kid", "h2")
     assert made.exit_code == 0
-    kid, public = made.output.split()
+    told = tomllib.loads(made.output)["mqtt"]["hub_key"][0]
+    kid, public = told["kid"], base64.b64decode(told["public"])
     assert (kid, path.stat().st_mode & 0o777) == ("h2", 0o600)
     assert call("hub", "key", str(path)).exit_code == 1
     config.write_text(f'[signing]\nkey_file = "{path}"\nkid = "h2"\n')
     assert "key h2" in call("hub", "check", "--config", str(config)).output
     signer = type(new_signer("x"))("h2", bytes.fromhex(path.read_text()))
-    verify([HubKey("h2", bytes.fromhex(public))], "h2", signer.sign("t", b"p"), "t", b"p", None)
+    verify([HubKey("h2", public)], "h2", signer.sign("t", b"p"), "t", b"p", None)

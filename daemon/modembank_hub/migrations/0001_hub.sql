@@ -170,10 +170,10 @@ CREATE TABLE telemetry (
   delivered INTEGER NOT NULL,
   failed    INTEGER NOT NULL,
   received  INTEGER NOT NULL,
-  cpu       REAL,                            -- most
-  mem       REAL,
-  disk      REAL,
-  temp      REAL,
+  cpu       REAL,                            -- load by processor: most
+  mem       REAL,                            -- part in use: most
+  disk      REAL,                            -- room left, in 10^9 octets: least
+  temp      REAL,                            -- most
   PRIMARY KEY (box_id, step, bucket)
 ) WITHOUT ROWID;
 CREATE INDEX telemetry_age ON telemetry (step, bucket);
@@ -203,6 +203,14 @@ CREATE TABLE commands (
 CREATE INDEX commands_box ON commands (box_id, n);
 CREATE INDEX commands_due ON commands (resend_at) WHERE resend_at IS NOT NULL;
 CREATE INDEX commands_open ON commands (issued_at) WHERE ended_at IS NULL;
+
+-- Lines of a box's log that a command asked for, in pieces.
+CREATE TABLE log_chunks (
+  command TEXT NOT NULL REFERENCES commands (id) ON DELETE CASCADE,
+  n       INTEGER NOT NULL,
+  lines   TEXT NOT NULL,                     -- JSON array
+  PRIMARY KEY (command, n)
+) WITHOUT ROWID;
 
 -- What could not be read, with the topic that it came on.
 CREATE TABLE quarantine (

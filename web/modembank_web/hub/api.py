@@ -21,6 +21,7 @@ from modembank_web.hub.views import (
     BoxView,
     CommandView,
     EventView,
+    LogView,
     QuarantinedView,
     Standing,
     StretchView,
@@ -219,6 +220,11 @@ async def cancel_command(call: Call) -> Answer:
     return json_answer(command_view(await hub(call).orders.cancel(call.caller, call.path("id"))))
 
 
+async def get_log(call: Call) -> Answer:
+    """Return the log that a command brought."""
+    return json_answer(LogView(await hub(call).orders.log(call.caller, call.path("id"))))
+
+
 async def list_verbs(call: Call) -> Answer:
     """Return what can be ordered."""
     orders = hub(call).orders
@@ -369,6 +375,18 @@ OPERATIONS = (
         parameters=_COMMAND,
         replies=(Reply(200, "Cancelled", CommandView, examples.CANCELLED),),
         raises=("conflict",),
+    ),
+    Operation(
+        id="getCommandLog",
+        method="GET",
+        path=f"{COMMANDS}/{{id}}/log",
+        tag="Commands",
+        summary="The log that a command brought",
+        description="Of `logs.collect`: the lines that have come so far.",
+        run=get_log,
+        needs=_CHANGE,
+        parameters=_COMMAND,
+        replies=(Reply(200, "The lines", LogView, {"lines": ["2026-11-20T14:04:58Z modem_registered modem=slot-03"]}),),
     ),
     Operation(
         id="listVerbs",

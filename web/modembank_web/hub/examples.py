@@ -53,7 +53,7 @@ STRETCH = {
     "received": 7,
     "cpu": 0.31,
     "memory": 0.42,
-    "disk": 0.2,
+    "disk_left_gb": 21.4,
     "temperature": 51.5,
 }
 COMMAND: dict[str, Any] = {

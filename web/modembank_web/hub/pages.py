@@ -40,11 +40,13 @@ TOPICS = {BoxesChanged: ("boxes",), CommandsChanged: ("commands",), Quarantined:
 TONES = {
     "online": "ok", "stale": "warn", "offline": "bad",
     "waiting": "", "sent": "info", "accepted": "info", "running": "info", "done": "ok",
-    "rejected": "bad", "failed": "bad", "expired": "warn", "cancelled": "", "unknown": "warn",
-    "ready": "ok", "busy": "ok", "cooldown": "ok", "paused": "warn", "searching": "warn", "init": "warn",
+    "rejected": "bad", "expired": "warn", "cancelled": "", "unknown": "warn",
+    "registered": "ok", "detected": "", "failed": "bad", "locked": "bad", "gone": "bad",
     "info": "", "warning": "warn", "error": "bad", "security": "bad",
 }  # fmt: skip
 """Of how a box stands, how far a command is, how a modem is, and how grave an event is."""
+_LINES = 500
+"""Of a log that is shown: the last ones."""
 _STEPS = ("waiting", "sent", "accepted", "running")
 SPANS = (("day", "24 hours"), ("week", "7 days"), ("quarter", "3 months"))
 _MENU = (
@@ -311,7 +313,9 @@ def _form(
 
 async def _command(call: Call) -> dict[str, Any]:
     found = await hub(call).orders.get(call.caller, call.path("id"))
-    return {"command": found, "view": views.command_view(found), "steps": steps_of(found), "tones": TONES}
+    lines = await hub(call).orders.log(call.caller, found.id) if call.caller.is_admin else ()
+    shown = {"command": found, "view": views.command_view(found), "steps": steps_of(found)}
+    return {**shown, "log": lines[-_LINES:], "lines": len(lines), "tones": TONES}
 
 
 def steps_of(row: CommandRow) -> tuple[Sequence[tuple[str, str]], int]:

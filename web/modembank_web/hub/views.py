@@ -90,7 +90,7 @@ class StretchView(msgspec.Struct, frozen=True):
     received: int
     cpu: float | None
     memory: float | None
-    disk: float | None
+    disk_left_gb: float | None
     temperature: float | None
 
 
@@ -113,6 +113,12 @@ class CommandView(msgspec.Struct, frozen=True):
     accepted_at: str | None
     running_at: str | None
     ended_at: str | None
+
+
+class LogView(msgspec.Struct, frozen=True):
+    """Lines of a box's log, as far as they have come."""
+
+    lines: Sequence[str]
 
 
 class VerbView(msgspec.Struct, frozen=True):
@@ -156,7 +162,7 @@ def summary_of(row: BoxRow) -> dict[str, Any]:
         "problems": row.problems,
         "skew_s": None if row.skew_ms is None else row.skew_ms / 1000,
         "modems_ready": modems.get("ready", 0),
-        "modems": sum(modems.values()),
+        "modems": len(json.loads(row.birth)["modems"]["rows"]) if row.birth else sum(modems.values()),
         "waiting": queue.get("ready", 0) + queue.get("delayed", 0),
         "unknown": queue.get("unknown", 0),
         "outbox": tele.get("outbox", {}).get("n", 0),
