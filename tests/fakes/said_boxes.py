@@ -78,7 +78,7 @@ class LiveBox:
                 first = self._sent + 1
                 self._sent = min(self._sent + BATCH, self.produced)
                 topic, said = self.voice.events(self._sent - first + 1, first=first)
-                await session.publish(topic, wire.encode(said), qos=0)
+                await session.publish(topic, wire.encode(said))
             before = self.acked
             try:
                 async with asyncio.timeout(RESEND_S):
@@ -125,7 +125,9 @@ async def running(*boxes: LiveBox):
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        broken = [error for error in ended if isinstance(error, Exception)]
+        assert not broken, broken
 
 
 async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], within_s: float = 30.0) -> None:

@@ -77,7 +77,11 @@ async def test_every_event_is_stored_exactly_once_whatever_is_killed(tmp_path):
                 (hub if victim == "hub" else broker).kill()
                 await asyncio.sleep(dice.uniform(0.0, 0.5))
                 (hub if victim == "hub" else broker).start()
-            await until(lambda: all(box.acked == box.produced for box in boxes), 120)
+            try:
+                await until(lambda: all(box.acked == box.produced for box in boxes), 120)
+            except TimeoutError:
+                left = [(box.voice.box, box.acked, box.produced, box.voice.conn) for box in boxes]
+                raise AssertionError(f"{left}; {stored(hub.database)}") from None
     finally:
         hub.kill(signal.SIGTERM)
         broker.kill()

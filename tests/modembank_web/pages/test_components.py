@@ -274,3 +274,10 @@ def test_a_signal_is_said_too(dbm: int | None, said: str) -> None:
     root = whole(macro("signal", "signal")(3, dbm))
     assert root.one("svg")["aria-label"] == said
     assert len(list(root.all("rect", class_="on"))) == 3
+
+
+def test_what_is_drawn_over_columns_never_stands_out_of_the_chart() -> None:
+    """An hour in which nothing was sent may have failures all the same."""
+    for bar in whole(macro("chart", "columns")([0, 2], "Segments", second=[9, 1])).all("rect"):
+        assert 0 <= float(bar["y"]) <= 119
+        assert float(bar["height"]) <= 116
