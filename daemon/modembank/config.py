@@ -320,7 +320,7 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
         line = line_of(text, "tls_(cert|key)")
         raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
     for key, problem in _of_the_hub(config.mqtt, config.box.id):
-        raise ConfigError(file=path, line=_line_of(text, rf"^\s*{key}\b"), problem=f"mqtt: {problem}")
+        raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=f"mqtt: {problem}")
     for key, problem in contradictions(config.opt_out, config.quiet_hours, config.recipients):
         raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=problem)
 

@@ -37,7 +37,7 @@ def hub_run(config_path: Path) -> None:
 
     config = load_hub_config(config_path)
     configure_logs(config.log)
-    run_async(run_hub(config, sockets=sockets_from_systemd()))
+    run_async(run_hub(config, sockets=sockets_from_systemd().web))
 
 
 @hub.command("check")

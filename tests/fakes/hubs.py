@@ -12,8 +12,8 @@ import httpx
 from litestar import Litestar
 
 from fakes.browsers import PASSWORD
-from fakes.voices import SaidBox, hears
 from fakes.guards import make_cheap
+from fakes.voices import SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN, Role, Scope
 from modembank.clock import SystemClock, to_ms
 from modembank.store import Store

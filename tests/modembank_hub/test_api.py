@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from fakes.voices import NOW, SaidBox, hears
 from fakes.hubs import hub_in
+from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import Role, Scope
 from modembank_hub import rows_of_quarantine
 from modembank_web.hub import api, documented

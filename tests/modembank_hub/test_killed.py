@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from fakes.brokers import Mosquitto, free_port
-from fakes.voices import SaidBox
 from fakes.said_boxes import LiveBox, running, until
+from fakes.voices import SaidBox
 
 MODEMBANK = Path(sys.executable).with_name("modembank")
 KILLS = int(os.environ.get("HUB_KILLS", "6"))

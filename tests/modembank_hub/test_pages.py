@@ -3,9 +3,9 @@
 import pytest
 
 from fakes.browsers import PASSWORD
-from fakes.voices import NOW, SaidBox, hears
 from fakes.hubs import hub_in
 from fakes.pages import FOREIGN, Outline
+from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import Role
 from modembank.accounts.first_start import read_code
 from modembank_hub import rows_of_quarantine

@@ -6,8 +6,8 @@ import contextlib
 import pytest
 
 from fakes.brokers import Mosquitto
-from fakes.voices import SaidBox
 from fakes.said_boxes import LiveBox, running, until
+from fakes.voices import SaidBox
 from modembank.accounts import LOCAL_ADMIN
 from modembank.clock import SystemClock
 from modembank.config import WebConfig

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from fakes.voices import SaidBox
 from fakes.hubs import Hub
+from fakes.voices import SaidBox
 from modembank.accounts.first_start import read_code
 from modembank.config import LogConfig, WebConfig
 from modembank_fleet.wire import HubKey, new_signer, verify
