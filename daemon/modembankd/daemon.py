@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -20,7 +21,6 @@ from modembank.failpoints import Failpoint, reach
 from modembank.store import StoreError, Urgency
 from modembank.supervision import Supervisor
 from modembank.system import Process
-from modembank_fleet.agent import Agent
 from modembank_web import WebServer, create_app, redirecting, serve
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
@@ -30,6 +30,9 @@ from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
 from modembankd.notify import notify
 from modembankd.status import StatusLine
+
+if TYPE_CHECKING:
+    from modembank_fleet.agent import Agent
 
 ADDRESS_NAME = "address"
 NO_SOCKETS = Sockets()
@@ -96,8 +99,11 @@ class Daemon:
             await app.discovery.start()
             await app.webhooks.start()
             await app.twilio.start()
-            self._agent = Agent(app)
-            await self._agent.start()
+            if app.fleet.set_up:
+                from modembank_fleet.agent import Agent  # with its libraries 9 MB, which only boxes of a fleet need
+
+                self._agent = Agent(app)
+                await self._agent.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))

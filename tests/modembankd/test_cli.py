@@ -57,6 +57,12 @@ def test_help_loads_nothing_that_only_the_daemon_needs():
     assert "modembankd.cli" in loaded
 
 
+def test_a_daemon_without_a_hub_does_not_load_what_speaks_to_one():
+    script = "import sys, modembankd.daemon; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert not set(run.stdout.split()) & {"aiomqtt", "paho", "cryptography", "modembank_fleet.agent"}
+
+
 @pytest.mark.parametrize("command", ["user", "apikey", "audit", "optout", "send", "backup"])
 def test_a_command_that_works_beside_the_daemon_loads_neither_its_faces_nor_its_parts(command):
     script = f"import sys; from modembankd.cli import main; main([{command!r}, '--help'], standalone_mode=False);"
