@@ -120,7 +120,7 @@ def test_the_commands_exist(tmp_path):
 def test_a_watchdog_bites_only_what_is_worse_than_what_the_daemon_itself_calls_trouble():
     service = unit("modembankd.service")["Service"]
     assert float(service["WatchdogSec"][0].removesuffix("s")) / 2 > MOST_LAG_S + BEAT_S
-    assert service["Environment"] == ["PYTHONFAULTHANDLER=1"]
+    assert "PYTHONFAULTHANDLER=1" in service["Environment"]
     assert "always" in service["Restart"]
     assert unit("modembankd.service")["Unit"]["StartLimitIntervalSec"] == ["0"]
 
