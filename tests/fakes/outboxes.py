@@ -29,6 +29,11 @@ START = 1_800_000_000_000  # unix ms
 HOUR = 3_600_000
 
 
+def known(state: int) -> int:
+    """How far a message in a state has come: what was unknown is sent once that is proved."""
+    return MessageState.SENDING + 1 if state == MessageState.UNKNOWN else state
+
+
 class TurnableClock:
     """A clock that moves only when told."""
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakes.boxes import box_on, emulated, running
+from fakes.outboxes import known
 from fakes.stories import CALM
 from modembank.config import LimitsConfig
 from modembank.events import MessageStateChanged
@@ -188,11 +189,6 @@ async def test_story_07_and_08_no_status_goes_backwards_and_none_is_lost(tmp_pat
         assert "unknown" not in [attempt["outcome"] for attempt in message["attempts"][:-1]]
     tried = Counter(message["to"] for batch in batches for message in batch for _ in message["attempts"])
     assert Counter(box.seen()) <= tried
-
-
-def known(state):
-    """How far a message in a state has come: what was unknown is sent once that is proved."""
-    return MessageState.SENDING + 1 if state == MessageState.UNKNOWN else state
 
 
 async def unsettled(box):

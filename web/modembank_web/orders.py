@@ -32,7 +32,10 @@ async def ordered(call: Call, action: str, detail: dict[str, object] | None = No
 
 async def carry_out(call: Call, action: str) -> None:
     """Reset, disable, enable, drain or forget the modem that the path names. Raises NotFound and Conflict."""
-    slot, bank = await ordered(call, action), call.app.bank
+    bank = call.app.bank
+    if action == "forget":
+        bank.check_forgettable(bank.modem(call.path("slot")).slot)  # what is refused most of the time is no order yet
+    slot = await ordered(call, action)
     if action in {"disable", "forget"}:
         await {"disable": bank.disable, "forget": bank.forget}[action](slot)
         return

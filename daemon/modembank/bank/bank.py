@@ -217,13 +217,7 @@ class Bank:
 
         Raises NoSuchSlot, or NotNow for one that is listed or not gone.
         """
-        worker = self._worker(slot)
-        if not self.is_found(slot):
-            raise NotNow(slot, "is listed in the configuration: take it out there")
-        if worker.admin is AdminState.DISABLED:
-            raise NotNow(slot, "is disabled: put it into service, to see whether its modem is gone")
-        if worker.modem.state is not ModemState.GONE:
-            raise NotNow(slot, f"is {worker.modem.state.value} and not gone: only an unplugged modem is forgotten")
+        self.check_forgettable(slot)
         del self._workers[slot], self._paths[slot]
         await self._supervisor.stop(_task_name(slot), STOP_S)
         self._counted = {labels: count for labels, count in self._counted.items() if labels[0] != slot}
@@ -232,6 +226,16 @@ class Bank:
                 self._metrics.signal.remove(slot)
         _log.info("modem_forgotten", modem=slot)
         self._bus.publish(ModemForgotten(to_ms(self._around.clock.now()), slot))
+
+    def check_forgettable(self, slot: str) -> None:
+        """Raise what forget() would: NoSuchSlot, or NotNow with the reason."""
+        worker = self._worker(slot)
+        if not self.is_found(slot):
+            raise NotNow(slot, "is listed in the configuration: take it out there")
+        if worker.admin is AdminState.DISABLED:
+            raise NotNow(slot, "is disabled: put it into service, to see whether its modem is gone")
+        if worker.modem.state is not ModemState.GONE:
+            raise NotNow(slot, f"is {worker.modem.state.value} and not gone: only an unplugged modem is forgotten")
 
     def drain(self, slot: str) -> None:
         """Give the modem no new message to send; it goes on receiving. Raises NoSuchSlot, or NotNow when disabled."""
