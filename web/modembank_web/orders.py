@@ -31,15 +31,18 @@ async def ordered(call: Call, action: str, detail: dict[str, object] | None = No
 
 
 async def carry_out(call: Call, action: str) -> None:
-    """Reset, disable, enable, drain or forget the modem that the path names. Raises NotFound and Conflict."""
-    bank = call.app.bank
-    if action == "forget":
-        bank.check_forgettable(bank.modem(call.path("slot")).slot)  # what is refused most of the time is no order yet
-    slot = await ordered(call, action)
-    if action in {"disable", "forget"}:
-        await {"disable": bank.disable, "forget": bank.forget}[action](slot)
+    """Reset, disable, enable or drain the modem that the path names. Raises NotFound and Conflict."""
+    slot, bank = await ordered(call, action), call.app.bank
+    if action == "disable":
+        await bank.disable(slot)
         return
     {"reset": bank.reset, "enable": bank.enable, "drain": bank.drain}[action](slot)
+
+
+async def forget(call: Call) -> None:
+    """Forget the modem that the path names; what is refused is not recorded. Raises NotFound and Conflict."""
+    call.app.bank.check_forgettable(call.app.bank.modem(call.path("slot")).slot)
+    await call.app.bank.forget(await ordered(call, "forget"))
 
 
 async def dial(call: Call, code: str) -> UssdAnswer:

@@ -20,7 +20,7 @@ from modembank.sim import LimitName, Sim
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call, Run
-from modembank_web.orders import PinRequest, carry_out, dial, enter_pin
+from modembank_web.orders import PinRequest, carry_out, dial, enter_pin, forget
 from modembank_web.pages.page import Page, goes_to
 from modembank_web.pages.rendering import render
 from modembank_web.pages.words import sim_words
@@ -151,9 +151,9 @@ async def pin(call: Call) -> Answer:
     return goes_to(call, f"{PATH}/slots/{slot}")
 
 
-async def forget(call: Call) -> Answer:
+async def forget_modem(call: Call) -> Answer:
     """Give up a slot whose modem is gone for good, and go back to the others."""
-    await carry_out(call, "forget")
+    await forget(call)
     return goes_to(call, PATH)
 
 
@@ -253,7 +253,7 @@ PAGES = (
     Page("modemNow", "GET", f"{PATH}/slots/{{slot}}/now", modem_now, _NEEDS),
     Page("modemTranscript", "GET", f"{PATH}/slots/{{slot}}/transcript", transcript, (Scope.ADMIN,)),
     Page("modemUssd", "POST", f"{PATH}/slots/{{slot}}/ussd", ussd, _NEEDS),
-    Page("modemForget", "POST", f"{PATH}/slots/{{slot}}/forget", forget, _NEEDS),
+    Page("modemForget", "POST", f"{PATH}/slots/{{slot}}/forget", forget_modem, _NEEDS),
     Page("modemPin", "POST", f"{PATH}/slots/{{slot}}/pin", pin, _NEEDS),
     *(
         Page(f"modem{action.capitalize()}", "POST", f"{PATH}/slots/{{slot}}/{action}", _order(action), _NEEDS)

@@ -13,7 +13,7 @@ from modembank.modem import AdminState, FailedReason, ModemState, Rung, RungResu
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1 import hardware_examples as examples
 from modembank_web.operation import Body, Call, Operation, Reply, Run
-from modembank_web.orders import PinRequest, carry_out, dial, enter_pin
+from modembank_web.orders import PinRequest, carry_out, dial, enter_pin, forget
 from modembank_web.reading import JsonBody
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ async def drain(call: Call) -> Answer:
     return _answer(call)
 
 
-async def forget(call: Call) -> Answer:
+async def forget_modem(call: Call) -> Answer:
     """Give up a slot that was found and whose modem is gone."""
-    await carry_out(call, "forget")
+    await forget(call)
     return Answer(b"", 204)
 
 
@@ -248,7 +248,7 @@ OPERATIONS = (
         description="For a slot that was found on the USB and whose modem was unplugged for good. Limits and history"
         " belong to the SIM and stay; a modem that comes back gets its slot anew. 409 for a modem that is not gone, and"
         " for a slot that is listed in the configuration.",
-        run=forget,
+        run=forget_modem,
         needs=(Scope.MODEMS,),
         parameters=_SLOT,
         replies=(Reply(204, "It is forgotten", None, "", media="text/plain"),),
