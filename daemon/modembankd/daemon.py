@@ -30,6 +30,7 @@ from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
 from modembankd.notify import notify
 from modembankd.status import StatusLine
+from modembankd.stopping import when_told
 
 if TYPE_CHECKING:
     from modembank_fleet.agent import Agent
@@ -149,12 +150,10 @@ class Daemon:
         self._servers.append(web)
         local = listen_locally(self._data_dir)
         self._servers.append(await serve(create_app(app, everyone=LOCAL_ADMIN), self._config.web, sockets=[local]))
-        host, port = web.address
         if self._sockets.redirect:
             plain = msgspec.structs.replace(self._config.web, tls_cert="", tls_key="")
-            self._servers.append(await serve(redirecting(port), plain, sockets=self._sockets.redirect))
-        scheme = "https" if self._config.web.tls_cert else "http"
-        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+            self._servers.append(await serve(redirecting(web.address[1]), plain, sockets=self._sockets.redirect))
+        self.url = web.url
         (self._data_dir / ADDRESS_NAME).write_text(self.url + "\n", "ascii")
 
 
@@ -172,12 +171,9 @@ async def run_daemon(
     sockets: Sockets = NO_SOCKETS,
 ) -> None:
     """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = when_told()
     daemon = Daemon(config, process=process, sockets=sockets)
-    loop.add_signal_handler(signal.SIGUSR1, daemon.take_certificate)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, daemon.take_certificate)
     await daemon.start()
     spare_collector()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from modembank_emulator import BankConfig as EmulatedBankConfig
 from modembank_emulator import LatencyModel
 from modembankd.daemon import Daemon
 from modembankd.logs import configure_logs
+from modembankd.stopping import when_told
 
 REGISTERED_WITHIN_S = 30.0
 _LIMITS = LimitsConfig(min_interval_s=1.0, per_minute=15, per_hour=200, per_day=1000)
@@ -36,10 +36,7 @@ async def run_demo(modems: int, port: int, latency: LatencyModel, *, verbose: bo
     """Run until Ctrl-C or SIGTERM."""
     process = Process()
     configure_logs(LogConfig(level="info" if verbose else "error"), process.logs)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = when_told()
     with tempfile.TemporaryDirectory(prefix="modembank-demo-") as name:
         folder = Path(name)
         emulated = EmulatedBankConfig(modems=modems, link_dir=folder / "tty", latency=latency)

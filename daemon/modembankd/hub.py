@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -23,6 +22,7 @@ from modembankd.data_folder import make_data_folder
 from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
 from modembankd.notify import notify
+from modembankd.stopping import when_told
 
 WEB_STOP_S = 2.0
 _log = structlog.get_logger()
@@ -84,9 +84,7 @@ class HubDaemon:
         local = listen_locally(self._data_dir)
         everyone = create_hub_web(self.app, everyone=LOCAL_ADMIN)
         self._servers.append(await serve(everyone, self._config.web, sockets=[local]))
-        host, port = web.address
-        scheme = "https" if self._config.web.tls_cert else "http"
-        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        self.url = web.url
 
 
 def _chores(app: HubApp) -> tuple[Chore, ...]:
@@ -103,10 +101,7 @@ async def run_hub(
     sockets: Sequence[socket.socket] = (),
 ) -> None:
     """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = when_told()
     daemon = HubDaemon(config, sockets=sockets)
     await daemon.start()
     try:

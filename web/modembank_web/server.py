@@ -41,6 +41,13 @@ class WebServer:
         self.address = _address(sockets[0])
         """The first address bound: host and the port really used; a Unix socket's path and 0."""
 
+    @property
+    def url(self) -> str:
+        """Where it is to be asked."""
+        host, port = self.address
+        scheme = "https" if self._server.config.is_ssl else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
     async def stop(self, within_s: float = 5.0) -> bool:
         """Take no new connection, let requests in hand end, cut the rest; return whether all ended in time."""
         self._server.config.timeout_graceful_shutdown = max(1, round(within_s * 0.6))
