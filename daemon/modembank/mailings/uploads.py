@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import hashlib
-import os
-import shutil
 from collections.abc import Collection
 from pathlib import Path
-from typing import BinaryIO
 
 from modembank.durable import sync
 from modembank.errors import ModembankError
 from modembank.ids import random_token
 from modembank.mailings.requests import Received
+from modembank.spool import Spool
 
 MAX_OCTETS = 100_000_000
 PREFIX = "upload-"
-_BUFFER = 1 << 20
 
 
 class FileTooLarge(ModembankError):
@@ -40,14 +34,9 @@ class Upload:
 
     def __init__(self, folder: Path, name: str, reserve_octets: int = 0) -> None:
         """``name`` is what the client calls it, never used as a name here; so much of the disk is left to others."""
-        self._reserve_octets = reserve_octets
-        self._folder = folder
         self._name = name
         self._token = f"{PREFIX}{random_token(12)}"
-        self._path = folder / self._token
-        self._file: BinaryIO | None = None
-        self._buffer = bytearray()
-        self._hash = hashlib.sha256()
+        self._spool = Spool(folder / self._token, reserve_octets, lambda reason: NoRoomForFile(reason=reason))
         self._octets = 0
 
     async def write(self, octets: bytes) -> None:
@@ -55,45 +44,16 @@ class Upload:
         self._octets += len(octets)
         if self._octets > MAX_OCTETS:
             raise FileTooLarge(limit=MAX_OCTETS)
-        self._hash.update(octets)
-        self._buffer += octets
-        if len(self._buffer) >= _BUFFER:
-            await self._flush()
+        await self._spool.write(octets)
 
     async def received(self) -> Received:
         """Return the whole file when it is on the disk; raises NoRoomForFile."""
-        await self._flush(last=True)
-        return Received(self._token, self._name, self._octets, self._hash.digest())
+        await self._spool.end()
+        return Received(self._token, self._name, self._octets, self._spool.hash.digest())
 
     def discard(self) -> None:
         """Forget it, whether or not it is complete."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._path.unlink(missing_ok=True)
-
-    async def _flush(self, *, last: bool = False) -> None:
-        octets, self._buffer = bytes(self._buffer), bytearray()
-        try:
-            await asyncio.to_thread(self._append, octets, last)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise NoRoomForFile(reason=error.strerror) from error
-
-    def _append(self, octets: bytes, last: bool) -> None:
-        if self._file is None:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            self._file = os.fdopen(fd, "wb")
-        if shutil.disk_usage(self._folder).free < self._reserve_octets + len(octets):
-            raise OSError(errno.ENOSPC, "what is left is kept for messages")
-        self._file.write(octets)
-        if last:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._file = None
+        self._spool.discard()
 
 
 def keep(folder: Path, token: str, name: str) -> None:
