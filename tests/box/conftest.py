@@ -1,6 +1,16 @@
-"""What needs loop devices and mounts is collected only for root."""
+"""The keys that sign updates; and what needs loop devices and mounts is collected only for root."""
 
 import os
+
+import pytest
+
+from fakes.updates import make_keys
+
+
+@pytest.fixture(scope="package")
+def signing(tmp_path_factory):
+    """Keys that a box trusts, and what it trusts."""
+    return make_keys(tmp_path_factory.mktemp("keys") / "ours")
 
 
 def pytest_collection_modifyitems(config, items):

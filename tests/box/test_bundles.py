@@ -14,11 +14,6 @@ pytestmark = pytest.mark.rauc
 
 
 @pytest.fixture(scope="module")
-def signing(tmp_path_factory):
-    return make_keys(tmp_path_factory.mktemp("keys") / "ours")
-
-
-@pytest.fixture(scope="module")
 def good(tmp_path_factory, signing):
     return make_bundle(tmp_path_factory.mktemp("bundles") / "good.raucb", signing)
 

@@ -10,7 +10,7 @@ import pytest
 
 from fakes.daemons import MODEMBANK
 from fakes.machines import ROOT
-from fakes.updates import make_keys, updated_box
+from fakes.updates import updated_box
 from modembank_box import health_gate
 from modembank_box.boot_loader import TRYBOOT, boot_loader, pi_default
 from modembank_box.cli import main
@@ -58,11 +58,6 @@ class FakeMachine:
         if ("restart", "") in self.calls or ("restart", TRYBOOT) in self.calls:
             raise Stopped
         self.now += seconds
-
-
-@pytest.fixture(scope="module")
-def signing(tmp_path_factory):
-    return make_keys(tmp_path_factory.mktemp("keys") / "ours")
 
 
 @pytest.fixture

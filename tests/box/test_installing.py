@@ -12,7 +12,7 @@ import time
 import pytest
 
 from fakes.machines import ROOT
-from fakes.updates import bus, make_bundle, make_keys, rauc_service, updated_box
+from fakes.updates import bus, make_bundle, rauc_service, updated_box
 from modembank_box.errors import BoxError
 from modembank_box.health_gate import HealthGate
 from modembank_box.installing import Install
@@ -21,11 +21,6 @@ from modembank_box.progress import TRIAL
 from modembank_box.verbs.update import carry_out
 
 pytestmark = [pytest.mark.root, pytest.mark.rauc]
-
-
-@pytest.fixture(scope="module")
-def signing(tmp_path_factory):
-    return make_keys(tmp_path_factory.mktemp("keys") / "ours")
 
 
 @pytest.fixture(scope="module")

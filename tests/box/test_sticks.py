@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.updates import make_bundle, make_keys, updated_box
+from fakes.updates import make_bundle, updated_box
 from modembank_box.errors import BoxError
 from modembank_box.installing import Install
 from modembank_box.progress import INSTALLED
@@ -14,11 +14,6 @@ from modembank_box.sticks import MOST, bundles_on, held, mounted, newest
 from modembank_box.verbs.stick import look_through
 
 pytestmark = pytest.mark.rauc
-
-
-@pytest.fixture(scope="module")
-def signing(tmp_path_factory):
-    return make_keys(tmp_path_factory.mktemp("keys") / "ours")
 
 
 @pytest.fixture(scope="module")

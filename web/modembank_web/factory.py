@@ -11,7 +11,7 @@ from modembank_web import dialects, docs, pages, status
 from modembank_web.api import v1
 from modembank_web.operation import Operation
 from modembank_web.readiness import Readiness
-from modembank_web.routing import AccessLog, FailureAnswers, handlers_for
+from modembank_web.routing import litestar_over
 
 if TYPE_CHECKING:
     from modembank.app import App
@@ -23,16 +23,9 @@ def create_app(app: App, readiness: Readiness | None = None, *, everyone: Actor 
     ``readiness`` is what ``/readyz`` asks besides the store; without one the box counts as recovered.
     ``everyone`` is who all callers are, for a socket that only the box's own administrator can open: no key is asked.
     """
-    log = AccessLog()
     operations, openapi = documented(readiness or Readiness())
     openapi.describe(operations)
-    return Litestar(
-        route_handlers=handlers_for(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), log, everyone),
-        exception_handlers={Exception: FailureAnswers(log, pages.unrouted(app))},
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-    )
+    return litestar_over(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), pages.unrouted(app), everyone)
 
 
 def documented(readiness: Readiness) -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from litestar import Request, Response
+from litestar import Litestar, Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
@@ -66,6 +66,20 @@ class BadRequest(ModembankError):
 
     key = "bad_request"
     template = "{why}"
+
+
+def litestar_over(
+    app: "App", operations: Iterable[Operation], unrouted: "Unrouted", everyone: Actor | None = None
+) -> Litestar:
+    """Return the web application that answers these operations, and everything else with ``unrouted`` or a problem."""
+    log = AccessLog()
+    return Litestar(
+        route_handlers=handlers_for(app, operations, log, everyone),
+        exception_handlers={Exception: FailureAnswers(log, unrouted)},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
 
 
 def handlers_for(

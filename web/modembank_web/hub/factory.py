@@ -14,7 +14,7 @@ from modembank_web.hub import api, pages, status
 from modembank_web.hub.wording import ABOUT
 from modembank_web.operation import Operation
 from modembank_web.pages import unrouted
-from modembank_web.routing import AccessLog, FailureAnswers, handlers_for
+from modembank_web.routing import litestar_over
 
 if TYPE_CHECKING:
     from modembank.app import App
@@ -31,17 +31,10 @@ def create_hub_web(hub: HubApp, *, everyone: Actor | None = None) -> Litestar:
 
     ``everyone`` is who all callers are, for a socket that only the hub's own user can open.
     """
-    log = AccessLog()
     operations, openapi = documented()
     openapi.describe(operations)
     app = cast("App", hub)  # handlers use what both surfaces have
-    return Litestar(
-        route_handlers=handlers_for(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), log, everyone),
-        exception_handlers={Exception: FailureAnswers(log, unrouted(app))},
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-    )
+    return litestar_over(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), unrouted(app), everyone)
 
 
 def documented() -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:

@@ -22,9 +22,9 @@ from modembank_web.hub import views
 from modembank_web.hub.api import number_of
 from modembank_web.hub.status import reasons_of
 from modembank_web.hub.surface import hub
-from modembank_web.operation import Access, Call, Operation
+from modembank_web.operation import Call, Operation
 from modembank_web.pages import account, audit, first, keys, login, setup, users
-from modembank_web.pages.assets import ASSETS, FOLDER
+from modembank_web.pages.assets import ASSET
 from modembank_web.pages.live import live_page
 from modembank_web.pages.navigation import Entry, Group
 from modembank_web.pages.page import ROOT, Page, goes_to, operations_of, to
@@ -378,16 +378,5 @@ PAGES = (
 OPERATIONS: tuple[Operation, ...] = (
     *operations_of(PAGES, _MENU),
     first.BARE,
-    Operation(
-        "asset",
-        "GET",
-        f"{FOLDER}{{name}}",
-        "Pages",
-        "",
-        "",
-        ASSETS.answer,
-        (),
-        Access.OPEN,
-        parameters={"name": ("", "")},
-    ),
+    ASSET,
 )

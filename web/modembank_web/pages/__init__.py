@@ -1,6 +1,6 @@
 """Pages for people: server-rendered, brought to life by htmx and one stream each, over the services of the API."""
 
-from modembank_web.operation import Access, Operation
+from modembank_web.operation import Operation
 from modembank_web.pages import (
     account,
     audit,
@@ -26,7 +26,7 @@ from modembank_web.pages import (
     users,
     webhooks,
 )
-from modembank_web.pages.assets import ASSETS, FOLDER
+from modembank_web.pages.assets import ASSET
 from modembank_web.pages.page import operations_of, unrouted
 
 PAGES = (
@@ -58,18 +58,7 @@ PAGES = (
 OPERATIONS: tuple[Operation, ...] = (
     *operations_of(PAGES),
     first.BARE,
-    Operation(
-        "asset",
-        "GET",
-        f"{FOLDER}{{name}}",
-        "Pages",
-        "",
-        "",
-        ASSETS.answer,
-        (),
-        Access.OPEN,
-        parameters={"name": ("", "")},
-    ),
+    ASSET,
 )
 
 __all__ = ["OPERATIONS", "PAGES", "unrouted"]

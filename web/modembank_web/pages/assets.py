@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 
 from modembank.errors import NotFound
 from modembank_web.answer import Answer
-from modembank_web.operation import Call
+from modembank_web.operation import Access, Call, Operation
 
 FOLDER = "/ui/assets/"
 _FILES = resources.files("modembank_web") / "static" / "ui"
@@ -89,3 +89,15 @@ def _asset(name: str, media: bytes, content: bytes) -> Asset:
 
 
 ASSETS = Assets()
+ASSET = Operation(
+    "asset",
+    "GET",
+    f"{FOLDER}{{name}}",
+    "Pages",
+    "",
+    "",
+    ASSETS.answer,
+    (),
+    Access.OPEN,
+    parameters={"name": ("", "")},
+)
