@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -53,6 +54,16 @@ def told(ran, status=0):
     return ran.stdout
 
 
+def until_told(daemon, words, *arguments):
+    """What a command writes once these words are in it."""
+    shown = ""
+    for _ in range(200):
+        if words in (shown := told(run(daemon, *arguments))):
+            break
+        time.sleep(0.05)
+    return shown
+
+
 def test_one_message_is_its_id_alone_and_can_be_shown_and_cancelled(daemon):
     options = ("--priority", "9", "--reference", "cli-1", "--send-at", "2099-01-01T00:00:00Z")
     error = run(daemon, "send", TO, "hello", *options)
@@ -60,7 +71,8 @@ def test_one_message_is_its_id_alone_and_can_be_shown_and_cancelled(daemon):
     assert "/send_at: is more than a year ahead" in error.stderr
     identifier = told(run(daemon, "send", TO, "hello", *options[:4])).strip()
     assert re.fullmatch(r"msg_\w{13}", identifier)
-    shown = told(run(daemon, "messages", "show", identifier))
+    # The first answer to why it waits is that this is still being found out.
+    shown = until_told(daemon, "waiting for: no modem", "messages", "show", identifier)
     assert "status:      queued\nwaiting for: no modem" in shown
     assert f"to:          {TO}\n" in shown
     assert "reference:   cli-1\n" in shown
