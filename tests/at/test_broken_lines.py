@@ -55,7 +55,7 @@ def test_after_a_given_up_command_digits_may_be_finals_again() -> None:
     engine = engine_after(b"\r\nOK\r\n")
     engine.send(AtCommand("AT+CSQ", prefix=("+CSQ:",)))
     engine.abandon()
-    probe = engine.resync_probe(1)
+    probe = engine.resync_probe()
     name = probe.command.text[2:].rstrip("?")
     assert any(isinstance(event, Final) for event in engine.feed(f"{name}: 1\r\n0\r".encode()))
     assert not engine.desynchronised

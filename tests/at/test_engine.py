@@ -51,7 +51,7 @@ def test_one_command_at_a_time() -> None:
     with pytest.raises(EngineBusy):
         engine.send(command("+CMGF", 0))
     with pytest.raises(EngineBusy):
-        engine.resync_probe(0)
+        engine.resync_probe()
     assert engine.feed(b"\r\nOK\r\n") == [ok()]
     assert engine.in_flight is None
 
@@ -221,11 +221,11 @@ def test_an_echo_that_comes_back_after_a_reboot() -> None:
 def test_a_peer_that_only_echoes_is_counted() -> None:
     engine = AtEngine()
     for tries in (1, 2):
-        probe = engine.resync_probe(tries)
+        probe = engine.resync_probe()
         assert engine.feed(b"\x1bAT\r" + probe.steps[-1].data) == []
         engine.abandon()
         assert engine.echo_only == tries
-    probe = engine.resync_probe(3)
+    probe = engine.resync_probe()
     engine.feed(f"\r\n{probe.command.prefix[0]} 1\r\nOK\r\n".encode())
     assert engine.echo_only == 0
 

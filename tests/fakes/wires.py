@@ -64,9 +64,9 @@ class Wire:
             events += self.say(self.engine.send_payload())
         return self._final(events)
 
-    def find_beat(self, marker: int) -> AtResult | None:
+    def find_beat(self) -> AtResult | None:
         """One try of the probe after a command was given up."""
-        probe = self.engine.resync_probe(marker)
+        probe = self.engine.resync_probe()
         events: list[AtEvent] = []
         for step in probe.steps:
             events += self.say(step.data)

@@ -50,7 +50,7 @@ def _driver(engine: AtEngine, dice: Dice) -> None:
     step = dice.octet()
     if engine.in_flight is None:
         if engine.desynchronised:
-            engine.resync_probe(step)
+            engine.resync_probe()
         elif step:
             engine.send(COMMANDS[step % len(COMMANDS)])
     elif engine.at_prompt and step % 4:
@@ -127,7 +127,7 @@ def _recovers(engine: AtEngine) -> None:
     engine.abandon()
     engine.feed(b"\r\n")
     if engine.desynchronised:
-        probe = engine.resync_probe(0)
+        probe = engine.resync_probe()
         found = engine.feed(f"\r\n{probe.command.prefix[0]} 1\r\n\r\nOK\r\n".encode())
         assert isinstance(found[-1], Final), found
     engine.send(query("+CSCA"))

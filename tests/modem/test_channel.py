@@ -6,14 +6,15 @@ import asyncio
 import os
 import pty
 import tty
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from fakes.modem_hosts import QUICK
-from modembank.at import AtCommand, Urc, command, query
-from modembank.modem import AtChannel, NoReply, PortLost, Transcript, Trouble
+from modembank.at import AtCommand, Markers, Urc, command, query
+from modembank.modem import AtChannel, NoReply, PortLost, Timings, Transcript, Trouble
 from modembank.port import PortConfig, open_port
 
 Answer = Callable[[bytes], bytes | None]
@@ -65,13 +66,23 @@ def obliging(line: bytes) -> bytes | None:
 @asynccontextmanager
 async def talking(answer: Answer) -> AsyncIterator[tuple[AtChannel, Peer, list[Urc]]]:
     peer, urcs = Peer(answer), []
-    channel = AtChannel(QUICK, Transcript(lambda: 0), urcs.append, {})
+    try:
+        async with channel_to(peer, Markers(), urcs) as channel:
+            yield channel, peer, urcs
+    finally:
+        peer.close()
+
+
+@asynccontextmanager
+async def channel_to(
+    peer: Peer, markers: Markers, urcs: list[Urc], timings: Timings = QUICK
+) -> AsyncIterator[AtChannel]:
+    channel = AtChannel(timings, Transcript(lambda: 0), urcs.append, {}, markers)
     await channel.open(open_port, PortConfig(peer.path))
     try:
-        yield channel, peer, urcs
+        yield channel
     finally:
         await channel.close()
-        peer.close()
 
 
 @pytest.mark.parametrize("eol", [b"\r\n", b"\r", b"\n", b"\r\r\n"])
@@ -97,6 +108,39 @@ async def test_unsolicited_codes_inside_an_answer_go_their_own_way() -> None:
         result = await channel.execute(AtCommand("AT+CSQ", prefix=("+CSQ:",)))
         assert result.lines == ("+CSQ: 17,99",)
         assert [urc.name for urc in urcs] == ["+CMTI", "RING"]
+
+
+async def test_what_was_asked_before_the_port_was_opened_again_proves_nothing() -> None:
+    """A modem that wakes answers all that it was asked, in order: each command would get the answer before its own."""
+    owed: deque[bytes] = deque()
+    patient = QUICK.scaled(probe_s=2.0, probes=1, command_s=5.0)
+    questions, wakes_at = 0, patient.probes + 1
+
+    def remember(line: bytes) -> None:
+        nonlocal questions
+        questions += line.endswith(b"?\r")
+        if (said := obliging(line)) is not None:
+            owed.append(said)
+
+    async def answer_slowly() -> None:
+        while True:
+            if owed and questions >= wakes_at:
+                peer.say(owed.popleft())
+            await asyncio.sleep(0.002)
+
+    peer, markers = Peer(remember), Markers()
+    answering = asyncio.create_task(answer_slowly())
+    try:
+        async with channel_to(peer, markers, [], patient) as channel:
+            with pytest.raises(NoReply):
+                await channel.resynchronise("AT")
+        async with channel_to(peer, markers, [], patient) as channel:
+            await channel.resynchronise("AT")
+            for name in ("+CSQ", "+CGSN", "+CPMS"):
+                assert (await channel.execute(query(name))).lines == (f"{name}: 1",)
+    finally:
+        answering.cancel()
+        peer.close()
 
 
 async def test_one_command_at_a_time() -> None:

@@ -80,14 +80,36 @@ async def test_what_reads_differently_each_time_stays_where_it_is() -> None:
         assert talk.heard("AT+CMGD") == []
 
 
-async def test_a_listed_message_that_was_broken_is_read_by_itself() -> None:
-    listed = (f"+CMGL: 3,0,,{LENGTH}", PDU[:-16], "OK")
-    answers = {"AT+CMGL=4": listed, 'AT+CPMS="SM"': ("+CPMS: 1,30,1,30,1,30", "OK"), "AT+CMGR=3": (HEAD, PDU, "OK")}
+NOISE = "^RSSI:17"
+OTHER = text("7 into the storm")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        (f"+CMGL: 3,0,,{LENGTH}", PDU[:-16], f"+CMGL: 4,0,,{LENGTH}", OTHER, "OK"),
+        (f"+CMGL: 3,0,,{LENGTH}", PDU[:31], NOISE, PDU[31:], "+CM", NOISE, f"GL: 4,0,,{LENGTH}", OTHER, "OK"),
+        (f"+CMGL: 3,0,,{LENGTH}", PDU, "+CMGL: 4", NOISE, f"0,0,,{LENGTH}", OTHER, "OK"),
+    ],
+    ids=["a PDU cut short", "a PDU behind another's header", "an index cut short"],
+)
+async def test_a_listing_that_was_broken_makes_no_message_another(listed: tuple[str, ...]) -> None:
+    """The second was seen to delete a message unread, and to take its neighbour twice."""
+    answers = {"AT+CMGL=4": listed, 'AT+CPMS="SM"': ("+CPMS: 2,30,2,30,2,30", "OK")}
     async with talking(answering(answers)) as talk:
         reader, sink = reader_of(talk)
-        assert await reader.sweep("SM") == 1
+        talk.modem.slots |= {3: PDU, 4: OTHER}
+        await reader.sweep("SM")
+        assert reader.storage == {"SM": Storage("SM", 2, 30)}
+        assert sorted([*sink.pdus(), *talk.modem.slots.values()]) == sorted([PDU, OTHER])
+
+
+async def test_a_pdu_that_was_lost_on_the_line_is_read_again() -> None:
+    broken = (HEAD, PDU[:31], NOISE, PDU[31:], "OK")
+    async with talking(answering({"AT+CMGR=3": [broken, (HEAD, PDU, "OK")]})) as talk:
+        reader, sink = reader_of(talk)
+        assert await reader.fetch("SM", 3)
         assert sink.pdus() == [PDU]
-        assert reader.storage == {"SM": Storage("SM", 1, 30)}
 
 
 async def test_a_message_without_its_centre_is_taken_after_a_second_look() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modembank.at import AtCommand
-from modembank.at.resync import probe_for
+from modembank.at.resync import Markers
 from modembank.modem import POWER_S, Recovery, Rung, RungResult, Timings, Trouble
 from modembank.modem.climbing import MUTE, RADIO_OFF, RADIO_ON, RESTART
 from modembank.modem.memories import LIST_ALL
@@ -31,7 +31,7 @@ def climb(recovery: Recovery, trouble: Trouble, now: float) -> Rung:
 
 
 def probes_s(timings: Timings, probes: int) -> float:
-    probe = probe_for(1, set())
+    probe = Markers().next(set())
     pauses_s = sum(step.pause_s for step in probe.steps) * timings.quiet_scale
     return probes * (pauses_s + min(probe.timeout_s, timings.probe_s))
 

@@ -44,7 +44,7 @@ from modembank.at.registration import (
     parse_csq,
     parse_registration,
 )
-from modembank.at.resync import ResyncProbe, ResyncStep
+from modembank.at.resync import Markers, ResyncProbe, ResyncStep
 from modembank.at.storage import (
     CentreAddress,
     IndicationRanges,
@@ -86,6 +86,7 @@ __all__ = [
     "Final",
     "FinalStatus",
     "IndicationRanges",
+    "Markers",
     "MemoryChoice",
     "MemoryUse",
     "MessageHeader",

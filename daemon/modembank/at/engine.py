@@ -20,7 +20,7 @@ from modembank.at.finals import FinalLine, Scope, match_final
 from modembank.at.pending import OpenText, PendingPair, fits, is_hex
 from modembank.at.reader import LineReader, Token
 from modembank.at.reply import Reply
-from modembank.at.resync import ESC, ResyncProbe, probe_for
+from modembank.at.resync import ESC, Markers, ResyncProbe
 from modembank.at.urcs import PAIRED, code_args, code_name, urc_kind
 
 CTRL_Z = b"\x1a"
@@ -31,10 +31,12 @@ _REMEMBERED = 8
 class AtEngine:
     """One port's dialogue. At most one command is in flight.
 
-    ``max_line`` bounds a line in octets. No method blocks; ``feed`` never raises, whatever comes in.
+    ``max_line`` bounds a line in octets; ``markers`` are those of the modem behind the port. No method blocks; ``feed``
+    never raises, whatever comes in.
     """
 
-    def __init__(self, *, max_line: int = 4096) -> None:
+    def __init__(self, *, max_line: int = 4096, markers: Markers | None = None) -> None:
+        self._markers = markers or Markers()
         self._reader = LineReader(max_line)
         self._reply: Reply | None = None
         self._probing = False
@@ -123,15 +125,15 @@ class AtEngine:
         self._desynchronised = True
         self._numeric = None  # whatever went wrong, it may have been a restart into other settings
 
-    def resync_probe(self, marker: int) -> ResyncProbe:
-        """How to find the beat again; ``marker`` counts the tries, each asks another question.
+    def resync_probe(self) -> ResyncProbe:
+        """How to find the beat again; each try asks another question.
 
         Until the answer to exactly this question comes, all finals and lines are late noise. Raises EngineBusy.
         """
         if self._reply is not None:
             raise EngineBusy(self._reply.command.text.partition("=")[0])
         owed = {prefix for reply in self._abandoned for prefix in reply.command.prefix}
-        probe = probe_for(marker, owed)
+        probe = self._markers.next(owed)
         self._start(probe.command, ("AT", probe.command.text, *self._sent[-2:]))
         self._probing = True
         self._desynchronised = True

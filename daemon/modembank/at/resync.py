@@ -1,5 +1,7 @@
 """How to find the beat again after a deadline: a question whose answer cannot be mistaken for a late one."""
 
+from collections import deque
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from modembank.at.command import AtCommand
@@ -25,7 +27,7 @@ class ResyncStep:
 class ResyncProbe:
     """The steps in order; then wait ``timeout_s`` for the ``Final`` of ``command``, which is the proof.
 
-    Without it call ``AtEngine.abandon`` and probe again with the next marker.
+    Without it call ``AtEngine.abandon`` and probe again.
     """
 
     steps: tuple[ResyncStep, ...]
@@ -33,14 +35,27 @@ class ResyncProbe:
     timeout_s: float
 
 
-def probe_for(marker: int, owed: set[str]) -> ResyncProbe:
-    """The probe of try number ``marker``: it never asks what is still ``owed`` an answer, unless everything is."""
-    free = [name for name in _QUESTIONS if f"{name}:" not in owed] or list(_QUESTIONS)
-    name = free[marker % len(free)]
-    question = AtCommand(f"AT{name}?", prefix=(f"{name}:",))
-    steps = (
-        ResyncStep(ESC, QUIET_S),
-        ResyncStep(b"AT\r", QUIET_S),
-        ResyncStep(question.text.encode("ascii") + b"\r", 0.0),
-    )
-    return ResyncProbe(steps, question, question.timeout_s)
+class Markers:
+    """The questions for one modem, over all the times that its port is opened.
+
+    A modem that wakes answers all that it was asked, in order, so an answer is a proof only while the same question is
+    not owed one from before: the one that was asked the longest ago comes next.
+    """
+
+    def __init__(self) -> None:
+        """Start with the first question."""
+        self._questions = deque(_QUESTIONS)
+
+    def next(self, owed: AbstractSet[str]) -> ResyncProbe:
+        """The next probe; it never asks what is still ``owed`` an answer (prefixes), unless everything is."""
+        free = (name for name in self._questions if f"{name}:" not in owed)
+        name = next(free, self._questions[0])
+        self._questions.remove(name)
+        self._questions.append(name)
+        question = AtCommand(f"AT{name}?", prefix=(f"{name}:",))
+        steps = (
+            ResyncStep(ESC, QUIET_S),
+            ResyncStep(b"AT\r", QUIET_S),
+            ResyncStep(question.text.encode("ascii") + b"\r", 0.0),
+        )
+        return ResyncProbe(steps, question, question.timeout_s)

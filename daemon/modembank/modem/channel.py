@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from modembank.at import AtCommand, AtEngine, AtResult, Final, Noise, NoiseReason, Prompt, Urc, UrcReceived
+from modembank.at import AtCommand, AtEngine, AtResult, Final, Markers, Noise, NoiseReason, Prompt, Urc, UrcReceived
 from modembank.modem.timings import Timings
 from modembank.modem.transcript import Transcript
 from modembank.modem.troubles import ChannelError, NoReply, PortLost, Trouble
@@ -67,21 +67,28 @@ class AtChannel:
     """
 
     def __init__(
-        self, timings: Timings, transcript: Transcript, on_urc: Callable[[Urc], None], results: dict[str, int]
+        self,
+        timings: Timings,
+        transcript: Transcript,
+        on_urc: Callable[[Urc], None],
+        results: dict[str, int],
+        markers: Markers | None = None,
     ) -> None:
-        """Make a channel without a port; ``open`` gives it one. ``results`` counts the commands by their result."""
+        """Make a channel without a port; ``open`` gives it one.
+
+        ``results`` counts the commands by their result. ``markers`` are those of the modem, over all its channels.
+        """
         self._timings = timings
         self._transcript = transcript
         self._on_urc = on_urc
         self._loop = asyncio.get_running_loop()
-        self._engine = AtEngine()
+        self._engine = AtEngine(markers=markers)
         self._port: Port | None = None
         self._turns = Turns()
         self._flight: Flight | None = None
         self._octets = 0
         self._urcs = 0
         self._late: list[str] = []
-        self._markers = 0
         self.lost: asyncio.Future[PortError | None] = self._loop.create_future()
         self._results = results
         self.given_up = 0
@@ -249,8 +256,7 @@ class AtChannel:
         raise NoReply(about, trouble)
 
     async def _probe(self) -> bool:
-        self._markers += 1
-        probe = self._engine.resync_probe(self._markers)
+        probe = self._engine.resync_probe()
         flight = Flight(probe.command, self._loop, self._octets)
         self._flight = flight
         try:

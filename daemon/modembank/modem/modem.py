@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from modembank.at import Urc, UrcKind
+from modembank.at import Markers, Urc, UrcKind
 from modembank.clock import Clock, to_ms
 from modembank.modem.channel import AtChannel, Interrupted
 from modembank.modem.climbing import MUTE, Climber, Effect
@@ -66,6 +66,7 @@ class Modem:
         self.received = 0
         self.calls_refused = 0
         self.results: dict[str, int] = {}
+        self._markers = Markers()
 
     # -- what others see
 
@@ -145,7 +146,7 @@ class Modem:
         """Try until the port is open; every kind of failure has a state and a backoff of its own."""
         self._fire(ModemEvent.OPEN)
         while True:
-            channel = AtChannel(self._timings, self.transcript, self._heard, self.results)
+            channel = AtChannel(self._timings, self.transcript, self._heard, self.results, self._markers)
             try:
                 await channel.open(self._settings.opener, self._settings.port)
             except PortError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -23,7 +23,7 @@ _RECEIVED = frozenset({0, 1, None})
 """Unread and read; 2 and 3 are somebody's drafts (3GPP TS 27.005 3.1)."""
 _ONE_BY_ONE_LIMIT = 512
 _READINGS = 4
-"""Of one slot whose PDU does not have the length that its header declares."""
+"""Of one slot whose PDU is not there or does not have the length that its header declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,14 @@ class Reader:
             await self._select(preferred)
 
     async def _take_listed(self, memory: str, listed: AtResult) -> int:
+        """Read by itself what a listing names.
+
+        Where noise broke a header and the PDU before it, the listing has a PDU behind another's header: to take it for
+        that one would be to delete a message that nobody read.
+        """
         taken = 0
-        for header, pdu in _pairs(listed.lines):
-            entry = parse_cmgl(header)
-            if entry is None or entry.index is None or entry.stat not in _RECEIVED:
-                continue
-            if pdu_fits(pdu, entry.length):
-                await self._keep(memory, entry.index, pdu)
-                taken += 1
-            else:
+        for entry in map(parse_cmgl, listed.lines[::2]):
+            if entry is not None and entry.index is not None and entry.stat in _RECEIVED:
                 taken += await self._fetch_selected(memory, entry.index)
         return taken
 
@@ -122,13 +121,14 @@ class Reader:
         before = ""
         for _ in range(_READINGS):
             result = await self._ask(order)
-            if result is None or not result.ok or len(result.lines) < 2 or not result.lines[1]:
+            if result is None or not result.ok or len(result.lines) < 2:
                 return False
             entry, pdu = parse_cmgr(result.lines[0]), result.lines[1]
-            if entry is not None and entry.stat not in _RECEIVED:
+            length = entry.length if entry is not None else None
+            if (entry is not None and entry.stat not in _RECEIVED) or (not pdu and not length):
                 return False
             # What was broken on the line reads differently the next time; what lies there so reads the same.
-            if pdu_fits(pdu, entry.length if entry is not None else None) or pdu == before:
+            if pdu and (pdu_fits(pdu, length) or pdu == before):
                 await self._keep(memory, index, pdu)
                 return True
             before = pdu
@@ -172,10 +172,6 @@ class Reader:
                 raise
             _log.info("no_reply", modem=self._standing.slot, command=order.text.partition("=")[0])
             return None
-
-
-def _pairs(lines: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    return zip(lines[::2], lines[1::2], strict=False)
 
 
 def _is_empty(result: AtResult) -> bool:

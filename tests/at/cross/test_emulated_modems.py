@@ -240,7 +240,7 @@ async def test_after_lost_and_late_answers_the_next_one_is_right(dialect: str) -
                 if late and random.random() < 0.2 + marker / 5:
                     bank.advance(31)
                     late = False
-                answer = wire.find_beat(marker)
+                answer = wire.find_beat()
                 if answer is not None:
                     break
             else:
