@@ -88,8 +88,9 @@ async def test_any_domain_that_carries_messages_is_enough() -> None:
     answers: Answers = {"AT+CREG?": ("+CREG: 2,0", "OK"), "AT+CEREG?": ("+CEREG: 2,1", "OK")}
     both = known(registrations=("+CREG", "+CEREG"))
     async with watching(answers, initialized=both) as (_, watch, told):
-        await beats(watch, lambda: watch.radio.describe() == "CREG off, CEREG home")
+        await beats(watch, lambda: bool(told))
         assert told == [True]
+        assert watch.radio.describe() == "CREG off, CEREG home"
 
 
 async def test_losing_the_network_is_told_at_once_and_its_return_after_a_look_at_the_sim() -> None:
@@ -207,8 +208,9 @@ async def test_a_call_is_hung_up_so_that_sending_can_go_on() -> None:
 async def test_the_old_way_to_hang_up_where_the_new_one_is_refused() -> None:
     async with watching({"AT+CHUP": ("ERROR",)}) as (talk, watch, _):
         watch.ringing()
-        await beats(watch, lambda: bool(talk.heard("ATH")))
+        await beats(watch, lambda: bool(watch.calls_refused))
         assert watch.calls_refused == 1
+        assert talk.heard("ATH") == ["ATH"]
 
 
 def test_a_radio_that_was_never_asked_is_not_registered() -> None:
