@@ -13,6 +13,7 @@ from base64 import b64encode
 
 PORT = "modembank.look"
 _WITHIN_S = 120.0
+_CALL_EVERY_S = 2.0
 _UNITS = {
     "systemd.extra-unit.look.service": f"""[Unit]
 DefaultDependencies=no
@@ -52,6 +53,7 @@ class Inside:
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
+        self._answers = False
 
     async def close(self) -> None:
         """Hang up."""
@@ -70,8 +72,19 @@ class Inside:
         """Return what it says, errors too, and its status."""
         mark = secrets.token_hex(8)
         async with self._turn, asyncio.timeout(within_s):
+            await self._until_it_answers()
             self._writer.write(f"( {command}\n) </dev/null 2>&1; status=$?; echo; echo {mark} $status\n".encode())
             said = await self._reader.readuntil(f"\n{mark} ".encode())
             status = int(await self._reader.readline())
         text = said.decode("utf-8", "replace")
         return text[: -len(mark) - 2].strip("\n"), status
+
+    async def _until_it_answers(self) -> None:
+        """Call until the shell is there: what is said to it before is lost."""
+        while not self._answers:
+            mark = secrets.token_hex(8)
+            self._writer.write(f"echo {mark}\n".encode())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CALL_EVERY_S):
+                    await self._reader.readuntil(f"{mark}\n".encode())
+                    self._answers = True

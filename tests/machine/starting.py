@@ -60,15 +60,16 @@ async def memory_used_mb(machine: Machine) -> float:
 
 async def userspace_s(machine: Machine, unit: str = "") -> float:
     """Return how long systemd took from its start until a unit was ready, or until it had started all."""
-    begun = await machine.inside.run("systemctl show -P UserspaceTimestampMonotonic")
+    begun = await machine.inside.run("systemctl show -P UserspaceTimestampMonotonic", BOOT_S)
     if unit:  # it answers a moment before it is called ready
         ended = await machine.inside.run(
             f"until systemctl is-active -q {unit}; do sleep 1; done; "
-            f"systemctl show -P ActiveEnterTimestampMonotonic {unit}"
+            f"systemctl show -P ActiveEnterTimestampMonotonic {unit}",
+            BOOT_S,
         )
     else:
         ended = await machine.inside.run(
-            "systemctl is-system-running --wait >&2; systemctl show -P FinishTimestampMonotonic"
+            "systemctl is-system-running --wait >&2; systemctl show -P FinishTimestampMonotonic", BOOT_S
         )
         ended = ended.splitlines()[-1]
     return (int(ended) - int(begun)) / 1e6

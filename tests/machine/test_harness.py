@@ -194,6 +194,15 @@ class TestInside:
             assert await inside.ask("exit 2") == ("", 2)
             assert await inside.run("echo still here") == "still here"
 
+    async def test_what_is_said_before_the_shell_is_there_is_said_again(self, monkeypatch):
+        monkeypatch.setattr("machine.inside._CALL_EVERY_S", 0.05)
+        async with Shell() as inside:
+            lost = [b"first", b"second"]
+            real = inside._writer.write
+            monkeypatch.setattr(inside._writer, "write", lambda data: lost.pop() if lost else real(data))
+            assert await inside.run("echo it is there") == "it is there"
+            assert not lost
+
     async def test_a_command_reads_nothing_of_the_next(self):
         async with Shell() as inside:
             assert await inside.run("cat") == ""
