@@ -20,7 +20,8 @@ from modembank_box.openssl import (
     unusable,
 )
 from modembank_box.places import Places
-from modembank_box.states import write_state, write_whole
+from modembank_box.served import Served, content
+from modembank_box.states import write_whole
 
 LIFE = timedelta(days=820)
 """Some clients take none that is good for more than 825 days, a certificate of one's own included."""
@@ -50,10 +51,8 @@ class Certificates:
 
     def __init__(self, places: Places) -> None:
         """Use the box's places."""
-        self._own = places.boot / "tls.crt", places.boot / "tls.key"
-        self._kept = places.data / "tls/box.crt", places.data / "tls/box.key"
-        self._served = places.run / "tls.crt", places.root / "run/credstore/modembank.tls.key"
-        self._state = places.state("certificate")
+        self._served = Served(places)
+        self._own, self._kept = self._served.own, self._served.kept
         self._epoch = places.root / "usr/lib/clock-epoch"
 
     def renew(self, identity: Identity, now: datetime) -> str:
@@ -63,25 +62,17 @@ class Certificates:
         """
         own, problem = self._owners(now)
         pair = own or self._made(identity, max(now, self._built()))
-        certificate, key = self._served
-        former, former_key = _content(certificate), _content(key)
-        certificate.parent.mkdir(parents=True, exist_ok=True)
-        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if former_key != pair.key:
-            write_whole(key, pair.key, 0o600)
-        if former != pair.certificate:
-            write_whole(certificate, pair.certificate)
-        write_state(
-            self._state,
+        return self._served.put(
+            pair.certificate,
+            pair.key,
             {
                 "fingerprint": pair.said.fingerprint,
-                "names": pair.said.names,
+                "names": list(pair.said.names),
                 "not_after": f"{pair.said.not_after:%Y-%m-%dT%H:%M:%SZ}",
                 "own": own is not None,
                 "problem": problem,
             },
         )
-        return "restart" if former_key != pair.key else "reload" if former != pair.certificate else ""
 
     def _owners(self, now: datetime) -> tuple[_Pair | None, str]:
         """Return the owner's certificate and key, if they are there and can be used, and what is wrong with them."""
@@ -105,7 +96,7 @@ class Certificates:
             return pair
         certificate, key = self._kept
         key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret = _content(key)
+        secret = content(key)
         if not is_key(secret):
             secret = make_key()
             write_whole(key, secret, 0o600)
@@ -148,24 +139,17 @@ def _hosts(names: Sequence[str]) -> list[str]:
     return [name for name in names if not is_address(name)]
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
 def _small(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 message = f"{path.name} is no file"
                 raise BoxError(message)
-            content = file.read(LARGEST + 1)
+            read = file.read(LARGEST + 1)
     except OSError as error:
         message = f"{path.name} cannot be read: {error.strerror}"
         raise BoxError(message) from error
-    if len(content) > LARGEST:
+    if len(read) > LARGEST:
         message = f"{path.name} is larger than {LARGEST} octets"
         raise BoxError(message)
-    return content
+    return read

@@ -27,8 +27,8 @@ from modembank_box.progress import (
     Record,
     free_octets,
 )
-from modembank_box.release import Release, running_release
-from modembank_box.states import write_state, write_whole
+from modembank_box.release import Release, running_release, tell_release
+from modembank_box.states import write_whole
 
 DATABASE = "modembank.sqlite3"
 HEALTHY_S = 60.0
@@ -65,8 +65,7 @@ class HealthGate:
     def before_daemon(self) -> None:
         """Tell what was started and what became of the latest update; try a new version. Restarts when that fails."""
         release = running_release(self.places)
-        shown = {name: getattr(release, name) for name in ("version", "build", "slot", "architecture", "schema")}
-        write_state(self.places.state("release"), shown)
+        tell_release(self.places, release)
         self._forget_copy()
         loader = boot_loader(self.places, release.slot)
         record = self.progress.record()
@@ -138,7 +137,7 @@ class HealthGate:
 
     def _copy(self, files: list[Path]) -> None:
         """Copy the database as it lies there, for the daemon's user: nobody writes to it now."""
-        folder = self._copy_folder
+        folder = self.progress.copy
         owner = (self.places.daemon if self.places.daemon.exists() else self.places.data).stat()
         try:
             folder.mkdir(mode=0o700)
@@ -153,13 +152,9 @@ class HealthGate:
             message = f"it cannot be copied: {error}"
             raise BoxError(message) from error
 
-    @property
-    def _copy_folder(self) -> Path:
-        return self.places.data / "trial"
-
     def _forget_copy(self) -> None:
         """Remove what is in the copy: messages and numbers; also what a power cut left."""
-        shutil.rmtree(self._copy_folder, ignore_errors=True)
+        shutil.rmtree(self.progress.copy, ignore_errors=True)
 
     def _give_up(self, record: Record, loader: BootLoader, reason: str) -> None:
         """Go back to the other slot where there is one to go back to, and say so where there is none."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from modembank_box.errors import BoxError
 from modembank_box.places import Places
-from modembank_box.release import is_older
+from modembank_box.release import is_older, running_release, tell_release
 from modembank_box.states import read_state, write_state, write_whole
 
 IDLE = "idle"
@@ -100,6 +100,25 @@ class Progress:
             "id": record.id,
         }
         write_state(self._places.state("update"), shown)
+
+    def tell_at_once(self) -> bool:
+        """Tell what was started, and of the latest update, if nothing is to be tried or judged; else return False.
+
+        Raises BoxError where this is no start of the image.
+        """
+        release, record = running_release(self._places), self.record()
+        here = record.slot == release.slot
+        resting = {GOOD: here, FAILED: not here, INSTALLING: False, INSTALLED: False, TRIAL: False}
+        if not resting.get(record.state, True) or self.copy.exists():
+            return False
+        tell_release(self._places, release)
+        self.tell(record)
+        return True
+
+    @property
+    def copy(self) -> Path:
+        """The folder with the copy of the database, while a new version is tried on it."""
+        return self._places.data / "trial"
 
     def floor(self) -> str:
         """Return the newest version that was ever well on this box, below which none is installed."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from modembank_box.boot_loader import running_slot
 from modembank_box.errors import BoxError
 from modembank_box.places import Places
+from modembank_box.states import write_state
 
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?:-([0-9A-Za-z.-]{1,40}))?(?:\+[0-9A-Za-z.-]{1,40})?")
 _Key = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
@@ -45,6 +46,12 @@ def running_release(places: Places) -> Release:
     except (OSError, ValueError, KeyError) as error:
         message = f"{path} does not say which release this is ({error})"
         raise BoxError(message) from error
+
+
+def tell_release(places: Places, release: Release) -> None:
+    """Write for everyone to read what was started."""
+    shown = {name: getattr(release, name) for name in ("version", "build", "slot", "architecture", "schema")}
+    write_state(places.state("release"), shown)
 
 
 def version_key(version: str) -> _Key | None:

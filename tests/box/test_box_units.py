@@ -8,7 +8,7 @@ from fakes.machines import ROOT, machine, tool
 
 pytestmark = pytest.mark.systemd
 OURS = {
-    "modembank-personalise.service": 2.5,
+    "modembank-begin.service": 2.5,
     "modembank-console.service": 3.0,
     "modembank-console@.service": 3.0,
     "modembank-wifi@.service": 3.5,

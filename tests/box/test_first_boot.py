@@ -67,7 +67,7 @@ class Box:
         """Start with this file and return what the mistakes are."""
         if text is not None or raw is not None:
             self.file.write_bytes(raw if raw is not None else text.encode())
-        assert main(["--root", str(self.places.root), "personalise"]) == 0
+        assert main(["--root", str(self.places.root), "begin"]) == 0
         self.state = read_state(self.places.state("personal"))
         return [(each["line"], each["field"]) for each in self.state["mistakes"]]
 
@@ -382,3 +382,20 @@ def test_the_reference_names_every_field():
     assert re.findall(r"(?m)^\| `([a-z_.]+)` \|", text.partition("## The console")[0]) == [
         field.name for field in FIELDS
     ]
+
+
+def test_a_start_tells_what_is_known_at_once(tmp_path):
+    """And what of it cannot be told stops nothing."""
+    box = Box(tmp_path / "root")
+    box.start('hostname = "clinic"\n')
+    assert box.name == "clinic"
+    assert not box.places.state("release").exists(), "here no release was started"
+    slot = box.places.run / "system"
+    slot.mkdir(parents=True)
+    (slot / "release.toml").write_text('version = "1.2.3"\nbuild = "x"\narchitecture = "amd64"\nschema = 12\n')
+    (box.places.root / "proc").mkdir()
+    (box.places.root / "proc/cmdline").write_text("quiet modembank.slot=b\n")
+    box.start()
+    assert read_state(box.places.state("release"))["version"] == "1.2.3"
+    assert read_state(box.places.state("release"))["slot"] == "b"
+    assert read_state(box.places.state("update"))["state"] == "idle"

@@ -17,7 +17,8 @@ from modembank_box.cli import main
 from modembank_box.errors import BoxError
 from modembank_box.health_gate import DEADLINE_S, HEALTHY_S, HealthGate
 from modembank_box.machine import DAEMON, ON_TRIAL
-from modembank_box.progress import INSTALLED
+from modembank_box.progress import INSTALLED, STATES, Record
+from modembank_box.states import read_state
 from modembank_box.verbs import fetch_update, update
 
 
@@ -117,6 +118,31 @@ def test_an_ordinary_start_tells_what_it_is_and_tries_nothing(box, machine):
     assert after(box, machine) == "goes on"
     assert box.progress.floor() == "0.1.0"
     assert machine.now == 0.0
+
+
+@pytest.mark.parametrize("slot", ["a", "b", ""])
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_told_at_the_beginning_of_a_start_is_what_the_trial_would_tell(box, machine, state, slot):
+    box.progress.note(Record(), state=state, slot=slot, version="0.2.0", from_version="0.1.0", by="ada")
+    kept = (box.progress.folder / "record.json").read_bytes()
+    for name in ("release", "update"):
+        box.places.state(name).unlink(missing_ok=True)
+    at_once = box.progress.tell_at_once()
+    told = [read_state(box.places.state(name)) for name in ("release", "update")]
+    assert before(box, machine) == "goes on"
+    if at_once:
+        assert told == [read_state(box.places.state(name)) for name in ("release", "update")]
+        assert (box.progress.folder / "record.json").read_bytes() == kept
+        assert machine.calls == []
+    else:
+        assert told == [{}, {}]
+        assert (box.progress.folder / "record.json").read_bytes() != kept or machine.calls
+
+
+def test_with_a_copy_left_behind_nothing_is_told_at_once(box):
+    assert box.progress.tell_at_once()
+    box.progress.copy.mkdir()
+    assert not box.progress.tell_at_once()
 
 
 def test_an_ordinary_start_gives_the_slot_its_tries_again(box, machine):

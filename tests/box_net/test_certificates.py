@@ -12,6 +12,7 @@ from modembank_box.certificates import LARGEST, LIFE, RENEWED_BEFORE_END, Certif
 from modembank_box.errors import BoxError
 from modembank_box.openssl import is_key, make_certificate, make_key, read_certificate
 from modembank_box.places import Places
+from modembank_box.served import Served
 from modembank_box.states import read_state
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -156,6 +157,51 @@ def test_s06_after_a_start_it_is_the_one_of_before(places, certificates):
     shutil.rmtree(places.root / "run")
     assert certificates.renew(Identity("modembank"), NOW) == "restart"  # no daemon runs yet that could
     assert served(places) == before
+
+
+class TestAtOnce:
+    """What was judged before is there from the beginning of a start."""
+
+    def test_it_is_laid_and_told_as_it_was(self, places, certificates):
+        certificates.renew(BOX, NOW)
+        before, told = served(places), read_state(places.state("certificate"))
+        shutil.rmtree(places.root / "run")
+        assert Served(places).put_again()
+        assert served(places) == before
+        assert read_state(places.state("certificate")) == told
+        assert mode(places.root / "run/credstore/modembank.tls.key") == 0o600
+        assert certificates.renew(BOX, NOW) == ""
+
+    def test_the_owners_too(self, places, certificates):
+        mine = owners(places)
+        certificates.renew(BOX, NOW)
+        shutil.rmtree(places.root / "run")
+        assert Served(places).put_again()
+        assert served(places) == mine
+
+    def test_at_the_first_start_there_is_none(self, places):
+        assert not Served(places).put_again()
+        assert not (places.run / "tls.crt").exists()
+
+    @pytest.mark.parametrize("name", ["boot/box/tls.crt", "boot/box/tls.key", "data/tls/box.crt", "data/tls/box.key"])
+    @pytest.mark.parametrize("whose", ["the owner's", "the box's own"])
+    def test_what_was_changed_meanwhile_is_judged_first(self, places, certificates, name, whose):
+        certificates.renew(BOX, NOW)
+        if whose == "the owner's":
+            owners(places)
+            certificates.renew(BOX, NOW)
+        shutil.rmtree(places.root / "run")
+        changed = places.root / name
+        changed.parent.mkdir(parents=True, exist_ok=True)
+        changed.write_bytes(b"another")
+        assert not Served(places).put_again()
+        assert not (places.root / "run").exists()
+
+    @pytest.mark.parametrize("content", [b"", b"torn", b"[]", b'{"of": 1, "told": {}}', b'{"told": 3}'])
+    def test_a_memory_that_cannot_be_read_is_none(self, places, certificates, content):
+        certificates.renew(BOX, NOW)
+        (places.data / "tls/judged.json").write_bytes(content)
+        assert not Served(places).put_again()
 
 
 @pytest.mark.parametrize(

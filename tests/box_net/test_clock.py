@@ -1,5 +1,7 @@
 """``modembank-box clock``: it waits for the time, but not for long."""
 
+import os
+
 import pytest
 
 from modembank_box.cli import main
@@ -81,3 +83,25 @@ def test_how_it_ended_is_written_down_and_is_no_failure(places, monkeypatch, cap
     assert main(["--root", str(places.root), "clock"]) == 0
     assert read_state(places.state("clock"))["trusted"] == "ntp"
     assert "the time is not known" in capsys.readouterr().out
+
+
+class TestAtOnce:
+    """Before anything else of the start runs."""
+
+    def test_the_board_s_time_is_told(self, places):
+        board_clock(places, int(NOW) - 1)
+        assert clock.tell_at_once(places, lambda: NOW)
+        assert read_state(places.state("clock")) == {"trusted": "rtc", "waited_s": 0.0}
+
+    def test_without_such_a_clock_it_is_left_to_whoever_waits(self, places):
+        assert not clock.tell_at_once(places, lambda: NOW)
+        assert not places.state("clock").exists()
+
+    @pytest.mark.parametrize(("ahead_s", "told"), [(-3600, True), (AGREES_S + 1, False)])
+    def test_a_time_that_an_earlier_start_has_seen_counts_more(self, places, ahead_s, told):
+        board_clock(places, int(NOW) - 1)
+        seen = places.root / "var/lib/systemd/timesync/clock"
+        seen.parent.mkdir(parents=True)
+        seen.touch()
+        os.utime(seen, (NOW + ahead_s, NOW + ahead_s))
+        assert clock.tell_at_once(places, lambda: NOW) == told

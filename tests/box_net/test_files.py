@@ -15,8 +15,10 @@ BOX = sorted(path.name for path in (ROOT / "systemd" / "box").iterdir())
 OURS = [
     name
     for name in BOX
-    if name.split(".")[0] in {"modembank-certificate", "modembank-clock", "modembank-renewal", "modembank-ssh-key"}
+    if name.split(".")[0].removesuffix("-first")
+    in {"modembank-certificate", "modembank-clock", "modembank-renewal", "modembank-ssh-key"}
 ]
+STARTED_BY_OTHERS = {"modembank-ssh-key.service", "modembank-renewal.service", "modembank-certificate.service"}
 PRESET = FILES / "usr/lib/systemd/system-preset/05-modembank-net.preset"
 SHELLS = ("getty@.service", "serial-getty@.service", "console-getty.service", "debug-shell.service", "ssh.socket")
 UPKEEP = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "man-db.timer", "e2scrub_all.timer")
@@ -55,7 +57,7 @@ def test_systemd_finds_nothing_wrong_with_units_and_drop_ins(root):
 def test_the_presets_enable_what_the_daemon_needs(root):
     enabled = [line.split()[1] for line in PRESET.read_text().splitlines() if line.startswith("enable ")]
     ours = [name for name in enabled if name.startswith("modembank")]
-    assert set(OURS) - {"modembank-ssh-key.service", "modembank-renewal.service"} <= set(ours)
+    assert set(OURS) - STARTED_BY_OTHERS <= set(ours)
     (root / "usr/lib/systemd/system/ssh.service").write_text(
         "[Service]\nExecStart=true\n[Install]\nWantedBy=multi-user.target\n"
     )
@@ -63,7 +65,7 @@ def test_the_presets_enable_what_the_daemon_needs(root):
     wants = {path.parent.name: set() for path in (root / "etc/systemd/system").glob("*.wants/*")}
     for path in (root / "etc/systemd/system").glob("*.wants/*"):
         wants[path.parent.name].add(path.name)
-    assert {"modembank-clock.service", "modembank-certificate.service"} <= wants["modembankd.service.wants"]
+    assert {"modembank-clock.service", "modembank-certificate-first.service"} <= wants["modembankd.service.wants"]
     assert {"modembankd.socket", "modembankd-http.socket"} <= wants["sockets.target.wants"]
     assert "modembank-renewal.timer" in wants["timers.target.wants"]
     assert {"modembank-renewal.path", "ssh.service"} <= wants["multi-user.target.wants"]
@@ -77,8 +79,21 @@ def test_the_whole_start_has_no_cycle(root):
     assert not [line for line in said if "modembank" in line or "cycl" in line]
 
 
+def test_what_the_beginning_has_done_is_not_done_again():
+    """Each of these units makes the file without which it starts."""
+    for name, made in (("clock", "clock.json"), ("trial", "release.json"), ("certificate-first", "tls.crt")):
+        unit = (ROOT / f"systemd/box/modembank-{name}.service").read_text()
+        assert f"\nConditionPathExists=!/run/modembank-box/{made}\n" in unit
+        assert "modembank-begin.service" in re.search(r"(?m)^After=(.*)$", unit)[1].split()
+
+
+def test_what_no_program_of_the_box_looks_at_is_not_mounted():
+    for name in ("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "dev-mqueue.mount", "sys-kernel-config.mount"):
+        assert masked(f"system/{name}")
+
+
 def test_the_daemon_starts_after_the_time_and_the_certificate():
-    for name in ("modembank-clock.service", "modembank-certificate.service"):
+    for name in ("modembank-clock.service", "modembank-certificate-first.service"):
         unit = (ROOT / "systemd/box" / name).read_text()
         assert "\nBefore=modembankd.service\n" in unit
         assert "\nWantedBy=modembankd.service\n" in unit  # wanted, not required: it starts without, too

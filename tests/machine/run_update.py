@@ -140,8 +140,8 @@ class Run:
         return body["update"]
 
     async def _is_in(self, slot: str) -> None:
-        release = (await self._box.get(PATH)).body["release"]
-        self._found.that(f"slot {slot} runs", release["slot"] == slot, release)
+        body = (await self._box.get(PATH)).body
+        self._found.that(f"slot {slot} runs", (body["release"] or {}).get("slot") == slot, body)
 
 
 async def main() -> int:

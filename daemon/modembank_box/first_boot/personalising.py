@@ -25,7 +25,7 @@ from modembank_box.places import Places
 from modembank_box.states import read_state, write_state, write_whole
 
 
-def run(places: Places, arguments: Sequence[str]) -> int:  # noqa: ARG001 - a verb's shape
+def personalise(places: Places) -> None:
     """Apply the owner's file and tell of its mistakes; they are no failure, since the box starts all the same."""
     found = read(places.boot)
     parts, mistakes = judge(found)
@@ -41,7 +41,6 @@ def run(places: Places, arguments: Sequence[str]) -> int:  # noqa: ARG001 - a ve
     write_state(places.state("personal"), state)
     for mistake in mistakes:
         sys.stderr.write(f"box.toml: {mistake}. {mistake.way_out}\n")
-    return 0
 
 
 def _set_down_hub(places: Places, found: Read, parts: dict[str, Any]) -> list[Mistake]:
