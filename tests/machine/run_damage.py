@@ -51,7 +51,7 @@ async def main() -> int:
             size = await _size(machine)
             zero(machine.disk, data.start, size - data.start - (1 << 20))
             state = await _after_damage(machine, box, found, "its whole data partition")
-            anew = state["state"] in {"set-aside", "made-new"}
+            anew = state["state"] in {"set_aside", "made_new"}
             found.that(f"the data partition is {state['state']}: {state['reason']}", anew, state)
             box = await _again(machine, found)
             await _reset(machine, box, found, Path(folder))
