@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
 from commands import run, say
 from recipe import HERE, SUITE, Recipe
 
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
 COMPONENTS = "main non-free-firmware"
 # Left out: what nobody reads on a box without a login. Licences stay.
 EXCLUDED = ["/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*", "/usr/share/lintian/*"]
@@ -31,6 +33,8 @@ def base(recipe: Recipe, *, fresh: bool) -> Path:
     state = hashlib.sha256("\n".join([*words, *_published(recipe, sources)]).encode()).hexdigest()[:16]
     tar = recipe.cache / f"base-{recipe.architecture}-{state}.tar"
     if fresh or not tar.exists():
+        if recipe.architecture != dpkg_architecture():
+            emulate(recipe.architecture)
         say(f"debian {SUITE} for {recipe.architecture}, {len(recipe.packages)} packages and what they need")
         for old in recipe.cache.glob(f"base-{recipe.architecture}-*.tar*"):
             old.unlink()
@@ -65,6 +69,21 @@ def _mmdebstrap(recipe: Recipe) -> list[str]:
 def dpkg_architecture() -> str:
     """Return the architecture of this machine."""
     return run(["dpkg", "--print-architecture"], epoch=0).strip()
+
+
+def emulate(architecture: str) -> None:
+    """Have the kernel run programs of another architecture by qemu-user, which a fresh machine or container may not do.
+
+    Raises SystemExit with the way out where it cannot be had.
+    """
+    if subprocess.run(["arch-test", architecture], capture_output=True, check=False).returncode == 0:
+        return
+    if not (BINFMT / "register").exists():
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], check=False)
+    subprocess.run(["update-binfmts", "--enable"], check=False)
+    if subprocess.run(["arch-test", architecture], capture_output=True, check=False).returncode:
+        message = f"this kernel runs no programs for {architecture}: mount binfmt_misc at {BINFMT}"
+        raise SystemExit(message)
 
 
 def apt_sources(architecture: str) -> list[str]:

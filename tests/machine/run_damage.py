@@ -44,7 +44,7 @@ async def main() -> int:
             zero(machine.disk, data.start + SUPERBLOCK[0], SUPERBLOCK[1])
             state = await _after_damage(machine, box, found, "its superblock")
             kept = (await box.get("/api/v1/account")).status == 200
-            what = f"the data partition is {state['state']}: {state['reason']}"
+            what = f"the data partition is {state['state']}: {state['detail']}"
             found.that(what, (state["state"] == "repaired") == kept, (state, kept))
             await machine.shut_down()
 
@@ -52,7 +52,7 @@ async def main() -> int:
             zero(machine.disk, data.start, size - data.start - (1 << 20))
             state = await _after_damage(machine, box, found, "its whole data partition")
             anew = state["state"] in {"set_aside", "made_new"}
-            found.that(f"the data partition is {state['state']}: {state['reason']}", anew, state)
+            found.that(f"the data partition is {state['state']}: {state['detail']}", anew, state)
             box = await _again(machine, found)
             await _reset(machine, box, found, Path(folder))
     return found.end()
