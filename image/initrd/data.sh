@@ -156,8 +156,13 @@ check() { # 0: in order, or what -p puts right without asking, such as the journ
     [ "$_said" -eq 126 ] || [ "$_said" -eq 127 ] && return "$_said" # did not run: nobody knows how the file system is
     detail=$(grep . "$RUN/check" | head -n 2 | plain)
     say "the data partition is damaged; repairing it"
-    logged timeout "$CHECK_S" e2fsck -f -y "$node"
-    _said=$?
+    # Twice: a copy of the superblock from when the file system grew says that the journal is to be played. It is, but the
+    # copy still says so, and e2fsck gives up; by then the superblock itself is there again.
+    for _time in first second; do
+        logged timeout "$CHECK_S" e2fsck -f -y "$node"
+        _said=$?
+        [ "$_said" -le 3 ] && break
+    done
     [ "$_said" -le 3 ] || return "$_said"
     state=repaired
 }

@@ -129,10 +129,11 @@ class Run:
         self._found.that("an update on a stick is installed", by_stick, told)
 
     async def _upload(self, content: bytes, ends: set[str]) -> dict:
+        before = (await self._box.get(PATH)).body["update"]
         answer = await self._box._ask("POST", f"{PATH}/update", content, OCTETS)
         if not self._found.that("an upload is taken", answer.status == 202, answer):
             return {"state": "", "reason": ""}
-        await self._box.until(PATH, lambda body: body["order"] is None, HURRIED_S)
+        await self._box.until(PATH, lambda body: body["update"] != before, HURRIED_S)
         return await self._ends(ends, WRITTEN_S)
 
     async def _ends(self, states: set[str], within_s: float) -> dict:
