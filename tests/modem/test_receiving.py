@@ -106,7 +106,7 @@ async def test_a_slot_that_is_filled_again_at_once_is_read_again() -> None:
         rig.sink.deleted = deleted  # type: ignore[method-assign]
         sent = bank.network.inject(number, "first")
         await eventually(lambda: rig.sink.pdus() == sent and len(sent) == 3)
-        assert not bank.modems[0].stores["ME"].slots
+        await eventually(lambda: not bank.modems[0].stores["ME"].slots)
 
 
 async def test_a_store_that_fails_leaves_the_copy_and_is_asked_again() -> None:
