@@ -15,7 +15,7 @@ from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.conversations import Conversations
 from modembank.discovery import Discovery
-from modembank.dispatch import Dispatcher
+from modembank.dispatch import Dispatcher, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
@@ -58,6 +58,7 @@ class App:
     bank: Bank
     discovery: Discovery
     dispatcher: Dispatcher
+    quiet_hours: QuietHours
     backups: ScheduledBackups
     appliance: Appliance
     health: Health

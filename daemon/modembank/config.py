@@ -184,7 +184,10 @@ class AlertsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     max_segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
 
 
-Verb = Literal["diag.run", "sim.pause", "sim.resume", "sim.limits", "modem.reset", "ussd.run", "logs.collect"]
+Verb = Literal[
+    "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "ussd.run", "logs.collect"
+]  # fmt: skip
+HubSetting = Literal["profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused"]
 
 
 class HubKeyConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -229,8 +232,12 @@ class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     key: str = ""
     profile: Literal["standard", "lean", "metered"] = "standard"
     privacy: Literal["counts", "meta", "full"] = "meta"
-    commands: tuple[Verb, ...] = ("diag.run", "sim.pause", "sim.resume", "sim.limits", "modem.reset", "logs.collect")
+    commands: tuple[Verb, ...] = (
+        "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "logs.collect"
+    )  # fmt: skip
     """What the hub may have done. USSD codes can move money: not by itself."""
+    hub_settings: tuple[HubSetting, ...] = ("profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused")
+    """What the hub may own of the box's settings; the others are the site's."""
     ussd_codes: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{1,40}\Z", description="a USSD code")], ...] = ()
     most_events: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 1_000_000
     """Events that wait for a hub that is away."""

@@ -134,7 +134,8 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     config, clock, bus, metrics = ground.config, ground.clock, ground.bus, ground.metrics
     store, outbox, sims = ground.store, ground.outbox, ground.sims
     data_dir = Path(config.box.data_dir)
-    dispatcher = Dispatcher(outbox, sims, bus, clock, Decency(QuietHours(config.quiet_hours), ground.loops))
+    quiet_hours = QuietHours(config.quiet_hours)
+    dispatcher = Dispatcher(outbox, sims, bus, clock, Decency(quiet_hours, ground.loops))
     admission = ground.admission
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)
     messages.lend_to(outbox.offer)
@@ -191,7 +192,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
             clock,
             metrics,
             admission=admission,
-            finishing=Finishing(sims, config.quiet_hours),
+            finishing=Finishing(sims, quiet_hours),
             sending=config.sending,
             region=config.box.region,
             data_dir=data_dir,
@@ -200,6 +201,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         bank=bank,
         discovery=discovery,
         dispatcher=dispatcher,
+        quiet_hours=quiet_hours,
         backups=backups,
         appliance=appliance,
         health=Health(around, bus),

@@ -92,6 +92,11 @@ class Daemon:
             await app.appliance.clean()
             await app.health.load()
             app.events.start()
+            if app.fleet.set_up:
+                from modembank_fleet.agent import Agent  # with its libraries 9 MB, which only boxes of a fleet need
+
+                self._agent = Agent(app)
+                await self._agent.prepare()
             await self._serve()
             await app.dispatcher.start()
             await app.mailings.start()
@@ -100,10 +105,7 @@ class Daemon:
             await app.discovery.start()
             await app.webhooks.start()
             await app.twilio.start()
-            if app.fleet.set_up:
-                from modembank_fleet.agent import Agent  # with its libraries 9 MB, which only boxes of a fleet need
-
-                self._agent = Agent(app)
+            if self._agent is not None:
                 await self._agent.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))

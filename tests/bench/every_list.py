@@ -18,7 +18,6 @@ from modembank.clock import SystemClock
 from modembank.config import SendingConfig
 from modembank.conversations import Conversations
 from modembank.couriers import Means
-from modembank.decency import QuietHoursConfig
 from modembank.dispatch import Finishing
 from modembank.eventlog import EventLog, viewer_of
 from modembank.ids import public_id
@@ -129,7 +128,7 @@ class Faces:
         self.conversations = Conversations(
             box, self.messages, self.inbox, self.admission, nobody, cast("Any", Unrecorded())
         )
-        finishing = Finishing(nobody, QuietHoursConfig())
+        finishing = Finishing(nobody)
         self.mailings = Mailings(
             box, bus, clock, metrics, admission=self.admission, finishing=finishing, sending=sending, region="",
             data_dir=Path("/nonexistent"),

@@ -26,7 +26,7 @@ from modembank.config import AlertsConfig, BankConfig, BoxConfig, Config, PortEn
 from modembank.conversations import Conversations
 from modembank.couriers import Means
 from modembank.discovery import Discovery, UsbWatch
-from modembank.dispatch import Finishing
+from modembank.dispatch import Finishing, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
@@ -127,6 +127,7 @@ class Box:
     alerts: Any
     figures: Figures
     system: System
+    quiet_hours: QuietHours
     image: Image
     """What the root side of an appliance image would say; nothing before it starts."""
     readiness: Readiness = field(default_factory=Readiness)
@@ -171,6 +172,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     await sims.load()
     await sims.identify(SimIdentity(iccid=ICCID, msisdn="+447900900001", operator="Example"), "slot-03")
     admission = Admission(sims, SendingConfig())
+    quiet = QuietHours(config.quiet_hours)
     messages = Messages(store, bus, clock, metrics, admission, Unexplained())
     inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
     receiving = Receiving(store, bus, clock, metrics, NoReports(), number_of=admission.sender)
@@ -183,6 +185,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "accounts": Accounts(store, clock),
         "audit": Audit(store, clock),
         "sims": sims,
+        "quiet_hours": quiet,
         "messages": messages,
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
         "optouts": OptOuts(store, bus, clock, admission),
@@ -192,7 +195,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
             clock,
             metrics,
             admission=admission,
-            finishing=Finishing(sims),
+            finishing=Finishing(sims, quiet),
             sending=SendingConfig(),
             region="",
             data_dir=folder,

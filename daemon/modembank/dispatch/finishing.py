@@ -19,6 +19,7 @@ from operator import add
 import msgspec
 
 from modembank.decency import QuietHoursConfig
+from modembank.dispatch.quiet import QuietHours
 from modembank.dispatch.window import opens_at
 from modembank.sim import LimitName, Sim, Sims
 
@@ -94,10 +95,10 @@ class OpenHours:
 class Finishing:
     """The box's own estimate."""
 
-    def __init__(self, sims: Sims, quiet: QuietHoursConfig | None = None, zone: tzinfo | None = None) -> None:
+    def __init__(self, sims: Sims, quiet: QuietHours | None = None, zone: tzinfo | None = None) -> None:
         """``zone`` is the box's own when None."""
         self._sims = sims
-        self._quiet = quiet or QuietHoursConfig()
+        self._quiet = quiet or QuietHours(QuietHoursConfig())
         self._zone = zone
         self._allowed: dict[str, list[Allowance]] = {}
         self._at: int | None = None
@@ -107,8 +108,9 @@ class Finishing:
     ) -> int | None:
         """Return how long so many segments need from a moment on (unix ms); None: more than a year, or never."""
         windows = [] if window is None else [window]
-        if self._quiet.from_ and 9 - rank < self._quiet.exempt_priority:
-            windows.append(f"{self._quiet.to}-{self._quiet.from_}")
+        quiet = self._quiet.rule
+        if quiet.from_ and 9 - rank < quiet.exempt_priority:
+            windows.append(f"{quiet.to}-{quiet.from_}")
         hours = OpenHours(windows, begins_at, self._zone) if windows else None
         return needed_s(segments, self._allowances(route, now), hours)
 

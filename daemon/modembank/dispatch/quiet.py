@@ -29,8 +29,18 @@ class QuietHours:
 
     def __init__(self, config: QuietHoursConfig, zone: tzinfo | None = None) -> None:
         """``zone`` is that of numbers which tell of none; None: the box's own."""
-        self._config = config
         self._zone = zone
+        self._window = ""
+        self.set(config)
+
+    @property
+    def rule(self) -> QuietHoursConfig:
+        """What holds now."""
+        return self._config
+
+    def set(self, config: QuietHoursConfig) -> None:
+        """Let another rule hold from now on; what was put off before keeps its hour."""
+        self._config = config
         self._window = f"{config.to}-{config.from_}" if config.from_ else ""
 
     def hold(self, message: QueuedMessage, now: int) -> Quiet | None:

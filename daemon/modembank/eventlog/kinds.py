@@ -60,6 +60,12 @@ KINDS: tuple[Kind, ...] = (
     Kind("box.restored", "A backup was put in the place of the database; ids go on in a new range", _BOX, True),
     Kind("clock.stepped", "The box's clock was set, or is known to be right from here on", _BOX, True),
     Kind("fleet.refused", "Something that claimed to come from the hub was refused", _BOX, True),
+    Kind("config.applied", "A configuration of the hub is in force", _BOX, True),
+    Kind("config.rejected", "A configuration of the hub can not be taken", _BOX, True),
+    Kind(
+        "config.rolled_back", "A configuration of the hub did not prove itself: the one before is in force", _BOX, True
+    ),
+    Kind("config.proposed", "The site wants a setting of the hub otherwise", _BOX, True),
     Kind("issue.raised", "Something needs a person", _BOX, True),
     Kind("issue.cleared", "It needs nobody any more", _BOX, True),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -38,6 +38,8 @@ _log = structlog.get_logger()
 
 Also: TypeAlias = Callable[[sqlite3.Connection], object]
 """What else a write does."""
+Guard: TypeAlias = Callable[[Sim, SimChange], Awaitable[None]]
+"""Looks at a change before it is made, and raises what forbids it."""
 
 
 class Sims:
@@ -62,6 +64,7 @@ class Sims:
         self._merged: dict[int, int] = {}
         self._changing = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
+        self._guard: Guard | None = None
 
     async def load(self) -> None:
         """Read all SIMs and what they sent; call it once, after the journal's rest was folded, before any sending."""
@@ -120,12 +123,21 @@ class Sims:
             raise UnidentifiedSim(slot=slot)
         return await self._serially(self._identify(told))
 
-    async def change(self, sim_id: int, wanted: SimChange, also: Also | None = None) -> Sim:
+    def guard(self, guard: Guard | None) -> None:
+        """Let somebody who owns settings look at each change that is not its own."""
+        self._guard = guard
+
+    async def change(
+        self, sim_id: int, wanted: SimChange, also: Also | None = None, *, by_the_owner: bool = False
+    ) -> Sim:
         """Change what is named, all of it in one write or nothing; live as this returns.
 
-        ``also`` runs in that write: what is to be recorded of it. Raises NotFound, InvalidRequest.
+        ``also`` runs in that write: what is to be recorded of it. ``by_the_owner``: no guard is asked. Raises NotFound,
+        InvalidRequest, and Conflict for what is somebody else's to set.
         """
         _check(wanted)
+        if self._guard is not None and not by_the_owner:
+            await self._guard(self.get(sim_id), wanted)
         now = self._now()
 
         def apply(connection: sqlite3.Connection) -> SimRow | None:

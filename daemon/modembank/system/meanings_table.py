@@ -112,8 +112,12 @@ MEANINGS = {
         "as webhooks tell them"
     ),
     "mqtt.commands": (
-        "what the hub may have done here: diag.run, sim.pause, sim.resume, sim.limits, modem.reset, ussd.run,"
-        " logs.collect"
+        "what the hub may have done here: diag.run, sim.pause, sim.resume, sim.limits, cfg.reload, modem.reset,"
+        " ussd.run, logs.collect"
+    ),
+    "mqtt.hub_settings": (
+        "what the hub may own of the box's settings: profile, quiet_hours, sim.label, sim.limits, sim.paused; the"
+        " others are the site's"
     ),
     "mqtt.ussd_codes": 'the codes that ussd.run may dial, such as ["#100#"]',
     "mqtt.most_events": "events that wait for a hub that is away; the oldest beyond give way to a note of the gap",

@@ -25,6 +25,8 @@ from modembank.store import Urgency
 from modembank.supervision import Supervisor
 from modembank_fleet.agent.clocks import Timekeeper
 from modembank_fleet.agent.commands import Commands, Trust
+from modembank_fleet.agent.owning import Owning
+from modembank_fleet.agent.shadow import ConfigShadow, Trial
 from modembank_fleet.agent.streams import Means, Streams
 from modembank_fleet.agent.telemetry import LIVE_S, PERIODS, Telemetry
 from modembank_fleet.agent.telling import Pseudonyms
@@ -57,8 +59,10 @@ _log = structlog.get_logger()
 class Agent:
     """The box's side of the fleet link; without a hub in the configuration it does nothing."""
 
-    def __init__(self, app: App, *, time: Timekeeper | None = None, backoff: Backoff | None = None) -> None:
-        """Prepare; ``start`` begins."""
+    def __init__(
+        self, app: App, *, time: Timekeeper | None = None, backoff: Backoff | None = None, trial: Trial | None = None
+    ) -> None:
+        """Make it; ``prepare`` lays over what the hub owns, ``start`` begins to tell."""
         self._app = app
         self._config = app.config.mqtt
         self._time = time or Timekeeper(app.clock)
@@ -70,6 +74,9 @@ class Agent:
         self._streams: Streams | None = None
         self._telemetry: Telemetry | None = None
         self._commands: Commands | None = None
+        self._shadow: ConfigShadow | None = None
+        self._trial = trial or Trial()
+        self._reconfigured = asyncio.Event()
         self._unsubscribe: list[Callable[[], None]] = []
         self._retimed = asyncio.Event()
         self._born_again = asyncio.Event()
@@ -77,36 +84,58 @@ class Agent:
         self._said: list[list[Any]] = []
         self._live_until = 0.0
 
-    async def start(self) -> None:
-        """Begin, if there is a hub to report to; the broker may come later, or never."""
-        if not self._app.fleet.set_up:
+    async def prepare(self) -> None:
+        """Lay over the settings that are the hub's, before anything is sent."""
+        if not self._app.fleet.set_up or self._shadow is not None:
             return
         self._life = life = await self._app.fleet.begin()
         self._address = Address(self._app.fleet.site, self._app.fleet.box)
         trust = Trust(self._address, life.epoch, _keys(self._config), frozenset(self._config.commands))
-        names = Pseudonyms(life.secret)
+        self._names = names = Pseudonyms(life.secret)
         self._telemetry = Telemetry(self._app, self._time, life, trust, names)
+        owning = Owning(self._app, names, self._set_profile)
+        self._shadow = ConfigShadow(
+            owning, trust, life, self._time, self._trial, self._refused, self._linked, self._reconfigured.set
+        )
+        around = Surroundings(
+            self._app,
+            self._rebirth,
+            self._set_profile,
+            self._time.up_s,
+            self._send_log,
+            self._shadow.again,
+            lambda: 0 if self._shadow is None else self._shadow.in_force,
+        )
+        self._commands = Commands(trust, around, self._time, self._poke)
+        await self._shadow.resume()
+
+    async def start(self) -> None:
+        """Begin, if there is a hub to report to; the broker may come later, or never."""
+        await self.prepare()
+        commands, shadow = self._commands, self._shadow
+        if commands is None or shadow is None:
+            return
         self._means = Means(
             self._app.store,
             self._app.events,
             self._time,
-            life,
+            self._life,
             self._address,
             self._config.privacy,
-            names,
+            self._names,
             self._app.clock.monotonic,
         )
-        around = Surroundings(self._app, self._rebirth, self._set_profile, self._time.up_s, self._send_log)
-        self._commands = commands = Commands(trust, around, self._time, self._poke)
         await commands.resume()
         for kind in (ModemStateChanged, SimChanged):
             self._unsubscribe.append(self._app.bus.subscribe(kind, self._changed))
         self._supervisor.start("fleet.commands", commands.run)
+        self._supervisor.start("fleet.config", shadow.run)
         self._supervisor.start("fleet.clock", self._watch_clock)
         self._supervisor.start("fleet.link", self._keep_connected)
 
     async def stop(self) -> None:
         """Say that the box goes, if there is a connection, and end."""
+        self._app.sims.guard(None)
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         session = self._session
@@ -153,7 +182,11 @@ class Agent:
                 _log.info("fleet_link_up", connection=self._connections)
                 self._streams = streams = Streams(self._means, session, self._heard, self._app.fleet.worked)
                 await _first_error(
-                    self._receive(session), streams.run(), self._tell_of_itself(session), self._be_born(session)
+                    self._receive(session),
+                    streams.run(),
+                    self._tell_of_itself(session),
+                    self._be_born(session),
+                    self._report_config(session),
                 )
             finally:
                 self._session = self._streams = None
@@ -181,7 +214,7 @@ class Agent:
             elif incoming.topic == self._address.down("ack"):
                 await self._acknowledged(incoming)
             elif incoming.topic == self._address.down("cfg", "desired"):
-                incoming.ack()  # this release takes no configuration from the hub
+                await self._configured(incoming)
             elif self._commands is not None:
                 await self._commands.take(incoming)
 
@@ -199,6 +232,17 @@ class Agent:
             if known not in (None, hello.he):  # the hub starts anew and wants to know everybody again, one by one
                 self._rebirth(hello.window)
             self._poke()
+
+    async def _configured(self, incoming: Incoming) -> None:
+        if self._shadow is not None:
+            await self._shadow.take(incoming)
+
+    async def _refused(self, code: str, topic: str) -> None:
+        if self._commands is not None:
+            await self._commands.note_refused(code, topic)
+
+    def _linked(self) -> bool:
+        return self._session is not None and self._session.alive
 
     async def _acknowledged(self, incoming: Incoming) -> None:
         commands, streams = self._commands, self._streams
@@ -219,6 +263,20 @@ class Agent:
             self._said = self._telemetry.identities()
             payload, how = pack(encode(self._telemetry.birth(self._connections)))
             await session.publish(self._address.up("birth"), payload, retain=True, user={"ce": how} if how else {})
+            await self._say_config(session)
+
+    async def _report_config(self, session: Session) -> None:
+        """Say how the hub's configuration stands whenever that changes."""
+        while True:
+            await self._reconfigured.wait()
+            self._reconfigured.clear()
+            await self._say_config(session)
+
+    async def _say_config(self, session: Session) -> None:
+        if self._shadow is not None:
+            payload, how = pack(encode(self._shadow.reported()))
+            topic = self._address.up("cfg", "reported")
+            await session.publish(topic, payload, retain=True, user={"ce": how} if how else {})
 
     async def _be_born(self, session: Session) -> None:
         """Say again what the box is when the hub wants to know, at a moment of its own."""
@@ -243,7 +301,7 @@ class Agent:
         while telemetry is not None:
             now = clock.monotonic()
             if self._live_until and now >= self._live_until:
-                self._set_profile(self._config.profile)
+                self._set_profile(self._config.profile if self._shadow is None else self._shadow.owning.usual_profile)
             period = PERIODS[self._app.fleet.profile]
             if now >= box_at:
                 await self._send(session, "box", await telemetry.box(), period.box_s)
@@ -281,6 +339,8 @@ class Agent:
 
     def _changed(self, _: Event) -> None:
         """A modem or SIM is another one, perhaps: what stays as it is has changed then."""
+        if self._shadow is not None:
+            self._shadow.poke()
         if self._telemetry is not None and self._telemetry.identities() != self._said:
             self._rebirth(CHANGES_S)
 

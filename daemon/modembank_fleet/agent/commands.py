@@ -226,7 +226,7 @@ class Commands:
             return "rejected", "not_available"
         if not self.trust.carries_out(verb.name):
             return "rejected", "gate_closed"
-        if command.cond is not None and command.cond.cfg:
+        if command.cond is not None and command.cond.cfg not in {None, self.around.config_version()}:
             return "rejected", "precondition_failed"
         try:
             arguments(verb, command)

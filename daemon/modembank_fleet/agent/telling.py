@@ -13,7 +13,9 @@ from modembank_fleet.wire import Event
 Privacy: TypeAlias = Literal["counts", "meta", "full"]
 Say: TypeAlias = Callable[["Pseudonyms", Any], Any]
 _WORDS = {"message.received": "sms.in", "fleet.refused": "auth.fail", "clock.stepped": "clock.step"}
-_ERRORS = frozenset({"modem.failed", "message.failed", "mailing.failed"})
+_CONFIG = "config."
+"""Kinds that are called ``cfg.`` on the wire."""
+_ERRORS = frozenset({"modem.failed", "message.failed", "mailing.failed", "config.rejected", "config.rolled_back"})
 _WARNINGS = frozenset(
     {"modem.recovering", "modem.locked", "modem.gone", "message.unknown", "message.undelivered", "issue.raised"}
 )
@@ -65,6 +67,7 @@ LEAVES: Mapping[str, Mapping[str, Say]] = {
     "box": {},
     "clock": {"up": _plain, "utc": _plain, "set_by": _plain, "bs": _plain},
     "fleet": {"code": _plain, "kind": _plain, "count": _plain},
+    "config": {"ver": _plain, "in_force": _plain, "codes": _plain, "sim": _hidden, "key": _plain, "value": _plain},
     "issue": {"id": _plain, "kind": _plain, "severity": _plain},
 }
 """By noun: what of an event's data may leave the box where ``privacy`` is meta, and how it is said."""
@@ -84,11 +87,15 @@ def event_of(told: Told, privacy: Privacy, names: Pseudonyms, *, dated: bool) ->
         data = {name: say(names, told.data[name]) for name, say in LEAVES[noun].items() if name in told.data}
     return Event(
         seq=told.row,
-        type=_WORDS.get(told.kind, told.kind),
+        type=_word(told.kind),
         sev=_severity(told.kind),
         at=told.at / 1000 if dated else None,
         data=data,
     )
+
+
+def _word(kind: str) -> str:
+    return f"cfg.{kind.removeprefix(_CONFIG)}" if kind.startswith(_CONFIG) else _WORDS.get(kind, kind)
 
 
 def _severity(kind: str) -> Literal["info", "warning", "error", "security"]:

@@ -16,6 +16,7 @@ from modembank.accounts import Actor
 from modembank.app import App
 from modembank.errors import ModembankError
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
+from modembank_fleet.agent.owning import beyond
 from modembank_fleet.wire.commands import CollectLogs, OneSim, PauseSim, Profile, ResetModem, RunUssd, SimLimits
 
 RESETS_AN_HOUR = 3
@@ -45,6 +46,10 @@ class Surroundings:
     set_profile: Callable[[str], None]
     up_s: Callable[[], float]
     send_log: Callable[[str, int, list[str], bool], Awaitable[None]]
+    reload: Callable[[], Awaitable[dict[str, Any]]]
+    """Tries the hub's configuration again."""
+    config_version: Callable[[], int]
+    """Which version of it is in force; 0: none."""
     resets: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
 
@@ -118,12 +123,15 @@ async def limit_sim(around: Surroundings, order: Order) -> dict[str, Any]:
     entry = around.app.sims.configured(sim.iccid)
     caps = RateLimits.of(around.app.config.limits, entry.limits if entry else None)
     for name, value in wanted.items():
-        cap = caps.cap(LimitName(name))
-        looser = value < cap if name == LimitName.MIN_INTERVAL else cap > 0 and (value == 0 or value > cap)
-        if looser:
+        if beyond(caps, LimitName(name), value):
             raise VerbRefused(code="beyond_local_cap")
     changed = await around.app.sims.change(sim.id, SimChange(limits=wanted))
     return {name.value: changed.limits.cap(name) for name in LimitName}
+
+
+async def reload_config(around: Surroundings, order: Order) -> dict[str, Any]:  # noqa: ARG001
+    """Lay the hub's configuration over again; the newest once more, where it was rejected or rolled back."""
+    return await around.reload()
 
 
 async def reset_modem(around: Surroundings, order: Order) -> dict[str, Any]:
@@ -180,6 +188,7 @@ VERBS: dict[str, Execute] = {
     "sim.pause": pause_sim,
     "sim.resume": resume_sim,
     "sim.limits": limit_sim,
+    "cfg.reload": reload_config,
     "modem.reset": reset_modem,
     "ussd.run": run_ussd,
     "logs.collect": collect_logs,

@@ -4,6 +4,20 @@ from modembank_fleet.wire.asyncapi import document
 from modembank_fleet.wire.channels import CHANNELS, Channel
 from modembank_fleet.wire.codec import MOST_OCTETS, decode, encode, pack, unpack
 from modembank_fleet.wire.commands import BY_VERB, VERBS, Command, If, Verb, arguments, command, verb_of
+from modembank_fleet.wire.configuration import (
+    EVERY_SIM,
+    CfgDocument,
+    CfgLimits,
+    CfgQuietHours,
+    CfgSim,
+    Setting,
+    canonical,
+    desired,
+    document_of,
+    hash_of,
+    judge,
+    of_sim,
+)
 from modembank_fleet.wire.errors import WireError
 from modembank_fleet.wire.shapes import (
     ENDED,
@@ -22,6 +36,7 @@ from modembank_fleet.wire.shapes import (
     Ota,
     Outbox,
     Queue,
+    ReportedError,
     ResBatch,
     Result,
     Software,
@@ -34,9 +49,11 @@ from modembank_fleet.wire.signing import HubKey, Signer, new_signer, verify
 from modembank_fleet.wire.topics import HELLO, Address, Topic, everything_down, everything_up, is_name, parse
 
 __all__ = [
-    "BY_VERB", "CHANNELS", "ENDED", "HELLO", "MOST_OCTETS", "VERBS", "VERSION", "Ack", "Address", "Avail", "Batch",
-    "Birth", "CfgDesired", "CfgReported", "Channel", "Command", "EvBatch", "Event", "Hello", "HubKey", "If", "LogChunk",
-    "ModemCounts", "Ota", "Outbox", "Queue", "ResBatch", "Result", "Signer", "Software", "Table", "TeleBox",
-    "TeleModems", "Topic", "Totals", "Verb", "WireError", "arguments", "command", "decode", "document", "encode",
-    "everything_down", "everything_up", "is_name", "new_signer", "pack", "parse", "unpack", "verb_of", "verify",
+    "BY_VERB", "CHANNELS", "ENDED", "EVERY_SIM", "HELLO", "MOST_OCTETS", "VERBS", "VERSION", "Ack", "Address", "Avail",
+    "Batch", "Birth", "CfgDesired", "CfgDocument", "CfgLimits", "CfgQuietHours", "CfgReported", "CfgSim", "Channel",
+    "Command", "EvBatch", "Event", "Hello", "HubKey", "If", "LogChunk", "ModemCounts", "Ota", "Outbox", "Queue",
+    "ReportedError", "ResBatch", "Result", "Setting", "Signer", "Software", "Table", "TeleBox", "TeleModems", "Topic",
+    "Totals", "Verb", "WireError", "arguments", "canonical", "command", "decode", "desired", "document", "document_of",
+    "encode", "everything_down", "everything_up", "hash_of", "is_name", "judge", "new_signer", "of_sim", "pack",
+    "parse", "unpack", "verb_of", "verify",
 ]  # fmt: skip

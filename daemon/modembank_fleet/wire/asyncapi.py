@@ -8,6 +8,8 @@ import msgspec
 
 from modembank_fleet.wire.channels import CHANNELS, Channel
 from modembank_fleet.wire.commands import VERBS, Command, Verb
+from modembank_fleet.wire.configuration import CfgDocument
+from modembank_fleet.wire.shapes import CfgDesired
 
 _NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,31}$"}
 _REF = "#/components/schemas/{name}"
@@ -15,7 +17,8 @@ _REF = "#/components/schemas/{name}"
 
 def document() -> dict[str, Any]:
     """Return the document as JSON-able objects: a box receives what is ``down``, and sends what is ``up``."""
-    types = [*dict.fromkeys([channel.shape for channel in CHANNELS]), *dict.fromkeys(verb.args for verb in VERBS)]
+    shapes = [*[channel.shape for channel in CHANNELS], *[verb.args for verb in VERBS], CfgDocument]
+    types = list(dict.fromkeys(shapes))
     _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
     return {
         "asyncapi": "3.1.0",
@@ -58,12 +61,20 @@ def _message(channel: Channel) -> dict[str, Any]:
         args = {"type": "object", "properties": {"args": {"$ref": f"#/components/schemas/{verb.args.__name__}"}}}
         made["payload"] = {"allOf": [made["payload"], args]}
         made["correlationId"] = {"location": "$message.payload#/id"}
-        made["headers"] = {
-            "type": "object",
-            "properties": {"sv": {"type": "string"}, "kid": {"type": "string"}, "sig": {"type": "string"}},
-            "required": ["kid", "sig"] if verb.signed else [],
-        }
+        made["headers"] = _headers(signed=verb.signed)
+    if channel.shape is CfgDesired:
+        doc = {"type": "object", "properties": {"doc": {"$ref": f"#/components/schemas/{CfgDocument.__name__}"}}}
+        made["payload"] = {"allOf": [made["payload"], doc]}
+        made["headers"] = _headers(signed=True)
     return made
+
+
+def _headers(*, signed: bool) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"sv": {"type": "string"}, "kid": {"type": "string"}, "sig": {"type": "string"}},
+        "required": ["kid", "sig"] if signed else [],
+    }
 
 
 def _operation(channel: Channel) -> dict[str, Any]:

@@ -211,22 +211,29 @@ class LogChunk(msgspec.Struct, kw_only=True, omit_defaults=True):
     lines: list[str]
 
 
-class ReportedError(msgspec.Struct, kw_only=True):
+class ReportedError(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is wrong with a key of a configuration."""
 
-    path: str
-    code: str
+    path: Annotated[str, msgspec.Meta(max_length=200)]
+    """Its keys with dots between them, such as ``sims.*.limits.per_day``; empty: all of it."""
+    code: Annotated[str, msgspec.Meta(max_length=64)]
+    detail: Text = ""
+    """For people."""
 
 
 class CfgReported(Up, kw_only=True, omit_defaults=True):
     """``up/cfg/reported``: which configuration the box has."""
 
     ver: Count
+    """The newest that it took; 0: none yet."""
     st: Literal["applied", "pending", "rejected", "rolled_back"]
     hash: str
-    errs: list[ReportedError] = []
-    local: list[str] = []
-    """Keys that the site keeps to itself."""
+    """Of the document of ``ver``."""
+    eff: Count = 0
+    """The version that is in force: an older one where the newest was rejected or rolled back."""
+    errs: Annotated[list[ReportedError], msgspec.Meta(max_length=100)] = []
+    local: Annotated[list[str], msgspec.Meta(max_length=2000)] = []
+    """Keys of the hub that the site wants otherwise."""
 
 
 class Ota(Up, kw_only=True, omit_defaults=True):
@@ -273,6 +280,12 @@ class CfgDesired(msgspec.Struct, kw_only=True, omit_defaults=True):
     """``down/cfg/desired``: the configuration that the hub wants."""
 
     v: int
-    ver: Count
-    ep: Epoch | None = None
-    doc: dict[str, Any]
+    ver: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    """Grows with each change; what is not above the last one has no effect."""
+    ep: Epoch
+    """The life of the box that it is for."""
+    by: Text = ""
+    at: Seconds | None = None
+    """When it was made, in unix seconds."""
+    doc: msgspec.Raw
+    """A CfgDocument."""

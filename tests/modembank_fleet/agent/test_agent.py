@@ -64,7 +64,7 @@ async def test_a_box_says_what_it_is_and_how_it_goes(mosquitto, box):
     assert all(len(row) == len(modems["cols"]) for row in modems["rows"])
     assert (hub.said("avail")[-1]["s"], hub.said("avail")[-1]["why"]) == ("offline", "shutdown")
     retained = {what for what, _, incoming in hub.heard if incoming.retain}
-    assert retained == {"avail", "birth"}
+    assert retained == {"avail", "birth", "cfg/reported"}
 
 
 async def test_every_event_arrives_once_in_order_and_nothing_waits_after(mosquitto, box):
