@@ -16,11 +16,13 @@ from modembank.events import Event
 from modembank.store import Store
 from modembank_fleet.wire import Signer
 from modembank_hub.config import HubConfig, SigningConfig
+from modembank_hub.configs import Configs
 from modembank_hub.fleet import Fleet
 from modembank_hub.ingest import Ingest
 from modembank_hub.lines import Lines, observe
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.orders import Orders
+from modembank_hub.rollouts import Rollouts
 from modembank_hub.schema import DATABASE, HUB
 
 
@@ -46,6 +48,8 @@ class HubApp:
     audit: Audit
     fleet: Fleet
     orders: Orders
+    configs: Configs
+    rollouts: Rollouts
     ingest: Ingest
     lines: Lines
 
@@ -71,7 +75,8 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         accounts.on_withdrawal(followers.wake)
         bus.subscribe(Event, lambda _: followers.wake())
         orders = Orders(store, clock, bus, metrics, signer, config.hub.resend_s)
-        ingest = Ingest(store, clock, bus, metrics, orders.wake)
+        configs = Configs(store, clock, bus, signer)
+        ingest = Ingest(store, clock, bus, metrics, orders.wake, configs.wake)
         undo.pop_all()
     return HubApp(
         config=config,
@@ -85,8 +90,10 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         audit=Audit(store, clock),
         fleet=Fleet(store, clock, config.keep),
         orders=orders,
+        configs=configs,
+        rollouts=Rollouts(store, clock, configs),
         ingest=ingest,
-        lines=Lines(config, store, clock, metrics, ingest, orders),
+        lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve)),
     )
 
 

@@ -18,5 +18,10 @@ class CommandsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigsChanged(Event):
+    """What a box is to have, or says that it has, is another; or a roll-out went on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined(Event):
     """Something came that could not be read."""

@@ -23,7 +23,7 @@ from modembank_fleet import wire
 from modembank_fleet.link import Incoming, LinkRefused, Session
 from modembank_fleet.wire import Address
 from modembank_hub import rows_of_streams as streams
-from modembank_hub.events import BoxesChanged, CommandsChanged, Quarantined
+from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, Quarantined
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.taking import Outcome, Unreadable, Uplink, read, take
 
@@ -58,14 +58,24 @@ class Ingest:
     """What all workers share: where it is written, and who is told."""
 
     def __init__(
-        self, store: Store, clock: Clock, bus: Bus, metrics: HubMetrics, commands_due: Callable[[], None]
+        self,
+        store: Store,
+        clock: Clock,
+        bus: Bus,
+        metrics: HubMetrics,
+        commands_due: Callable[[], None],
+        configs_due: Callable[[], None] = lambda: None,
     ) -> None:
-        """``commands_due`` is called when a box is back that has not answered everything."""
+        """``commands_due`` is called when a box is back that has not answered everything.
+
+        ``configs_due`` when one has said something of its configuration.
+        """
         self._store = store
         self._clock = clock
         self._bus = bus
         self._metrics = metrics
         self._commands_due = commands_due
+        self._configs_due = configs_due
         self._telling = False
         self.stuck_since: float | None = None
         """Monotonic seconds since when the database has taken nothing; None: it does."""
@@ -168,6 +178,9 @@ class Ingest:
         if outcome.commands:
             self._bus.publish(CommandsChanged(at))
             self._commands_due()
+        if outcome.configs:
+            self._bus.publish(ConfigsChanged(at))
+            self._configs_due()
 
     def _tell_boxes(self) -> None:
         self._telling = False

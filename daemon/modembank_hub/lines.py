@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 import structlog
 
@@ -21,7 +22,6 @@ from modembank_hub import rows_of_boxes as boxes
 from modembank_hub.config import HubConfig
 from modembank_hub.ingest import Ingest
 from modembank_hub.metrics import HubMetrics
-from modembank_hub.orders import Orders
 
 WORKER_TAKES = 1000
 """Receive Maximum of a worker: messages that it has not written down."""
@@ -31,6 +31,7 @@ _RETRY_WINDOW_S = 2.0
 """The hub is one client: it need not spread itself as boxes do."""
 _SETTLE_S = 1.0
 _WILL_DELAY_S = 5
+Serve: TypeAlias = Callable[[Session], Awaitable[None]]
 _log = structlog.get_logger()
 
 
@@ -38,15 +39,21 @@ class Lines:
     """Keeps the connections, each in a loop of its own."""
 
     def __init__(
-        self, config: HubConfig, store: Store, clock: Clock, metrics: HubMetrics, ingest: Ingest, orders: Orders
+        self,
+        config: HubConfig,
+        store: Store,
+        clock: Clock,
+        metrics: HubMetrics,
+        ingest: Ingest,
+        speaks: Sequence[Serve],
     ) -> None:
-        """Prepare; ``worker`` and ``control`` are run under a supervisor."""
+        """Prepare; ``worker`` and ``control`` are run under a supervisor. ``speaks`` send to boxes what is due."""
         self._config = config
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._ingest = ingest
-        self._orders = orders
+        self._speaks = speaks
         self._came_back = asyncio.Event()
         self._up: set[str] = set()
         self.why_down = "not connected yet"
@@ -84,7 +91,7 @@ class Lines:
         async with contextlib.AsyncExitStack() as undo:
             tasks = [
                 asyncio.create_task(self._greet(session), name="hub.hello"),
-                asyncio.create_task(self._orders.serve(session), name="hub.commands"),
+                *(asyncio.create_task(_ever(speak, session), name="hub.speaks") for speak in self._speaks),
             ]
             undo.push_async_callback(_end, tasks)
             lost = asyncio.create_task(session.lost(), name="hub.lost")
@@ -120,7 +127,7 @@ class Lines:
         )
         return wire.encode(said)
 
-    async def _keep(self, name: str, serve: Callable[[Session], Awaitable[None]], will: Will | None) -> None:
+    async def _keep(self, name: str, serve: Serve, will: Will | None) -> None:
         backoff = Backoff(_RETRY_WINDOW_S)
         while True:
             began = self._clock.monotonic()
@@ -149,6 +156,10 @@ class Lines:
         tls = TlsFiles(mqtt.tls_ca, mqtt.tls_cert, mqtt.tls_key) if mqtt.tls_ca else None
         client_id = f"{self._config.hub.id}-{name}-{secrets.token_hex(4)}"
         return Broker(mqtt.host, mqtt.port, client_id, tls, receive_maximum=WORKER_TAKES)
+
+
+async def _ever(speak: Serve, session: Session) -> None:
+    await speak(session)
 
 
 async def _end(tasks: Sequence[asyncio.Task[object]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -149,6 +150,12 @@ def note_modems(conn: sqlite3.Connection, box_id: int, epoch: str, seq: int, tab
 def note_whole(conn: sqlite3.Connection, box_id: int, column: str, text: str) -> None:
     """Keep what a box says as a whole: ``reported`` or ``ota``."""
     conn.execute(f"UPDATE boxes SET {column} = ? WHERE id = ?", (text, box_id))  # noqa: S608 - our own names
+
+
+def reported(conn: sqlite3.Connection, box_id: int) -> dict[str, Any] | None:
+    """Return what a box said last of its configuration."""
+    (text,) = conn.execute("SELECT reported FROM boxes WHERE id = ?", (box_id,)).fetchone()
+    return None if text is None else json.loads(text)
 
 
 def get(conn: sqlite3.Connection, site: str, box: str, now_ms: int) -> BoxRow | None:

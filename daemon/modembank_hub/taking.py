@@ -14,6 +14,7 @@ from modembank_fleet import wire
 from modembank_fleet.wire import Address
 from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_commands as commands
+from modembank_hub import rows_of_config as configs
 from modembank_hub import rows_of_quarantine as quarantine
 from modembank_hub import rows_of_streams as streams
 from modembank_hub import rows_of_telemetry as telemetry
@@ -70,6 +71,8 @@ class Outcome:
     """Boxes that are not as they were."""
     commands: bool = False
     """Whether a command came further, or is due."""
+    configs: bool = False
+    """Whether a box said something of its configuration, or is due to be told its own."""
     quarantined: int = 0
 
     def add(self, other: Outcome) -> None:
@@ -77,6 +80,7 @@ class Outcome:
         self.streams |= other.streams
         self.boxes |= other.boxes
         self.commands |= other.commands
+        self.configs |= other.configs
         self.quarantined += other.quarantined
 
 
@@ -120,6 +124,7 @@ def take(conn: sqlite3.Connection, uplink: Uplink, outcome: Outcome) -> None:
             outcome.commands |= commands.make_due(conn, box_id, now) > 0
     elif isinstance(message, wire.Birth):
         _take_birth(conn, box_id, message, now)
+        outcome.configs |= configs.make_due(conn, box_id, now)
     elif isinstance(message, wire.TeleBox):
         _take_tele(conn, box_id, message, now)
     elif isinstance(message, wire.TeleModems):
@@ -131,8 +136,10 @@ def take(conn: sqlite3.Connection, uplink: Uplink, outcome: Outcome) -> None:
             outcome.quarantined += 1
         outcome.commands = True
     elif not boxes.is_old_epoch(conn, box_id, message.ep):  # type: ignore[attr-defined]  # CfgReported, Ota
-        column = "ota" if isinstance(message, wire.Ota) else "reported"
-        boxes.note_whole(conn, box_id, column, _encode(message).decode())
+        if isinstance(message, wire.CfgReported):
+            _take_reported(conn, box_id, message, now, outcome)
+        else:
+            boxes.note_whole(conn, box_id, "ota", _encode(message).decode())
 
 
 def _take_batch(
@@ -205,6 +212,15 @@ def _take_birth(conn: sqlite3.Connection, box_id: int, birth: wire.Birth, now: i
         "skew_ms": _skew(birth, now),
     }
     boxes.note_birth(conn, box_id, told)
+
+
+def _take_reported(conn: sqlite3.Connection, box_id: int, told: wire.CfgReported, now: int, outcome: Outcome) -> None:
+    before = boxes.reported(conn, box_id)
+    if before is not None and before["ep"] == told.ep and (before["bs"], before["up"]) > (told.bs, told.up):
+        return  # workers share what comes: this one is late
+    boxes.note_whole(conn, box_id, "reported", _encode(told).decode())
+    configs.note_reported(conn, box_id, told, now)
+    outcome.configs = True
 
 
 def _take_tele(conn: sqlite3.Connection, box_id: int, tele: wire.TeleBox, now: int) -> None:

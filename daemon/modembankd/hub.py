@@ -91,6 +91,9 @@ def _chores(app: HubApp) -> tuple[Chore, ...]:
     return (
         Chore("roll_up", 60, app.fleet.roll_up, first_s=10),
         Chore("overdue", 5, app.orders.end_overdue, first_s=2),
+        Chore("rollouts", 2, app.rollouts.advance, first_s=1),
+        Chore("newcomers", 60, app.rollouts.welcome, first_s=30),
+        Chore("configs", 300, app.configs.compare, first_s=60),
         Chore("old", 3600, app.fleet.forget_old, first_s=120),
     )
 

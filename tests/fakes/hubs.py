@@ -17,10 +17,14 @@ from fakes.voices import SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN, Role, Scope
 from modembank.clock import SystemClock, to_ms
 from modembank.store import Store
+from modembank_fleet.wire import Signer
 from modembank_hub.app import HubApp, assemble_hub
 from modembank_hub.config import HubConfig, IdentityConfig, SigningConfig
 from modembank_web.cookies import page_token
 from modembank_web.hub import create_hub_web
+
+SIGNER = Signer("h2", bytes(range(32)))
+"""What boxes of tests trust."""
 
 ADMIN = "ada"
 
@@ -71,6 +75,13 @@ class Hub:
             await hears(self.store, *said, box.modems_tele(now), now=now)
             if events:
                 await hears(self.store, box.events(events, now), now=now)
+
+
+def signing_in(folder: Path, signer: Signer = SIGNER) -> SigningConfig:
+    """Put a hub's key into a folder, and return the section that names it."""
+    (path := folder / "hub-key").write_text(signer.private.hex())
+    path.chmod(0o600)
+    return SigningConfig(str(path), signer.kid)
 
 
 @contextlib.asynccontextmanager

@@ -31,6 +31,7 @@ class SaidBox:
     next_ev: int = 1
     next_res: int = 1
     tele: int = 0
+    reports: int = 0
     totals: dict[str, int] = field(default_factory=lambda: {"sent": 0, "dlr": 0, "fail": 0, "recv": 0})
 
     @property
@@ -94,6 +95,13 @@ class SaidBox:
         self.next_ev = max(self.next_ev, start + count)
         fields: dict[str, object] = {"base": self.base, "first": start, "last": start + count - 1, "ev": said}
         return self.topic("ev"), wire.EvBatch(**self._up(now), **(fields | more))
+
+    def reported(
+        self, ver: int = 0, st: str = "applied", hash_: str = "", now: int = NOW, **more: object
+    ) -> tuple[str, wire.CfgReported]:
+        self.reports += 1
+        said = self._up(now) | {"up": 5.0 + self.reports, "ver": ver, "st": st, "hash": hash_}
+        return self.topic("cfg", "reported"), wire.CfgReported(**(said | more))
 
     def result(self, command: str, st: str, now: int = NOW, **more: object) -> tuple[str, wire.ResBatch]:
         seq = self.next_res
