@@ -6,11 +6,12 @@ import json
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from modembankd.asking import ask_at, listed_at
+from modembankd.fleet_config_cli import config
+from modembankd.fleet_places import data_dir_of, place_of
 from modembankd.hub_cli import hub_config_option
 from modembankd.messages_cli import json_option, print_json
 from modembankd.showing import on_one_line, table
@@ -25,6 +26,9 @@ def fleet() -> None:
     """See the boxes of a fleet and command them, on the machine that its hub runs on."""
 
 
+fleet.add_command(config)
+
+
 @fleet.command("list")
 @click.option("--standing", type=click.Choice(["online", "stale", "offline"]), help="Only boxes that stand so.")
 @click.option("--text", help="Only boxes with this in site, name or label.")
@@ -36,7 +40,7 @@ def fleet() -> None:
 def fleet_list(config_path: Path, *, problems: bool, limit: int, as_json: bool, **wanted: Any) -> None:
     """List boxes by site and name: how each stands, what runs on it, and what it told last."""
     asked = {**wanted, "problems": "true" if problems else None}
-    found = listed_at(_data_dir(config_path), _BOXES, asked, limit)
+    found = listed_at(data_dir_of(config_path), _BOXES, asked, limit)
     print_json(found) if as_json else _print_boxes(found)
 
 
@@ -45,7 +49,7 @@ def fleet_list(config_path: Path, *, problems: bool, limit: int, as_json: bool, 
 @hub_config_option
 def fleet_show(box: str, config_path: Path) -> None:
     """Show all that is known of BOX (site/name), as JSON."""
-    print_json(ask_at(_data_dir(config_path), "GET", f"{_BOXES}/{_place(box)}"))
+    print_json(ask_at(data_dir_of(config_path), "GET", f"{_BOXES}/{place_of(box)}"))
 
 
 @fleet.command("watch")
@@ -54,7 +58,7 @@ def fleet_show(box: str, config_path: Path) -> None:
 @hub_config_option
 def fleet_watch(every_s: float, times: int | None, config_path: Path) -> None:
     """Print each box whose state changes, with what it was, until Ctrl-C."""
-    data_dir = _data_dir(config_path)
+    data_dir = data_dir_of(config_path)
     before: dict[str, str] | None = None
     while times is None or times > 0:
         now = {box["name"]: box["standing"] for box in listed_at(data_dir, _BOXES, {}, 1_000_000)}
@@ -88,9 +92,9 @@ def fleet_command(
     except ValueError as error:
         message = f'is no JSON: {error}; such as \'{{"slot": "slot-01"}}\''
         raise click.BadParameter(message, param_hint="ARGS") from error
-    data_dir = _data_dir(config_path)
+    data_dir = data_dir_of(config_path)
     body = {"verb": verb, "args": given} | ({} if ttl_s is None else {"ttl_s": ttl_s})
-    command = ask_at(data_dir, "POST", f"{_BOXES}/{_place(box)}/commands", body)
+    command = ask_at(data_dir, "POST", f"{_BOXES}/{place_of(box)}/commands", body)
     if not wait:
         print_json(command) if as_json else click.echo(command["id"])
         return
@@ -129,17 +133,3 @@ def _print_boxes(found: list[dict[str, Any]]) -> None:
     ]
     for line in table(_HEADS, rows):
         click.echo(line)
-
-
-def _place(box: str) -> str:
-    site, slash, name = box.partition("/")
-    if not slash or "/" in name:
-        message = f"{box} is no box: name it as site/name"
-        raise click.UsageError(message)
-    return f"{quote(site, safe='')}/{quote(name, safe='')}"
-
-
-def _data_dir(config_path: Path) -> Path:
-    from modembank_hub.config import load_hub_config
-
-    return Path(load_hub_config(config_path).hub.data_dir)

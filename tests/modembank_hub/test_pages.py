@@ -3,11 +3,12 @@
 import pytest
 
 from fakes.browsers import PASSWORD
-from fakes.hubs import hub_in
+from fakes.hubs import SIGNER, hub_in
 from fakes.pages import FOREIGN, Outline
 from fakes.voices import NOW, SaidBox, hears
-from modembank.accounts import Role
+from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.accounts.first_start import read_code
+from modembank_fleet.wire import hash_of
 from modembank_hub import rows_of_quarantine
 from modembank_web.hub.pages import PAGES, TOPICS, steps_of
 from modembank_web.pages.page import SETUP
@@ -24,7 +25,7 @@ async def hub(tmp_path):
 
 def place(page, command="0123456789abcdef"):
     path = page.path.replace("{site}", "leeds").replace("{box}", "b1").replace("{name}", "ada")
-    return path.replace("{id}", command)
+    return path.replace("{id}", command).replace("{group}", "cellars").replace("{rollout}", "1")
 
 
 @pytest.mark.parametrize("page", CLOSED, ids=lambda page: page.id)
@@ -70,6 +71,12 @@ async def test_every_page_shows_what_there_is_and_nothing_foreign_is_markup(hub)
     await hub.store.write(
         lambda conn: rows_of_quarantine.add(conn, NOW, HOSTILE, "malformed", HOSTILE, HOSTILE.encode())
     )
+    hub.app.configs._signer = SIGNER
+    document = {"sims": {"*": {"label": HOSTILE[:-1]}}}
+    await hub.app.configs.set_group(LOCAL_ADMIN, "cellars", "label:<script>*", document)
+    await hub.app.rollouts.begin(LOCAL_ADMIN, "cellars")
+    error = {"path": HOSTILE, "code": HOSTILE, "detail": HOSTILE}
+    await hears(hub.store, box.reported(1, "rejected", hash_of(document), errs=[error], local=[HOSTILE]))
     async with hub.at_a_page() as client:
         given = await client.post("/ui/boxes/leeds/b1/commands", data={"verb": "ping", "args": "", "ttl": "60"})
         command = given.headers["hx-redirect"].rpartition("/")[2]
@@ -147,4 +154,4 @@ async def test_a_command_is_followed_and_taken_back(hub):
 
 
 def test_what_is_live_hears_of_something():
-    assert {name for names in TOPICS.values() for name in names} == {"boxes", "commands", "quarantine"}
+    assert {name for names in TOPICS.values() for name in names} == {"boxes", "commands", "configs", "quarantine"}

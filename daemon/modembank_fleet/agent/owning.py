@@ -19,7 +19,6 @@ from modembank.errors import NotFound
 from modembank.fleet import shadow as rows
 from modembank.fleet.shadow import Owned, Value
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
-from modembank.sim.model import plain_text
 from modembank_fleet.agent.telling import Pseudonyms
 from modembank_fleet.wire import EVERY_SIM, CfgDocument, CfgQuietHours, ReportedError, of_sim
 
@@ -102,8 +101,6 @@ class Owning:
                 if key.startswith(_LIMITS) and any(_beyond(cap, key, value) for cap in caps):
                     detail = f"the site allows {caps[0].cap(LimitName(key.removeprefix(_LIMITS))):g}"
                     yield ReportedError(path=path, code="beyond_local_cap", detail=detail)
-                if key == "label" and plain_text(str(value)) != (value or None):
-                    yield ReportedError(path=path, code="bad_value", detail="at most 64 printable characters")
 
     async def lay_over(self, document: CfgDocument, ver: int, actor: Actor, *, fresh: bool = False) -> int:
         """Make the box as a document wants it; return how many SIMs were changed.

@@ -125,7 +125,10 @@ def judge(document: object) -> tuple[CfgDocument, list[ReportedError]]:
             detail = "must be *, an ICCID of 18 to 20 digits, or a SIM's name of 16 hexadecimal digits"
             errors.append(ReportedError(path=path, code="unknown_key", detail=detail))
             continue
-        read.sims[selector] = _read(CfgSim, entry, f"{path}.", errors)
+        sim = read.sims[selector] = _read(CfgSim, entry, f"{path}.", errors)
+        if isinstance(sim.label, str) and not sim.label.isprintable():
+            detail = "at most 64 printable characters"
+            errors.append(ReportedError(path=f"{path}.label", code="bad_value", detail=detail))
     if isinstance(quiet := read.quiet_hours, CfgQuietHours) and quiet.from_ == quiet.to:
         detail = "from and to are the same time, and that leaves open whether it is never or always"
         errors.append(ReportedError(path="quiet_hours.from", code="bad_value", detail=detail))

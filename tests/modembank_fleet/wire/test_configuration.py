@@ -64,6 +64,7 @@ def test_what_is_good_is_read():
         ({"sims": {"*": 5}}, "sims.*", "wrong_type"),
         ({"sims": {"*": {"pin": "1234"}}}, "sims.*.pin", "unknown_key"),
         ({"sims": {"*": {"label": " x"}}}, "sims.*.label", "bad_value"),
+        ({"sims": {"*": {"label": "a\u202eb"}}}, "sims.*.label", "bad_value"),
         ({"sims": {"*": {"paused": "yes"}}}, "sims.*.paused", "wrong_type"),
         ({"sims": {"*": {"limits": 3}}}, "sims.*.limits", "wrong_type"),
         ({"sims": {"*": {"limits": {"per_day": -1}}}}, "sims.*.limits.per_day", "bad_value"),

@@ -12,13 +12,13 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.errors import Conflict, FieldProblem, InvalidRequest
-from modembank_hub.events import BoxesChanged, CommandsChanged, Quarantined
+from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, Quarantined
 from modembank_hub.orders import DEFAULT_TTL_S, VERBS
 from modembank_hub.rows_of_boxes import BoxRow, Wanted
 from modembank_hub.rows_of_commands import CommandRow
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
-from modembank_web.hub import views
+from modembank_web.hub import config_pages, views
 from modembank_web.hub.api import number_of
 from modembank_web.hub.status import reasons_of
 from modembank_web.hub.surface import hub
@@ -36,7 +36,12 @@ _READ, _CHANGE = (Scope.MODEMS,), (Scope.ADMIN,)
 _A_PAGE = 50
 _RECENT, _FEW = 10, 20
 """Of a box: its latest commands and events."""
-TOPICS = {BoxesChanged: ("boxes",), CommandsChanged: ("commands",), Quarantined: ("quarantine",)}
+TOPICS = {
+    BoxesChanged: ("boxes",),
+    CommandsChanged: ("commands",),
+    ConfigsChanged: ("configs",),
+    Quarantined: ("quarantine",),
+}
 TONES = {
     "online": "ok", "stale": "warn", "offline": "bad",
     "waiting": "", "sent": "info", "accepted": "info", "running": "info", "done": "ok",
@@ -55,6 +60,7 @@ _MENU = (
         (
             Entry("Boxes", FLEET, "bank", Scope.MODEMS, also=f"{ROOT}/boxes"),
             Entry("Commands", COMMANDS, "send", Scope.MODEMS),
+            Entry("Configuration", config_pages.CONFIG, "edit", Scope.MODEMS, also=config_pages.ROLLOUTS),
             Entry("Quarantine", QUARANTINE, "issue", Scope.ADMIN),
         ),
     ),
@@ -281,6 +287,7 @@ def _now(row: BoxRow) -> dict[str, Any]:
         "birth": json.loads(row.birth) if row.birth else {},
         "tele": json.loads(row.tele) if row.tele else {},
         "update": json.loads(row.ota) if row.ota else {},
+        "config": json.loads(row.reported) if row.reported else {},
         "modems": views.modem_table(row),
         "path": _path(row),
         "tones": TONES,
@@ -369,6 +376,7 @@ PAGES = (
     Page("command", "GET", f"{COMMANDS}/{{id}}", command, _READ),
     Page("commandNow", "GET", f"{COMMANDS}/{{id}}/now", command_now, _READ),
     Page("cancelCommand", "POST", f"{COMMANDS}/{{id}}/cancel", cancel, _CHANGE),
+    *config_pages.PAGES,
     Page("quarantine", "GET", QUARANTINE, quarantine, _CHANGE),
     Page("clearQuarantine", "POST", f"{QUARANTINE}/clear", clear_quarantine, _CHANGE),
     *users.PAGES,

@@ -18,6 +18,16 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cursor": _CURSOR,
         "limit": _LIMIT,
     },
+    "ConfigsQuery": {
+        "behind": {"description": "Only boxes that are not as they are to be", "example": True},
+        "cursor": _CURSOR,
+        "limit": _LIMIT,
+    },
+    "RolloutsQuery": {
+        "group": {"description": "Only those of this group", "example": "cellars"},
+        "cursor": _CURSOR | {"example": "7"},
+        "limit": _LIMIT,
+    },
     "RowsQuery": {"cursor": _CURSOR | {"example": "12.4711"}, "limit": _LIMIT},
     "SeriesQuery": {
         "span": {"description": "How far back: in stretches of five minutes, an hour, or a day", "example": "day"}
@@ -26,6 +36,7 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 TAGS = {
     "Fleet": "The boxes: how they stand, and what they tell.",
     "Commands": "What boxes are told to do, followed to its end.",
+    "Configuration": "What boxes are to have, whether they have it, and how it is brought to many.",
     "Quarantine": "What came and could not be read.",
     **{name: text for name, text in wording.TAGS.items() if name in {"Account", "Users", "API keys", "Audit"}},
     **{name: text for name, text in wording.TAGS.items() if name in {"Status", "Documentation"}},
