@@ -128,7 +128,8 @@ class Rollouts:
     async def welcome(self) -> None:
         """Give boxes that are new what was rolled out to the whole of their group: the first one by name."""
         now = self._now()
-        if await self._store.write(lambda conn: _welcome(conn, now)):
+        due = await self._store.read(lambda conn: bool(rows.settled(conn) and rows.newcomers(conn)))
+        if due and await self._store.write(lambda conn: _welcome(conn, now) > 0):
             self._configs.changed()
 
     async def _order(self, actor: Actor, rollout_id: int, word: str, allowed: set[str], state: str) -> Progress:

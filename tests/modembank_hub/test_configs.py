@@ -10,6 +10,7 @@ from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN
 from modembank.clock import to_ms
 from modembank.errors import Conflict, InvalidRequest, NotFound
+from modembank_fleet import wire
 from modembank_fleet.wire import hash_of
 from modembank_hub import rows_of_config as rows
 from modembank_hub.rows_of_config import GroupRow, merged
@@ -113,6 +114,17 @@ async def test_what_a_box_does_not_have_is_due_at_its_birth_and_by_the_clock(hub
     await hub.store.write(lambda conn: conn.execute("UPDATE config_boxes SET publish_at = NULL").rowcount)
     await hub.app.configs.compare()
     assert (await stands(hub)).publish_at is not None
+
+
+async def test_no_box_can_leave_no_room_for_a_later_one(hub):
+    box = SaidBox()
+    await hub.hears_of(box)
+    await set_own(hub, LIMITED)
+    await hears(hub.store, box.reported(2**60, "applied", "another"))  # kept apart: it is none
+    assert (await stands(hub)).ver == 1
+    await hears(hub.store, box.reported(2**50, "applied", "another"))
+    assert (await stands(hub)).ver == 2**50 + 1
+    wire.decode(wire.CfgDesired, wire.desired(LIMITED, ver=2**50 + 1, ep="k3f9", by="x", at=0.0))
 
 
 @pytest.mark.parametrize("ver", [1, 7])

@@ -7,7 +7,7 @@ import msgspec
 from fakes.web_boxes import Box
 from modembank.accounts import Role
 from modembank.config import MqttConfig
-from modembank.fleet import Fleet, HubState, LinkState
+from modembank.fleet import Fleet, HubState, LinkState, shadow
 from modembank_web.api.v1 import fleet_examples as examples
 from modembank_web.api.v1.fleet import FleetStatus
 
@@ -17,6 +17,7 @@ async def test_a_box_without_a_hub_says_so(box: Box) -> None:
         told = (await client.get("/api/v1/fleet")).json()
     assert (told["state"], told["broker"], told["since"], told["hub"]) == ("not_set_up", "", None, "unknown")
     assert (told["events_waiting"], told["results_waiting"]) == (0, 0)
+    assert (told["configuration"], told["configuration_newest"], told["configuration_state"]) == (0, 0, "")
 
 
 async def test_a_link_is_told_with_what_waits_and_what_is_wrong(box: Box) -> None:
@@ -32,7 +33,9 @@ async def test_a_link_is_told_with_what_waits_and_what_is_wrong(box: Box) -> Non
         assert told["next_try_at"] > told["since"]
         fleet.note(LinkState.ONLINE)
         fleet.hub = HubState.ONLINE
+        await box.store.write(lambda conn: shadow.keep(conn, shadow.Shadow(ver=2, state="trial", good_ver=1)))
         told = (await client.get("/api/v1/fleet")).json()
+        assert (told["configuration"], told["configuration_newest"], told["configuration_state"]) == (2, 2, "pending")
     assert (told["state"], told["hub"], told["next_try_at"]) == ("online", "online", None)
 
 

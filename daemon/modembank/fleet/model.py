@@ -59,3 +59,8 @@ class FleetView:
     privacy: str
     commands_refused: int
     """Since the daemon started."""
+    configuration: int
+    """The version of the hub's configuration that is in force; 0: nothing is the hub's."""
+    configuration_newest: int
+    configuration_state: str
+    """What became of the newest: pending, applied, rejected, rolled_back; empty where there never was one."""

@@ -8,7 +8,7 @@ from modembank.accounts import Actor, Scope
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.eventlog import EventLog, log
-from modembank.fleet import rows
+from modembank.fleet import rows, shadow
 from modembank.fleet.model import FleetView, HubState, Life, LinkState
 from modembank.store import Store, Urgency
 
@@ -74,6 +74,7 @@ class Fleet:
             await self._store.read(rows.waiting) if self.set_up else (0, 0, None, None)
         )
         mqtt = self._config.mqtt
+        wanted = await self._store.read(shadow.load) if self.set_up else shadow.Shadow()
         return FleetView(
             state=self.state,
             since=self.since,
@@ -91,6 +92,9 @@ class Fleet:
             profile=self.profile,
             privacy=mqtt.privacy,
             commands_refused=self.refused,
+            configuration=wanted.in_force[0],
+            configuration_newest=wanted.ver,
+            configuration_state=wanted.told if wanted.ver else "",
         )
 
     async def forget_old(self) -> int:

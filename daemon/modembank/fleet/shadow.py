@@ -31,6 +31,11 @@ class Shadow:
     good_doc: str = "{}"
 
     @property
+    def told(self) -> Literal["pending", "applied", "rejected", "rolled_back"]:
+        """What became of it, in one word."""
+        return self.state if self.state in {"applied", "rejected", "rolled_back"} else "pending"
+
+    @property
     def in_force(self) -> tuple[int, str]:
         """The version and the document that hold now, or are on trial."""
         return (self.ver, self.doc) if self.state in {"applying", "trial"} else (self.good_ver, self.good_doc)

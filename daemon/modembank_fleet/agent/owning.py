@@ -143,8 +143,8 @@ class Owning:
             has, mine = current(sim, key), owned.get(key)
             if mine is None:
                 found.takes[key] = self._of_the_site(sim, key)
-            elif key == PAUSED and mine.wanted is not None and (fresh is None or mine.wanted_ver >= fresh):
-                value = mine.wanted[0]  # noqa: PLW2901 - the site's pause stands
+            elif key == PAUSED and mine.wanted == (True,) and (fresh is None or mine.wanted_ver >= fresh):
+                value = True  # noqa: PLW2901 - the site's pause stands
             if has != value:
                 found.set[key] = value
         for key in owned.keys() - wanted.keys():

@@ -173,7 +173,7 @@ class ConfigShadow:
                     self._note_ready()
                     await self._move(replace(now, state="staged", errors="[]"))
         self.poke()
-        return {"ver": self._now.ver, "state": _told(self._now), "in_force": self.in_force}
+        return {"ver": self._now.ver, "state": self._now.told, "in_force": self.in_force}
 
     async def _step(self) -> None:
         """Do what the state wants, once."""
@@ -284,7 +284,7 @@ class ConfigShadow:
         return CfgReported(
             **stamp(self.time, self.life),
             ver=now.ver,
-            st=_told(now),
+            st=now.told,
             hash=now.hash,
             eff=self.in_force,
             errs=[] if now.state == "applied" else errors,
@@ -355,10 +355,6 @@ class ConfigShadow:
 
     def _actor(self, now: Shadow) -> Actor:
         return Actor(0, f"hub: {now.issuer}"[:64], Role.ADMIN, frozenset(Scope), "hub")
-
-
-def _told(now: Shadow) -> Any:
-    return now.state if now.state in SETTLED else "pending"
 
 
 def _written(errors: list[ReportedError]) -> str:

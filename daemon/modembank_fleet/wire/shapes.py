@@ -224,8 +224,8 @@ class ReportedError(msgspec.Struct, kw_only=True, omit_defaults=True):
 class CfgReported(Up, kw_only=True, omit_defaults=True):
     """``up/cfg/reported``: which configuration the box has."""
 
-    ver: Count
-    """The newest that it took; 0: none yet."""
+    ver: Annotated[int, msgspec.Meta(ge=0, le=2**50)]
+    """The newest that it took; 0: none yet. There is room for later ones, whatever a box says."""
     st: Literal["applied", "pending", "rejected", "rolled_back"]
     hash: str
     """Of the document of ``ver``."""

@@ -15,7 +15,7 @@ from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.backup import ScheduledBackups
 from modembank.config import BackupConfig, BankConfig, Config, LogConfig, MqttConfig, PortEntry, SimConfig
 from modembank.eventlog import Entry, append
-from modembank.fleet import Fleet, LinkState
+from modembank.fleet import Fleet, LinkState, shadow
 from modembank.system import Process, System
 from modembankd.logs import configure_logs
 
@@ -73,6 +73,9 @@ async def test_the_link_to_a_hub_is_shown_as_it_stands(box: Box) -> None:
         page = await admin.opens("/ui/system")
         assert "connected" in page.text
         assert facts(page)["Waiting for it"] == "nothing"
+        assert "Configuration" not in facts(page)
+        await box.store.write(lambda conn: shadow.keep(conn, shadow.Shadow(ver=42, state="rejected", good_ver=41)))
+        assert facts(await admin.opens("/ui/system"))["Configuration"] == "version 41 in force; version 42 rejected"
         box.fleet.refused = 3
         await box.store.write(lambda conn: append(conn, [Entry(1, "modem.gone", None, None)]))
         shown = facts(await admin.opens("/ui/system"))

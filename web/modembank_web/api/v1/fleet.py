@@ -35,6 +35,10 @@ class FleetStatus(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     privacy: Literal["counts", "meta", "full"]
     commands_refused: int
+    configuration: int
+    """The version of the hub's configuration that is in force; 0: nothing is the hub's."""
+    configuration_newest: int
+    configuration_state: Literal["", "pending", "applied", "rejected", "rolled_back"]
 
 
 async def get_fleet(call: Call) -> Answer:

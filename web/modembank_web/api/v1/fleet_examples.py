@@ -22,4 +22,7 @@ FLEET: dict[str, Any] = {
     "profile": "standard",
     "privacy": "meta",
     "commands_refused": 0,
+    "configuration": 41,
+    "configuration_newest": 42,
+    "configuration_state": "rejected",
 }
