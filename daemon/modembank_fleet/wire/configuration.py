@@ -27,6 +27,7 @@ Setting: TypeAlias = Literal["profile", "quiet_hours", "sim.label", "sim.limits"
 """What a site lets the hub own, or not."""
 
 _DAY = 86_400
+_DEEPEST = 4
 _SELECTOR = re.compile(r"\*|[0-9]{18,20}|[0-9a-f]{16}", re.ASCII)
 _TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
 Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
@@ -137,7 +138,10 @@ def judge(document: object) -> tuple[CfgDocument, list[ReportedError]]:
 
 def canonical(document: object) -> bytes:
     """Return a document as it is written everywhere, so that one document has one hash. Raises WireError."""
-    written = msgspec.json.encode(document, order="deterministic")
+    try:
+        written = msgspec.json.encode(document, order="deterministic")
+    except RecursionError as error:
+        raise WireError(code="malformed", detail="nested too deeply") from error
     if len(written) > MOST_DOCUMENT:
         raise WireError(code="too_large", detail=f"{len(written)} octets, more than {MOST_DOCUMENT}")
     return written
@@ -199,5 +203,6 @@ def _leave_out(left: Any, keys: list[str]) -> bool:
     return True
 
 
-def _copy(value: object) -> Any:
-    return {name: _copy(one) for name, one in value.items()} if isinstance(value, Mapping) else value
+def _copy(value: object, deep: int = _DEEPEST) -> Any:
+    """Copy as deep as keys are ever left out; what lies below is nothing that a document has."""
+    return {name: _copy(one, deep - 1) for name, one in value.items()} if deep and isinstance(value, Mapping) else value

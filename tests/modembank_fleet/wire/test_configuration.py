@@ -1,5 +1,6 @@
 """The document of a configuration: what may be in it, what is said of what may not, and what names it."""
 
+import contextlib
 import json
 
 import pytest
@@ -118,6 +119,15 @@ def test_the_hash_is_of_the_content_and_not_of_its_order():
     turned = {name: GOOD[name] for name in reversed(GOOD)}
     assert hash_of(GOOD) == hash_of(turned)
     assert hash_of(GOOD) != hash_of(GOOD | {"profile": "standard"})
+
+
+@pytest.mark.parametrize("deep", [10, 400, 900])
+def test_what_is_nested_without_end_is_only_wrong(deep):
+    for where in ({"x": None}, {"sims": {"*": {"limits": None}}}, {"sims": {"*": {"limits": {"per_day": None}}}}):
+        document = json.loads(json.dumps(where).replace("null", '{"a":' * deep + "1" + "}" * deep))
+        assert judge(document)[1]
+        with contextlib.suppress(WireError):  # and nothing else comes of it
+            assert len(hash_of(document)) == 32
 
 
 def test_a_message_carries_it():
