@@ -97,6 +97,12 @@ class Fleet:
             configuration_state=wanted.told if wanted.ver else "",
         )
 
+    async def owned(self, sim_id: int) -> list[shadow.Owned]:
+        """Return the keys of a SIM that are the hub's; nothing without a hub."""
+        if not self.set_up:
+            return []
+        return [one for one in await self._store.read(shadow.owned) if one.sim == sim_id]
+
     async def forget_old(self) -> int:
         """Forget commands that ended long ago."""
         before = to_ms(self._clock.now()) - KEEP_COMMANDS_MS

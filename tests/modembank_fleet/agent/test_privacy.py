@@ -84,7 +84,7 @@ async def live(box):
         {
             "slot": "slot-03", "state": "failed", "detail": f"{DETAIL} {NUMBER}", "reason": "x", "number": NUMBER,
             "label": LABEL, "summary": f"{DETAIL} {NUMBER}", "subject": NUMBER, "iccid": ICCID, "name": LABEL,
-            "paused_reason": LABEL, "kind": "reply_loop", "note": DETAIL,
+            "paused_reason": LABEL, "kind": "reply_loop", "note": DETAIL, "text": LABEL,
         }
     )  # fmt: skip
 

@@ -143,10 +143,16 @@ async def pause(call: Call) -> Answer:
 
 
 async def resume(call: Call) -> Answer:
-    """Let all SIMs of a pool send again. Raises NotFound."""
+    """Let all SIMs of a pool send again, but those that a hub has paused. Raises NotFound, Conflict for those."""
+    refused: Conflict | None = None
     for sim in _sims_of(call, (await call.form(_POOL)).pool):
         if sim.paused:
-            await change_sim(call, sim, SimChange(resume=True), {"paused": False})
+            try:
+                await change_sim(call, sim, SimChange(resume=True), {"paused": False})
+            except Conflict as error:  # a hub's to resume: the others are not to wait for it
+                refused = error
+    if refused is not None:
+        raise refused
     return await _now(call)
 
 

@@ -64,8 +64,9 @@ async def sims_now(call: Call) -> Answer:
 
 
 async def sim(call: Call) -> Answer:
-    """Show one SIM."""
-    return render(call, "sims/sim.html", **_one(call, sim_named(call)))
+    """Show one SIM, and what of it is a hub's to set."""
+    one = sim_named(call)
+    return render(call, "sims/sim.html", owned=await call.app.fleet.owned(one.id), **_one(call, one))
 
 
 async def sim_now(call: Call) -> Answer:
