@@ -13,7 +13,7 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -38,6 +38,15 @@ _AT_ONCE = 50
 _LOOK_S = 10.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _log = structlog.get_logger()
+
+
+class OfBox(NamedTuple):
+    """A box with what it is to have: its own document, its group's, and what its site wants otherwise, by key."""
+
+    stands: StandsRow
+    own: dict[str, Any]
+    of_group: dict[str, Any]
+    wishes: dict[str, Any]
 
 
 class Configs:
@@ -71,14 +80,16 @@ class Configs:
         found = await self._store.read(lambda conn: rows.all_stand(conn, (site, box), limit + 1, behind=behind))
         return Page(found[:limit], found[limit - 1].name if len(found) > limit else None)
 
-    async def get(self, actor: Actor, site: str, box: str) -> tuple[StandsRow, dict[str, Any], dict[str, Any]]:
-        """Return how a box stands, its own document, and its group's; raises NotFound, Forbidden."""
+    async def get(self, actor: Actor, site: str, box: str) -> OfBox:
+        """Return how a box stands, with its documents and its site's wishes; raises NotFound, Forbidden."""
         actor.require(Scope.MODEMS)
 
-        def read(conn: sqlite3.Connection) -> tuple[StandsRow, dict[str, Any], dict[str, Any]]:
+        def read(conn: sqlite3.Connection) -> OfBox:
             found = self._found(conn, site, box)
-            own = rows.document_of(conn, found.own_rev)
-            return found, own, rows.document_of(conn, found.group_rev)
+            local = json.loads(found.local or "[]")
+            told = rows.wishes(conn, found.box_id) if local else {}
+            own, of_group = rows.document_of(conn, found.own_rev), rows.document_of(conn, found.group_rev)
+            return OfBox(found, own, of_group, {key: told.get(key) for key in local})
 
         return await self._store.read(read)
 
@@ -86,7 +97,7 @@ class Configs:
         self, actor: Actor, site: str, box: str, *, cursor: int | None = None, limit: int = 50
     ) -> Page[VersionRow]:
         """Return what a box was to have, newest first; raises NotFound, Forbidden."""
-        found, _, _ = await self.get(actor, site, box)
+        found = (await self.get(actor, site, box)).stands
         page = await self._store.read(lambda conn: rows.versions(conn, found.box_id, cursor, limit + 1))
         return Page(page[:limit], str(page[limit - 1].ver) if len(page) > limit else None)
 

@@ -19,6 +19,7 @@ from modembank.store import Store
 from modembank_fleet import wire
 from modembank_fleet.link import Backoff, Broker, LinkError, LinkRefused, Session, TlsFiles, Will, connect
 from modembank_hub import rows_of_boxes as boxes
+from modembank_hub import rows_of_config as configs
 from modembank_hub.config import HubConfig
 from modembank_hub.ingest import Ingest
 from modembank_hub.metrics import HubMetrics
@@ -172,5 +173,8 @@ async def observe(store: Store, clock: Clock, metrics: HubMetrics) -> None:
     """Bring the gauges of boxes up to date."""
     now = round(clock.now() * 1000)
     totals = await store.read(lambda conn: boxes.totals(conn, now))
+    stand = await store.read(configs.counts)
+    for state in configs.STATES:
+        metrics.configurations.labels(state).set(stand.get(state, 0))
     for standing in ("online", "stale", "offline"):
         metrics.boxes.labels(standing).set(totals[standing])

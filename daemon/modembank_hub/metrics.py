@@ -24,4 +24,7 @@ class HubMetrics(Metrics):
         self.connected = Gauge(
             "modembank_hub_connections", "Connections to the broker that stand", registry=self.registry
         )
+        self.configurations = Gauge(
+            "modembank_hub_configurations", "Boxes by how they stand to theirs", ["state"], registry=self.registry
+        )
         self.boxes = Gauge("modembank_hub_boxes", "Boxes by how they stand", ["standing"], registry=self.registry)

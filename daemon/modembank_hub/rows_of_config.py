@@ -14,6 +14,9 @@ AGAIN_MS = 300_000
 ENDED = frozenset({"applied", "rejected", "rolled_back"})
 FAILED = frozenset({"rejected", "rolled_back"})
 LABEL = "label:"
+STATES = ("none", "waiting", "pending", "applied", "rejected", "rolled_back")
+_LATELY = 5_000
+"""Events of a box, the newest, among which its site's wishes are looked for."""
 _VERSION = "box_id, ver, doc, hash, own_rev, group_rev, actor, at, why, ended, ended_at"
 _STANDS = (
     "b.id, b.site, b.box, b.label, b.epoch, b.online, c.ver, c.publish_at, c.sent_at, c.told_ver, c.told_hash,"
@@ -267,6 +270,30 @@ def note_reported(conn: sqlite3.Connection, box_id: int, told: CfgReported, now_
             "UPDATE rollout_boxes SET ver = ?1 WHERE box_id = ?2 AND ver = ?3", (told.ver + 1, box_id, now.ver)
         )
     make_due(conn, box_id, now_ms)
+
+
+def wishes(conn: sqlite3.Connection, box_id: int) -> dict[str, Any]:
+    """Return what a site wants of keys of the hub, by their paths: the newest of each that the box told lately.
+
+    None where it wants what its file says, or where its words stay on the box.
+    """
+    rows = conn.execute(
+        f"""SELECT body FROM (SELECT e.seq, e.type, e.body FROM streams s JOIN boxes b ON b.id = s.box_id
+            AND b.epoch = s.epoch JOIN events e ON e.stream_id = s.id WHERE s.box_id = ? AND s.name = 'ev'
+            ORDER BY e.seq DESC LIMIT {_LATELY}) WHERE type = 'cfg.proposed' ORDER BY seq""",  # noqa: S608 - our own number
+        (box_id,),
+    )
+    told = [json.loads(body) for (body,) in rows]
+    return {f"sims.{one.get('sim')}.{one.get('key')}": one.get("value", one.get("text")) for one in told}
+
+
+def counts(conn: sqlite3.Connection) -> dict[str, int]:
+    """Return how many boxes stand how, in the words of ``StandsRow.state``."""
+    rows = conn.execute(
+        f"""SELECT CASE WHEN coalesce(c.ver, 0) = 0 THEN 'none' WHEN c.told_ver = c.ver AND c.told_hash = v.hash
+            THEN c.told_state ELSE 'waiting' END, count(*) {_FROM} GROUP BY 1"""
+    )
+    return dict(rows.fetchall())
 
 
 def make_due(conn: sqlite3.Connection, box_id: int, now_ms: int) -> bool:

@@ -200,4 +200,7 @@ async def test_it_says_whether_it_takes_in(hub):
         assert (await client.get("/metrics")).status_code == 401
     await hub.hears_of(SaidBox())
     async with hub.client(await hub.key()) as client:
-        assert 'modembank_hub_boxes{standing="online"} 1.0' in (await client.get("/metrics")).text
+        figures = (await client.get("/metrics")).text
+        assert 'modembank_hub_boxes{standing="online"} 1.0' in figures
+        assert 'modembank_hub_configurations{state="none"} 1.0' in figures
+        assert 'modembank_hub_configurations{state="rejected"} 0.0' in figures

@@ -20,6 +20,14 @@ async def hub(tmp_path):
         yield made
 
 
+def said_wish():
+    """A box with full privacy tells what its site wants."""
+    topic, batch = SaidBox().events(1)
+    batch.ev[0].type = "cfg.proposed"
+    batch.ev[0].data = {"ver": 1, "sim": "x", "key": "label", "text": "mine"}
+    return topic, batch
+
+
 async def test_a_box_is_given_a_document(hub):
     async with hub.at_a_page() as client:
         assert "This hub has set nothing here" in (await client.get("/ui/boxes/leeds/b1/config")).text
@@ -33,6 +41,14 @@ async def test_a_box_is_given_a_document(hub):
         said = SaidBox().reported(1, "rejected", hash_of(LIMITED), errs=[error], local=["sims.x.label"])
         await hears(hub.store, said)
         shown = (await client.get("/ui/boxes/leeds/b1/config/now")).text
+        topic, batch = said_wish()
+        await hears(hub.store, (topic, batch))
+        shown = (await client.get("/ui/boxes/leeds/b1/config/now")).text
+        assert "<code>sims.x.label</code>: <code>&#34;mine&#34;</code>" in shown
+        api = hub.client(await hub.key())
+        async with api as reader:
+            found = (await reader.get("/api/v1/boxes/leeds/b1/config")).json()
+        assert found["wishes"] == {"sims.x.label": "mine"}
         for words in ("The box can not take it", "sims.*.limits.per_day", "the site allows 9", "sims.x.label"):
             assert words in shown
         listed = (await client.get("/ui/config?behind=true")).text

@@ -76,7 +76,7 @@ async def boxes_on(folder: Path, port: int, *names: str, trial: Trial = QUICK, *
 
 
 async def stands(app, box="b1"):
-    return (await app.configs.get(LOCAL_ADMIN, "kiel", box))[0]
+    return (await app.configs.get(LOCAL_ADMIN, "kiel", box)).stands
 
 
 async def wait_for(app, states, box="b1", ver=None):
@@ -139,6 +139,7 @@ async def test_applied_rejected_rolled_back_and_proposed(tmp_path, broker):
             )
 
         await eventually(proposed)
+        assert (await app.configs.get(LOCAL_ADMIN, "kiel", "b1")).wishes == {f"sims.{name}.limits.per_day": 30}
         await app.configs.set_own(LOCAL_ADMIN, "kiel", "b1", {"sims": {name: {"limits": {"per_day": 30}}}})
         now = await wait_for(app, {"applied"}, ver=4)
         assert (json.loads(now.local), box.sims.by_iccid(ICCID).limits.per_day) == ([], 30)

@@ -21,6 +21,7 @@ DETAIL = CONFIG | {
     "document": OF_GROUP | OWN,
     "own": OWN,
     "of_group": OF_GROUP,
+    "wishes": {"sims.0123456789abcdef.label": None},
     "by": "anna",
     "at": "2026-11-20T14:05:00.000Z",
 }

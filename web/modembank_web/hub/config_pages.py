@@ -223,7 +223,7 @@ async def _groups(call: Call) -> dict[str, Any]:
 
 async def _box(call: Call) -> dict[str, Any]:
     which = call.path("site"), call.path("box")
-    row, own, of_group = await hub(call).configs.get(call.caller, *which)
+    row, own, of_group, wishes = await hub(call).configs.get(call.caller, *which)
     versions = await hub(call).configs.versions(call.caller, *which, limit=_FEW)
     return {
         "row": row,
@@ -232,7 +232,7 @@ async def _box(call: Call) -> dict[str, Any]:
         "versions": versions.items,
         "document": _pretty(json.loads(row.doc)) if row.doc else "",
         "problems": errors_of(row.errors) if row.has_it else [],
-        "local": json.loads(row.local or "[]"),
+        "wishes": [(key, None if value is None else json.dumps(value)) for key, value in wishes.items()],
         "path": f"{ROOT}/boxes/{row.site}/{row.box}",
         "tones": TONES,
         "possible": hub(call).configs.possible,

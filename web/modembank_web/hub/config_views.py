@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from modembank.clock import rfc3339
+from modembank_hub.configs import OfBox
 from modembank_hub.rollouts import Progress
 from modembank_hub.rows_of_config import GroupRow, StandsRow, VersionRow
 
@@ -47,6 +48,8 @@ class ConfigDetail(ConfigView, frozen=True):
     document: Mapping[str, Any]
     own: Mapping[str, Any]
     of_group: Mapping[str, Any]
+    wishes: Mapping[str, Any]
+    """What the site wants of the keys in ``local``; null: what its file says, or words that its privacy keeps there."""
     by: str
     at: str | None
 
@@ -125,12 +128,18 @@ def config_view(row: StandsRow) -> ConfigView:
     return ConfigView(**_stands(row))
 
 
-def config_detail(found: tuple[StandsRow, Mapping[str, Any], Mapping[str, Any]]) -> ConfigDetail:
+def config_detail(found: OfBox) -> ConfigDetail:
     """Return the same with its documents."""
-    row, own, of_group = found
+    row = found.stands
     document = json.loads(row.doc) if row.doc else {}
     return ConfigDetail(
-        **_stands(row), document=document, own=own, of_group=of_group, by=row.actor or "", at=_when(row.at)
+        **_stands(row),
+        document=document,
+        own=found.own,
+        of_group=found.of_group,
+        wishes=found.wishes,
+        by=row.actor or "",
+        at=_when(row.at),
     )
 
 
