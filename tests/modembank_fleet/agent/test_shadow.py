@@ -19,6 +19,9 @@ from modembank_fleet.wire import Address, Signer, canonical, hash_of, new_signer
 pytestmark = pytest.mark.broker
 OTHER = "8944110068256270062"
 QUICK = Trial(health_s=15.0, steady_s=0.05, look_s=0.02)
+LONG = Trial(health_s=600.0, steady_s=500.0, look_s=0.02)
+OVER = Trial(health_s=0.0, steady_s=500.0, look_s=0.02)
+"""The time of whatever is on trial is up."""
 LIMITED = {"sims": {"*": {"limits": {"per_day": 50}}}}
 
 
@@ -171,7 +174,7 @@ async def test_the_next_one_is_taken_while_one_is_on_trial(tmp_path, mosquitto):
     async with hub_at(mosquitto) as hub, agent_of(box, trial=Trial(600.0, 0.6, 0.02)) as agent:
         fleet = Fleet(box, agent, hub)
         await until(lambda: hub.said("cfg/reported"))
-        agent._shadow.trial = Trial(600.0, 500.0, 0.02)
+        agent._shadow.trial = LONG
         await fleet.wants(LIMITED, 1)
         await until(lambda: fleet.sim.limits.per_day == 50)
         agent._shadow.trial = Trial(600.0, 0.1, 0.02)
@@ -183,7 +186,7 @@ async def test_the_next_one_is_taken_while_one_is_on_trial(tmp_path, mosquitto):
 
 async def test_one_that_is_bad_ends_the_trial_of_the_one_before(fleet):
     await fleet.applied({"sims": {"*": {"limits": {"per_day": 60}}}}, 1)
-    fleet.agent._shadow.trial = Trial(600.0, 500.0, 0.02)
+    fleet.agent._shadow.trial = LONG
     await fleet.wants(LIMITED, 2)
     await until(lambda: fleet.sim.limits.per_day == 50)
     await fleet.wants({"pin": 1}, 3)
@@ -308,10 +311,12 @@ async def test_what_was_for_the_life_before_is_passed_over(fleet):
 
 async def test_without_the_link_it_is_rolled_back(fleet, mosquitto):
     await fleet.applied({"sims": {"*": {"limits": {"per_day": 60}, "label": "good"}}}, 1)
-    fleet.agent._shadow.trial = Trial(1.0, 30.0, 0.02)
+    fleet.agent._shadow.trial = LONG
     await fleet.wants({"sims": {"*": {"limits": {"per_day": 50}, "paused": True}}}, 2)
     await until(lambda: fleet.sim.limits.per_day == 50)
     mosquitto.kill()
+    await until(lambda: not fleet.agent._linked())
+    fleet.agent._shadow.trial = OVER
     await until(lambda: fleet.agent._shadow._now.state == "rolled_back")
     mosquitto.start()
     async with hub_at(mosquitto) as hub:
@@ -324,10 +329,11 @@ async def test_without_the_link_it_is_rolled_back(fleet, mosquitto):
 async def test_with_fewer_modems_it_is_rolled_back(fleet, monkeypatch):
     ready = [2]
     monkeypatch.setattr(type(fleet.agent._shadow), "_ready", lambda _: ready[0])
-    fleet.agent._shadow.trial = Trial(1.0, 30.0, 0.02)
+    fleet.agent._shadow.trial = LONG
     await fleet.wants(LIMITED, 1)
     await until(lambda: fleet.sim.limits.per_day == 50)
     ready[0] = 1
+    fleet.agent._shadow.trial = OVER
     report = await fleet.settled(1, "rolled_back")
     assert report["errs"] == [{"path": "", "code": "fewer_modems", "detail": "1 modems are ready, before it were 2"}]
     assert (report.get("eff", 0), fleet.sim.overrides) == (0, {})
@@ -338,12 +344,14 @@ async def test_with_fewer_modems_it_is_rolled_back(fleet, monkeypatch):
 async def test_a_modem_that_is_back_in_time_is_no_reason(fleet, monkeypatch):
     ready = [2]
     monkeypatch.setattr(type(fleet.agent._shadow), "_ready", lambda _: ready[0])
-    fleet.agent._shadow.trial = Trial(600.0, 0.3, 0.02)
+    fleet.agent._shadow.trial = LONG
     await fleet.wants(LIMITED, 1)
     await until(lambda: fleet.sim.limits.per_day == 50)
     ready[0] = 1
-    await asyncio.sleep(0.1)
-    assert fleet.agent._shadow._now.state in {"applying", "trial"}
+    await asyncio.sleep(0.1)  # it has been seen
+    fleet.agent._shadow.trial = Trial(600.0, 0.3, 0.02)
+    await asyncio.sleep(0.5)
+    assert fleet.agent._shadow._now.state == "trial"
     ready[0] = 2
     await fleet.settled(1, "applied")
 
