@@ -208,9 +208,8 @@ async def test_a_call_is_hung_up_so_that_sending_can_go_on() -> None:
 async def test_the_old_way_to_hang_up_where_the_new_one_is_refused() -> None:
     async with watching({"AT+CHUP": ("ERROR",)}) as (talk, watch, _):
         watch.ringing()
-        await beats(watch, lambda: bool(watch.calls_refused))
+        await beats(watch, lambda: bool(talk.heard("ATH")))
         assert watch.calls_refused == 1
-        assert talk.heard("ATH") == ["ATH"]
 
 
 def test_a_radio_that_was_never_asked_is_not_registered() -> None:
