@@ -76,10 +76,10 @@ async def _after_damage(machine: Machine, box: Box, found: Findings, what: str) 
     return await _state(machine, "data")
 
 
-async def _again(machine: Machine, found: Findings) -> Box:
-    """Set a box up that forgot all."""
+async def _again(machine: Machine, found: Findings, since: int = 0) -> Box:
+    """Set a box up that forgot all; ``since``: the line of the console at which it began to."""
     box = Box(machine.ports["https"])
-    answer = await box.set_up(await setup_code(machine, found))
+    answer = await box.set_up(await setup_code(machine, found, since))
     found.that("it takes another admin", answer.status == 303, answer)
     return box
 
@@ -92,9 +92,10 @@ async def _reset(machine: Machine, box: Box, found: Findings, folder: Path) -> N
     answer = await box.post("/api/v1/box/factory-reset", {"box": name})
     found.that("a factory reset is taken", answer.status == 202, answer)
     await machine.qmp.told("RESET", within_s=HURRIED_S)
+    begun = len(machine.console.lines)
     await asyncio.sleep(1.0)
     await started(machine, box)
-    await _again(machine, found)
+    await _again(machine, found, begun)
     await machine.shut_down()
     left = holds(machine.disk, folder / "raw", canary.encode(), (CANARY % "first").encode())
     found.that("no message of before is anywhere on the disk", not left, left)

@@ -41,11 +41,14 @@ async def started(machine: Machine, box: Box) -> float:
         raise
 
 
-async def setup_code(machine: Machine, found: Findings) -> str:
-    """Return the code as the console shows it, or, on a box that has no such console, as the program says it."""
+async def setup_code(machine: Machine, found: Findings, since: int = 0) -> str:
+    """Return the code as the console shows it, or, on a box that has no such console, as the program says it.
+
+    ``since``: the number of the console's line from which on it counts.
+    """
     if machine.hardware.kernel is None:
         try:
-            return (await machine.console.wait_for(CODE, HURRIED_S))[1]
+            return (await machine.console.wait_for(CODE, HURRIED_S, since))[1]
         except NotSaid as missing:
             found.that("the console shows the set-up code", False, missing)
     return (await machine.inside.run("cd / && runuser -u modembank modembank setup-code")).split()[-1]
