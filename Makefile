@@ -13,7 +13,7 @@ AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41b
 IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
+.PHONY: help demo test check fast bench selftest pool-simulation schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -38,6 +38,9 @@ bench: dev-environment test-tools ## measure: ratios against a baseline in the s
 
 selftest: environment ## prove the promise: kill the daemon 200 times and compare the ledgers (under ten minutes)
 	$(BIN)/modembank selftest --kills $(or $(KILLS),200) $(ARGS)
+
+pool-simulation: dev-environment ## the fleet's pool in virtual time under 100,000 schedules of faults [SCHEDULES=n SEED=n] (about ten minutes)
+	$(BIN)/python tests/pool_simulation/run.py --schedules $(or $(SCHEDULES),100000) --seed $(or $(SEED),1)
 
 soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch tests/fuzz tests/modembank_web/test_conformance.py

@@ -239,6 +239,8 @@ class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hub_settings: tuple[HubSetting, ...] = ("profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused")
     """What the hub may own of the box's settings; the others are the site's."""
     ussd_codes: tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{1,40}\Z", description="a USSD code")], ...] = ()
+    pool: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+    """How many messages of the fleet's pool the box holds at once; 0: it sends nothing for the hub."""
     most_events: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 1_000_000
     """Events that wait for a hub that is away."""
     hub_key: tuple[HubKeyConfig, ...] = ()

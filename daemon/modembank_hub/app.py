@@ -19,9 +19,11 @@ from modembank_hub.config import HubConfig, SigningConfig
 from modembank_hub.configs import Configs
 from modembank_hub.fleet import Fleet
 from modembank_hub.ingest import Ingest
+from modembank_hub.lending import Lending
 from modembank_hub.lines import Lines, observe
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.orders import Orders
+from modembank_hub.pool import Pool
 from modembank_hub.rollouts import Rollouts
 from modembank_hub.schema import DATABASE, HUB
 
@@ -52,6 +54,8 @@ class HubApp:
     rollouts: Rollouts
     ingest: Ingest
     lines: Lines
+    pool: Pool
+    lending: Lending
 
     @property
     def name(self) -> str:
@@ -76,7 +80,8 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         bus.subscribe(Event, lambda _: followers.wake())
         orders = Orders(store, clock, bus, metrics, signer, config.hub.resend_s)
         configs = Configs(store, clock, bus, signer)
-        ingest = Ingest(store, clock, bus, metrics, orders.wake, configs.wake)
+        lending = Lending(store, clock, bus, signer, config.hub.resend_s)
+        ingest = Ingest(store, clock, bus, metrics, orders.wake, lending, configs_due=configs.wake)
         undo.pop_all()
     return HubApp(
         config=config,
@@ -93,7 +98,9 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         configs=configs,
         rollouts=Rollouts(store, clock, configs),
         ingest=ingest,
-        lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve)),
+        lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve)),
+        pool=Pool(store, clock, bus, lending.wake, signed=signer is not None),
+        lending=lending,
     )
 
 

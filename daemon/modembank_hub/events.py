@@ -23,5 +23,10 @@ class ConfigsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolChanged(Event):
+    """A message of the pool was accepted, or came further."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined(Event):
     """Something came that could not be read."""

@@ -24,6 +24,7 @@ from modembank_fleet.link import Incoming, LinkRefused, Session
 from modembank_fleet.wire import Address
 from modembank_hub import rows_of_streams as streams
 from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, Quarantined
+from modembank_hub.lending import Lending
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.taking import Outcome, Unreadable, Uplink, read, take
 
@@ -64,6 +65,8 @@ class Ingest:
         bus: Bus,
         metrics: HubMetrics,
         commands_due: Callable[[], None],
+        lending: Lending,
+        *,
         configs_due: Callable[[], None] = lambda: None,
     ) -> None:
         """``commands_due`` is called when a box is back that has not answered everything.
@@ -76,6 +79,7 @@ class Ingest:
         self._metrics = metrics
         self._commands_due = commands_due
         self._configs_due = configs_due
+        self._lending = lending
         self._telling = False
         self.stuck_since: float | None = None
         """Monotonic seconds since when the database has taken nothing; None: it does."""
@@ -173,6 +177,8 @@ class Ingest:
         if outcome.boxes and not self._telling:  # pages look again at most so often, however much comes
             self._telling = True
             asyncio.get_running_loop().call_later(TELL_S, self._tell_boxes)
+        if outcome.credits or outcome.words:
+            self._lending.heard(outcome.credits, words=outcome.words)
         if outcome.quarantined:
             self._bus.publish(Quarantined(at))
         if outcome.commands:

@@ -12,6 +12,7 @@ import msgspec
 
 from modembank_fleet import wire
 from modembank_fleet.wire import Address
+from modembank_hub import lending
 from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_commands as commands
 from modembank_hub import rows_of_config as configs
@@ -73,6 +74,10 @@ class Outcome:
     """Whether a command came further, or is due."""
     configs: bool = False
     """Whether a box said something of its configuration, or is due to be told its own."""
+    credits: list[lending.Told] = field(default_factory=list)
+    """What boxes take of the pool, as they told it."""
+    words: bool = False
+    """Whether a message of the pool came further."""
     quarantined: int = 0
 
     def add(self, other: Outcome) -> None:
@@ -81,6 +86,8 @@ class Outcome:
         self.boxes |= other.boxes
         self.commands |= other.commands
         self.configs |= other.configs
+        self.credits += other.credits
+        self.words |= other.words
         self.quarantined += other.quarantined
 
 
@@ -127,9 +134,10 @@ def take(conn: sqlite3.Connection, uplink: Uplink, outcome: Outcome) -> None:
         outcome.configs |= configs.make_due(conn, box_id, now)
     elif isinstance(message, wire.TeleBox):
         _take_tele(conn, box_id, message, now)
+        _take_credit(conn, box_id, message, outcome)
     elif isinstance(message, wire.TeleModems):
         table = json.dumps({"cols": message.cols, "rows": message.rows})
-        boxes.note_modems(conn, box_id, message.ep, message.seq, table, now)
+        boxes.note_modems(conn, box_id, message.ep, _order(message), table, now)
     elif isinstance(message, wire.LogChunk):
         if not commands.add_log(conn, box_id, message.id, message.n, _encode(message.lines).decode()):
             quarantine.add(conn, now, uplink.topic, "unasked", "nobody asked for this log", uplink.payload)
@@ -174,7 +182,7 @@ def _take_batch(
                 _take_gap(conn, box_id, batch.ep, one.data, now)
     else:
         for result in batch.res:
-            _take_result(conn, box_id, stream_id, result, now, outcome)
+            _take_result(conn, box_id, (stream_id, batch.ep), result, now, outcome)
     streams.extend(conn, stream_id, acked, batch.first, batch.last)
 
 
@@ -192,10 +200,12 @@ def _take_gap(conn: sqlite3.Connection, box_id: int, epoch: str, told: Mapping[s
 
 
 def _take_result(
-    conn: sqlite3.Connection, box_id: int, stream_id: int, result: wire.Result, now: int, outcome: Outcome
+    conn: sqlite3.Connection, box_id: int, stream: tuple[int, str], result: wire.Result, now: int, outcome: Outcome
 ) -> None:
-    new = streams.add_result(conn, stream_id, result.seq, now, result.id[:64], _encode(result).decode())
-    if new:
+    new = streams.add_result(conn, stream[0], result.seq, now, result.id[:64], _encode(result).decode())
+    if new and result.verb == lending.SUBMIT.name and lending.hear(conn, box_id, stream[1], result, now):
+        outcome.words = True
+    elif new:
         told = commands.Told(result.st, result.code, result.pct, _encode(result.data).decode())
         outcome.commands |= commands.note_result(conn, box_id, result.id, told, now)
 
@@ -225,7 +235,7 @@ def _take_reported(conn: sqlite3.Connection, box_id: int, told: wire.CfgReported
 
 def _take_tele(conn: sqlite3.Connection, box_id: int, tele: wire.TeleBox, now: int) -> None:
     before, epoch, seq = boxes.latest_tele(conn, box_id)
-    if epoch == tele.ep and seq is not None and tele.seq <= seq:
+    if epoch == tele.ep and seq is not None and _order(tele) <= seq:
         return  # late, or a second time
     if epoch not in {None, tele.ep} and boxes.is_old_epoch(conn, box_id, tele.ep):
         return
@@ -250,11 +260,22 @@ def _take_tele(conn: sqlite3.Connection, box_id: int, tele: wire.TeleBox, now: i
         "tele": _encode(tele).decode(),
         "at": now,
         "epoch": tele.ep,
-        "seq": tele.seq,
+        "seq": _order(tele),
         "problems": min(tele.issues + tele.modems.err, 10_000),
         "skew_ms": _skew(tele, now),
     }
     boxes.note_tele(conn, box_id, told)
+
+
+def _take_credit(conn: sqlite3.Connection, box_id: int, tele: wire.TeleBox, outcome: Outcome) -> None:
+    if not boxes.is_old_epoch(conn, box_id, tele.ep):
+        period_s = conn.execute("SELECT period_s FROM boxes WHERE id = ?", (box_id,)).fetchone()[0]
+        outcome.credits.append(lending.Told(box_id, tele.ep, tele.up, tele.pool, period_s))
+
+
+def _order(tele: wire.TeleBox | wire.TeleModems) -> int:
+    """Return a number that grows with each report of an epoch: each start of the box counts its reports anew."""
+    return (min(tele.bs, 2**30) << 32) + min(tele.seq, 2**32 - 1)
 
 
 def _skew(up: wire.Birth | wire.TeleBox, now: int) -> int | None:

@@ -138,7 +138,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     dispatcher = Dispatcher(outbox, sims, bus, clock, Decency(quiet_hours, ground.loops))
     admission = ground.admission
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)
-    messages.lend_to(outbox.offer)
+    messages.lend_to(outbox.offer, outbox.deadlines)
     bank, discovery = _hardware(ground, receiving, dispatcher, options)
     inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
     held = HeldMessages(store, bus, clock, outbox.judging, dispatcher.unserved)

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -16,7 +17,8 @@ from modembankd.hub_cli import hub_config_option
 from modembankd.messages_cli import json_option, print_json
 from modembankd.showing import on_one_line, table
 
-_BOXES, _COMMANDS = "/api/v1/boxes", "/api/v1/commands"
+_BOXES, _COMMANDS, _POOL = "/api/v1/boxes", "/api/v1/commands", "/api/v1/pool/messages"
+_WENT = frozenset({"sent", "delivered"})
 _LOOK_S = 1.0
 _HEADS = ("box", "state", "version", "modems", "waiting", "problems", "last heard of")
 
@@ -110,6 +112,78 @@ def fleet_command(
         print_json(command["data"])
     if command["state"] != "done":
         raise SystemExit(1)
+
+
+@fleet.command("send")
+@click.argument("to", nargs=-1, required=True)
+@click.option("--text", required=True, help="What to send.")
+@click.option("--valid-for", "valid_for_s", type=click.IntRange(1), help="Seconds after which it is not sent any more.")
+@click.option("--at-least-once", is_flag=True, help="Rather twice than not at all.")
+@click.option("--reference", help="Your own name for it.")
+@click.option("--wait", is_flag=True, help="Wait until all have ended; exit status 1 when one was not sent.")
+@json_option
+@hub_config_option
+def fleet_send(
+    to: tuple[str, ...], text: str, *, at_least_once: bool, wait: bool, as_json: bool, config_path: Path, **more: Any
+) -> None:
+    """Send a text TO one or many numbers through whichever box can; print the messages' ids."""
+    data_dir = data_dir_of(config_path)
+    body = {"to": list(to), "text": text} | {name: value for name, value in more.items() if value is not None}
+    if at_least_once:
+        body["delivery"] = "at_least_once"
+    messages = ask_at(data_dir, "POST", _POOL, body)["messages"]
+    if wait:
+        messages = [_ended(data_dir, message["id"], quiet=as_json) for message in messages]
+    elif not as_json:
+        for message in messages:
+            click.echo(f"{message['id']}  {message['to']}")
+    if as_json:
+        print_json(messages)
+    if wait and not all(message["state"] in _WENT for message in messages):
+        raise SystemExit(1)
+
+
+@fleet.command("messages")
+@click.option("--state", help="Only messages that stand so, such as unknown.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="How many.")
+@json_option
+@hub_config_option
+def fleet_messages(state: str | None, limit: int, config_path: Path, *, as_json: bool) -> None:
+    """List the messages of the pool, newest first."""
+    found = listed_at(data_dir_of(config_path), _POOL, {"state": state}, limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(one["id"], one["to"], one["state"], one["code"] or "-", one["by"], one["accepted_at"]) for one in found]
+    for line in table(("id", "to", "state", "why", "by", "accepted"), rows):
+        click.echo(line)
+
+
+@fleet.command("message")
+@click.argument("message")
+@click.option("--cancel", is_flag=True, help="Want it back.")
+@hub_config_option
+def fleet_message(message: str, config_path: Path, *, cancel: bool) -> None:
+    """Show one MESSAGE of the pool with its way, as JSON."""
+    data_dir, path = data_dir_of(config_path), f"{_POOL}/{quote(message, safe='')}"
+    if cancel:
+        ask_at(data_dir, "POST", f"{path}/cancel")
+    print_json(ask_at(data_dir, "GET", path))
+
+
+def _ended(data_dir: Path, message: str, *, quiet: bool) -> dict[str, Any]:
+    """Return a message once it has ended; each step is printed."""
+    said = 0
+    while True:
+        found: dict[str, Any] = ask_at(data_dir, "GET", f"{_POOL}/{message}")
+        for step in found["way"][said:]:
+            told = " ".join(str(part) for part in (found["to"], step["what"], step["box"], step["code"]) if part)
+            if not quiet:
+                click.echo(on_one_line(told))
+        said = len(found["way"])
+        if found["ended_at"] is not None:
+            return found
+        time.sleep(_LOOK_S)
 
 
 def _tell(command: dict[str, Any], before: str, *, quiet: bool) -> str:

@@ -94,7 +94,9 @@ def _chores(app: HubApp) -> tuple[Chore, ...]:
         Chore("rollouts", 2, app.rollouts.advance, first_s=1),
         Chore("newcomers", 60, app.rollouts.welcome, first_s=30),
         Chore("configs", 300, app.configs.compare, first_s=60),
+        Chore("pool", 5, app.lending.pass_time, first_s=3),
         Chore("old", 3600, app.fleet.forget_old, first_s=120),
+        Chore("old_pool", 3600, lambda: app.pool.forget_old(app.config.keep.events_days), first_s=180),
     )
 
 

@@ -75,7 +75,7 @@ class Post:
         self.admission = Admission(self.directory, SendingConfig(), "GB")
         box = self.box
         self.messages = Messages(box.store, box.bus, box.clock, box.metrics, self.admission, self.waiting)
-        self.messages.lend_to(box.outbox.offer)
+        self.messages.lend_to(box.outbox.offer, box.outbox.deadlines)
         await box.store.write(self._sims)
         return self
 

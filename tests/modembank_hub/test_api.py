@@ -9,7 +9,7 @@ from fakes.hubs import hub_in
 from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import Role, Scope
 from modembank_hub import rows_of_quarantine
-from modembank_web.hub import api, config_api, documented
+from modembank_web.hub import api, config_api, documented, pool_api
 from modembank_web.hub.wording import ABOUT
 from modembank_web.openapi import document
 
@@ -69,8 +69,8 @@ async def test_the_document_names_every_operation_and_is_served(hub):
     made = document(operations, ABOUT)
     assert made["info"]["title"] == "Modembank hub"
     named = {found["operationId"] for path in made["paths"].values() for found in path.values()}
-    assert {operation.id for operation in api.OPERATIONS} < named
-    assert not [path for path in made["paths"] if "quota" in path or "messages" in path]
+    assert {operation.id for operation in (*api.OPERATIONS, *pool_api.OPERATIONS)} < named
+    assert not [path for path in made["paths"] if "quota" in path or path.startswith("/api/v1/messages")]
     tags = {found["tags"][0] for path in made["paths"].values() for found in path.values()}
     assert tags == {tag["name"] for tag in made["tags"]}
     async with hub.client() as client:

@@ -9,7 +9,7 @@ from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.accounts.first_start import read_code
 from modembank_fleet.wire import hash_of
-from modembank_hub import rows_of_quarantine
+from modembank_hub import rows_of_pool, rows_of_quarantine
 from modembank_web.hub.pages import PAGES, TOPICS, steps_of
 from modembank_web.pages.page import SETUP
 
@@ -23,9 +23,10 @@ async def hub(tmp_path):
         yield made
 
 
-def place(page, command="0123456789abcdef"):
+def place(page, command="0123456789abcdef", message="m0123456789abcdef"):
     path = page.path.replace("{site}", "leeds").replace("{box}", "b1").replace("{name}", "ada")
-    return path.replace("{id}", command).replace("{group}", "cellars").replace("{rollout}", "1")
+    path = path.replace("{id}", command).replace("{message}", message)
+    return path.replace("{group}", "cellars").replace("{rollout}", "1")
 
 
 @pytest.mark.parametrize("page", CLOSED, ids=lambda page: page.id)
@@ -77,13 +78,15 @@ async def test_every_page_shows_what_there_is_and_nothing_foreign_is_markup(hub)
     await hub.app.rollouts.begin(LOCAL_ADMIN, "cellars")
     error = {"path": HOSTILE, "code": HOSTILE, "detail": HOSTILE}
     await hears(hub.store, box.reported(1, "rejected", hash_of(document), errs=[error], local=[HOSTILE]))
+    lent = rows_of_pool.NewMessage("m-000001", 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE, "amo", NOW, NOW)
+    await hub.store.write(lambda conn: rows_of_pool.add(conn, lent))
     async with hub.at_a_page() as client:
         given = await client.post("/ui/boxes/leeds/b1/commands", data={"verb": "ping", "args": "", "ttl": "60"})
         command = given.headers["hx-redirect"].rpartition("/")[2]
         for page in PAGES:
             if page.method != "GET" or page.stream or page.path in {"/ui", SETUP, "/ui/login"}:
                 continue
-            answer = await client.get(place(page, command))
+            answer = await client.get(place(page, command, "m-000001"))
             assert answer.status_code == 200, page.path
             assert "<script>alert" not in answer.text, page.path
             assert "\u202e" not in answer.text, page.path
@@ -154,4 +157,5 @@ async def test_a_command_is_followed_and_taken_back(hub):
 
 
 def test_what_is_live_hears_of_something():
-    assert {name for names in TOPICS.values() for name in names} == {"boxes", "commands", "configs", "quarantine"}
+    topics = {name for names in TOPICS.values() for name in names}
+    assert topics == {"boxes", "commands", "configs", "pool", "quarantine"}

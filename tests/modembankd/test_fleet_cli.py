@@ -100,6 +100,42 @@ def test_commands_are_given(running: HubDaemon, config: Path) -> None:
     assert call("fleet", "command", "leeds/b1", "ping", "{", "--config", str(config)).exit_code == 2
 
 
+def test_messages_are_sent_listed_and_taken_back(running: HubDaemon, config: Path) -> None:
+    refused = call("fleet", "send", "+447900900123", "--text", "x", "--config", str(config))
+    assert (refused.exit_code, "this hub has no key" in refused.output) == (1, True)
+    running.app.pool._signed = True  # a broker to send to is not there anyway
+    sent = call("fleet", "send", "+447900900123", "+447900900124", "--text", "x", "--config", str(config))
+    assert sent.exit_code == 0, sent.output
+    ids = [line.split()[0] for line in sent.output.splitlines()]
+    assert [line.split()[1] for line in sent.output.splitlines()] == ["+447900900123", "+447900900124"]
+    listed = call("fleet", "messages", "--state", "queued", "--config", str(config))
+    assert [row.split()[0] for row in listed.output.splitlines()[1:]] == ids[::-1]
+    assert json.loads(call("fleet", "messages", "--json", "--config", str(config)).output)[0]["id"] == ids[1]
+    shown = json.loads(call("fleet", "message", ids[0], "--cancel", "--config", str(config)).output)
+    assert [step["what"] for step in shown["way"]] == ["queued", "wanted_back", "cancelled"]
+    again = call("fleet", "message", ids[0], "--cancel", "--config", str(config))
+    assert (again.exit_code, "cancelled already" in again.output) == (1, True)
+    wrong = call("fleet", "send", "07900", "--text", "x", "--config", str(config))
+    assert (wrong.exit_code, "/to/0" in wrong.output) == (1, True)
+
+
+def test_a_message_is_followed_to_its_end(running: HubDaemon, config: Path) -> None:
+    running.app.pool._signed = True
+    expired = threading.Timer(
+        1.0, lambda: call("fleet", "message", _newest(config), "--cancel", "--config", str(config))
+    )
+    expired.start()
+    waited = call("fleet", "send", "+447900900123", "--text", "x", "--wait", "--config", str(config))
+    expired.join()
+    assert waited.exit_code == 1
+    assert waited.output.splitlines()[0] == "+447900900123 queued"
+    assert waited.output.splitlines()[-1] == "+447900900123 cancelled"
+
+
+def _newest(config: Path) -> str:
+    return str(json.loads(call("fleet", "messages", "--json", "--config", str(config)).output)[0]["id"])
+
+
 def test_the_set_up_code_is_shown(running: HubDaemon, config: Path, tmp_path: Path) -> None:
     code = read_code(tmp_path / "data")
     assert code is not None

@@ -123,6 +123,15 @@ def tell(conn: sqlite3.Connection, taken: Journalled, now: int) -> None:
     )
 
 
+def tell_of(conn: sqlite3.Connection, told: Result) -> int:
+    """Add for the hub how something else than a command stands, under a number of its own, which is returned."""
+    added = conn.execute(
+        "INSERT INTO fleet_results (at, command, verb, state, code, data) VALUES (?, ?, ?, ?, ?, ?)",
+        told[1:],
+    )
+    return int(added.lastrowid or 0)
+
+
 # -- the journal of commands
 
 

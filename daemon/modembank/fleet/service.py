@@ -8,7 +8,7 @@ from modembank.accounts import Actor, Scope
 from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.eventlog import EventLog, log
-from modembank.fleet import rows, shadow
+from modembank.fleet import pool_rows, rows, shadow
 from modembank.fleet.model import FleetView, HubState, Life, LinkState
 from modembank.store import Store, Urgency
 
@@ -104,9 +104,10 @@ class Fleet:
         return [one for one in await self._store.read(shadow.owned) if one.sim == sim_id]
 
     async def forget_old(self) -> int:
-        """Forget commands that ended long ago."""
-        before = to_ms(self._clock.now()) - KEEP_COMMANDS_MS
-        return await self._store.write(lambda conn: rows.forget(conn, before), Urgency.LAZY)
+        """Forget commands and messages of the pool that ended long ago; return how many commands."""
+        now = to_ms(self._clock.now())
+        await self._store.write(lambda conn: pool_rows.forget(conn, now - pool_rows.KEEP_MS), Urgency.LAZY)
+        return await self._store.write(lambda conn: rows.forget(conn, now - KEEP_COMMANDS_MS), Urgency.LAZY)
 
     def _needed(self, conn: sqlite3.Connection) -> int | None:
         known = rows.acked(conn)

@@ -22,8 +22,10 @@ from modembank.messages.accepting import Accepting, Beside, Lend, Submission
 from modembank.messages.admission import Admission, Admitted
 from modembank.messages.backlog import Backlog, backlogs
 from modembank.messages.late import LateGroup, UnknownFound
+from modembank.messages.lent import Lending
 from modembank.messages.members import BatchMember, members
 from modembank.messages.model import MessageState
+from modembank.messages.outbox.deadlines import Deadlines
 from modembank.messages.requests import IdempotencyKey, MessageFilter, SubmitRequest, UnknownProvider
 from modembank.messages.showing import MAY_BE_SENT, message_view, waiting_message
 from modembank.messages.stored import read_stories
@@ -67,10 +69,16 @@ class Messages:
         self._admission = admission
         self._waiting = waiting
         self._accepting = Accepting(store, bus, metrics, zone)
+        self.lending = Lending(bus, clock)
+        """For messages that are only lent to this box."""
 
-    def lend_to(self, lend: Lend) -> None:
-        """Give the content of what is accepted to ``lend`` (``Outbox.offer``) before it is announced."""
+    def lend_to(self, lend: Lend, deadlines: Deadlines | None = None) -> None:
+        """Give the content of what is accepted to ``lend`` (``Outbox.offer``) before it is announced.
+
+        ``deadlines`` are those that the outbox asks.
+        """
         self._accepting.lend = lend
+        self.lending.deadlines = deadlines or self.lending.deadlines
 
     async def submit(
         self,

@@ -26,6 +26,7 @@ from modembank.supervision import Supervisor
 from modembank_fleet.agent.clocks import Timekeeper
 from modembank_fleet.agent.commands import Commands, Trust
 from modembank_fleet.agent.owning import Owning
+from modembank_fleet.agent.pool import Pool
 from modembank_fleet.agent.shadow import ConfigShadow, Trial
 from modembank_fleet.agent.streams import Means, Streams
 from modembank_fleet.agent.telemetry import LIVE_S, PERIODS, Telemetry
@@ -77,6 +78,7 @@ class Agent:
         self._shadow: ConfigShadow | None = None
         self._trial = trial or Trial()
         self._reconfigured = asyncio.Event()
+        self._pool: Pool | None = None
         self._unsubscribe: list[Callable[[], None]] = []
         self._retimed = asyncio.Event()
         self._born_again = asyncio.Event()
@@ -90,9 +92,11 @@ class Agent:
             return
         self._life = life = await self._app.fleet.begin()
         self._address = Address(self._app.fleet.site, self._app.fleet.box)
-        trust = Trust(self._address, life.epoch, _keys(self._config), frozenset(self._config.commands))
+        self._pool = pool = Pool(self._app, self._time, life, self._poke)
+        gates = frozenset(self._config.commands)
+        trust = Trust(self._address, life.epoch, _keys(self._config), gates, pool=pool.is_on)
         self._names = names = Pseudonyms(life.secret)
-        self._telemetry = Telemetry(self._app, self._time, life, trust, names)
+        self._telemetry = Telemetry(self._app, self._time, life, trust, names, pool)
         owning = Owning(self._app, names, self._set_profile)
         self._shadow = ConfigShadow(
             owning, trust, life, self._time, self._trial, self._refused, self._linked, self._reconfigured.set
@@ -106,14 +110,15 @@ class Agent:
             self._shadow.again,
             lambda: 0 if self._shadow is None else self._shadow.in_force,
         )
-        self._commands = Commands(trust, around, self._time, self._poke)
+        self._commands = Commands(trust, around, self._time, self._poke, pool)
+        await pool.start()
         await self._shadow.resume()
 
     async def start(self) -> None:
         """Begin, if there is a hub to report to; the broker may come later, or never."""
         await self.prepare()
-        commands, shadow = self._commands, self._shadow
-        if commands is None or shadow is None:
+        commands, shadow, pool = self._commands, self._shadow, self._pool
+        if commands is None or shadow is None or pool is None:
             return
         self._means = Means(
             self._app.store,
@@ -130,6 +135,7 @@ class Agent:
             self._unsubscribe.append(self._app.bus.subscribe(kind, self._changed))
         self._supervisor.start("fleet.commands", commands.run)
         self._supervisor.start("fleet.config", shadow.run)
+        self._supervisor.start("fleet.pool", pool.run)
         self._supervisor.start("fleet.clock", self._watch_clock)
         self._supervisor.start("fleet.link", self._keep_connected)
 
@@ -138,6 +144,8 @@ class Agent:
         self._app.sims.guard(None)
         for unsubscribe in self._unsubscribe:
             unsubscribe()
+        if self._pool is not None:
+            self._pool.stop()
         session = self._session
         if session is not None and session.alive:
             with contextlib.suppress(LinkError, LinkRefused, TimeoutError):
@@ -254,6 +262,8 @@ class Agent:
         if not good and commands is not None:
             await commands.note_refused(code, incoming.topic)
         incoming.ack()
+        if self._pool is not None:
+            self._pool.wake()
 
     # -- what goes
 
@@ -343,6 +353,8 @@ class Agent:
             self._shadow.poke()
         if self._telemetry is not None and self._telemetry.identities() != self._said:
             self._rebirth(CHANGES_S)
+        if self._pool is not None and self._pool.has_other_window():
+            self._retimed.set()
 
     def _poke(self) -> None:
         if self._streams is not None:

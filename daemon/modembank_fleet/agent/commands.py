@@ -17,7 +17,6 @@ from typing import Any
 
 import structlog
 
-from modembank.accounts import Actor, Role, Scope
 from modembank.audit import record
 from modembank.clock import to_ms
 from modembank.errors import ModembankError
@@ -26,7 +25,8 @@ from modembank.fleet import rows
 from modembank.fleet.rows import Journalled
 from modembank.store import StoreError
 from modembank_fleet.agent.clocks import Timekeeper
-from modembank_fleet.agent.verbs import ALWAYS, VERBS, Order, Surroundings, VerbRefused
+from modembank_fleet.agent.pool import Pool, Prepared
+from modembank_fleet.agent.verbs import ALWAYS, LENDING, VERBS, Order, Surroundings, VerbRefused, hub_actor
 from modembank_fleet.link import Incoming
 from modembank_fleet.wire import (
     BY_VERB,
@@ -63,9 +63,13 @@ class Trust:
     epoch: str
     keys: Sequence[HubKey]
     gates: frozenset[str]
+    pool: bool = False
+    """Whether the site lets the hub send through this box."""
 
     def carries_out(self, verb: str) -> bool:
         """Whether the box does this."""
+        if verb in LENDING:
+            return self.pool
         return verb in VERBS and (verb in ALWAYS or verb in self.gates)
 
 
@@ -100,6 +104,7 @@ class Commands:
     time: Timekeeper
     told: Callable[[], None]
     """There is a result for the hub."""
+    pool: Pool
     _due: asyncio.Queue[tuple[Journalled, float]] = field(default_factory=asyncio.Queue)
     _noted: Hourly = field(default_factory=lambda: Hourly(MOST_SECURITY_EVENTS))
     _unsigned: Hourly = field(default_factory=lambda: Hourly(MOST_UNSIGNED))
@@ -186,33 +191,51 @@ class Commands:
             state="accepted",
         )
         refusal = self._refusal(verb, command, left_s)
+        lending: Prepared | None = None
+        if refusal is None and verb.name in LENDING:
+            lending = await self.pool.prepare(arguments(verb, command), command.by, left_s)
 
         def keep(conn: sqlite3.Connection) -> str:
-            known = rows.find(conn, taken.id, signed=signed)
-            if known is not None and known.digest == taken.digest:
-                if known.state in ENDED:
-                    rows.tell(conn, known, taken.received_at)
-                return "again"
-            if known is not None:
-                rows.tell(conn, replace(taken, state="rejected", code="id_reused"), taken.received_at)
-                return "id_reused"
-            if refusal is None and signed and taken.issued_at <= rows.horizon(conn):
-                rows.journal(conn, replace(taken, state="rejected", code="replayed"))
-                return "replayed"
-            if refusal is not None:
-                rows.journal(conn, replace(taken, state=refusal[0], code=refusal[1], args="{}"))
-                return refusal[1]
-            rows.journal(conn, taken)
-            return ""
+            return self._journal(conn, taken, refusal, lending)
 
         code = await self.around.app.store.write(keep)
         self.told()
-        if code == "again":
-            return
-        if code:
-            await self.note_refused(code, incoming.topic)
-        else:
+        if lending is not None:
+            lending.committed()
+        elif not code:
             self._due.put_nowait((taken, received + left_s))
+        if code and code != "again":
+            await self.note_refused(code, incoming.topic)
+
+    def _journal(
+        self, conn: sqlite3.Connection, taken: Journalled, refusal: tuple[str, str] | None, lending: Prepared | None
+    ) -> str:
+        """Write a command down, and carry it out if that is for this very write; return why not, empty for nothing."""
+        known = rows.find(conn, taken.id, signed=taken.signed)
+        if known is not None and known.digest == taken.digest:
+            if known.state in ENDED:
+                rows.tell(conn, known, taken.received_at)
+            return "again"
+        if known is not None:
+            rows.tell(conn, replace(taken, state="rejected", code="id_reused"), taken.received_at)
+            return "id_reused"
+        if refusal is None and taken.signed and taken.issued_at <= rows.horizon(conn):
+            rows.journal(conn, replace(taken, state="rejected", code="replayed", args="{}"))
+            return "replayed"
+        if refusal is not None:
+            rows.journal(conn, replace(taken, state=refusal[0], code=refusal[1], args="{}"))
+            return refusal[1]
+        if lending is not None:
+            self._lend(conn, lending, taken)
+        else:
+            rows.journal(conn, taken)
+        return ""
+
+    def _lend(self, conn: sqlite3.Connection, lending: Prepared, taken: Journalled) -> None:
+        """Take or give back messages and journal it as done, without what they hold."""
+        counts = lending.carry_out(conn)
+        rows.journal(conn, replace(taken, state="done", args="{}", data=json.dumps(counts)))
+        record(conn, lending.actor, f"fleet.{taken.verb}", taken.id, taken.received_at, counts)
 
     def _refusal(self, verb: Verb, command: Command, left_s: float) -> tuple[str, str] | None:
         """Return how a command ends at once, if it does: state and code."""
@@ -222,7 +245,7 @@ class Commands:
             return "rejected", "from_the_future"
         if command.ttl > verb.most_ttl_s:
             return "rejected", "ttl_too_long"
-        if verb.name not in VERBS:
+        if verb.name not in VERBS and verb.name not in LENDING:
             return "rejected", "not_available"
         if not self.trust.carries_out(verb.name):
             return "rejected", "gate_closed"
@@ -240,7 +263,7 @@ class Commands:
         if self._monotonic() >= deadline:
             await self._move(replace(taken, state="expired", code="too_late"))
             return
-        actor = Actor(0, f"hub: {taken.issuer}"[:64], Role.ADMIN, frozenset(Scope), "hub")
+        actor = hub_actor(taken.issuer)
         running, now = replace(taken, state="running"), self._now_ms()
 
         def begin(conn: sqlite3.Connection) -> None:

@@ -15,9 +15,10 @@ from modembank.fleet import Life, rows
 from modembank.store.schema import known_migrations
 from modembank_fleet.agent.clocks import Timekeeper
 from modembank_fleet.agent.commands import Trust
+from modembank_fleet.agent.pool import Pool
 from modembank_fleet.agent.streams import stamp
 from modembank_fleet.agent.telling import Privacy, Pseudonyms
-from modembank_fleet.agent.verbs import VERBS
+from modembank_fleet.agent.verbs import LENDING, VERBS
 from modembank_fleet.wire import Birth, ModemCounts, Outbox, Queue, Software, Table, TeleBox, TeleModems, Totals
 
 LIVE_S = 900.0
@@ -52,6 +53,7 @@ class Telemetry:
     life: Life
     trust: Trust
     names: Pseudonyms
+    pool: Pool
     _seq: int = 0
 
     @property
@@ -73,7 +75,7 @@ class Telemetry:
                 arch=platform.machine(),
                 os=f"{platform.system()} {platform.release()}",
             ),
-            verbs=[verb for verb in VERBS if self.trust.carries_out(verb)],
+            verbs=[verb for verb in (*VERBS, *sorted(LENDING)) if self.trust.carries_out(verb)],
             profile=app.fleet.profile,
             privacy=self._privacy,
             kids=[key.kid for key in self.trust.keys],
@@ -119,6 +121,7 @@ class Telemetry:
             ),
             outbox=Outbox(n=events + results, oldest=self._age_s(oldest)),
             issues=len(app.health.open()),
+            pool=await self.pool.credit(),
         )
 
     def modems(self) -> TeleModems:

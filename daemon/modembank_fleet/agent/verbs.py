@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from modembank.accounts import Actor
+from modembank.accounts import Actor, Role, Scope
 from modembank.app import App
 from modembank.errors import ModembankError
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
@@ -51,6 +51,11 @@ class Surroundings:
     config_version: Callable[[], int]
     """Which version of it is in force; 0: none."""
     resets: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+
+
+def hub_actor(issuer: str) -> Actor:
+    """Return who does what somebody at the hub ordered."""
+    return Actor(0, f"hub: {issuer}"[:64], Role.ADMIN, frozenset(Scope), "hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,8 @@ VERBS: dict[str, Execute] = {
     "logs.collect": collect_logs,
 }
 """What this release carries out."""
+LENDING = frozenset({"msg.submit", "msg.recall"})
+"""Carried out in the write that journals it, where the site has the pool on."""
 ALWAYS = frozenset({"ping", "rebirth", "tele.profile"})
 """What no gate of the site closes: it changes nothing."""
 

@@ -3,7 +3,20 @@
 from modembank_fleet.wire.asyncapi import document
 from modembank_fleet.wire.channels import CHANNELS, Channel
 from modembank_fleet.wire.codec import MOST_OCTETS, decode, encode, pack, unpack
-from modembank_fleet.wire.commands import BY_VERB, VERBS, Command, If, Verb, arguments, command, verb_of
+from modembank_fleet.wire.commands import (
+    BY_VERB,
+    VERBS,
+    Command,
+    If,
+    PoolMessage,
+    Recall,
+    Recalled,
+    Submit,
+    Verb,
+    arguments,
+    command,
+    verb_of,
+)
 from modembank_fleet.wire.configuration import (
     EVERY_SIM,
     CfgDocument,
@@ -35,6 +48,8 @@ from modembank_fleet.wire.shapes import (
     ModemCounts,
     Ota,
     Outbox,
+    PoolCredit,
+    PoolWord,
     Queue,
     ReportedError,
     ResBatch,
@@ -51,9 +66,10 @@ from modembank_fleet.wire.topics import HELLO, Address, Topic, everything_down, 
 __all__ = [
     "BY_VERB", "CHANNELS", "ENDED", "EVERY_SIM", "HELLO", "MOST_OCTETS", "VERBS", "VERSION", "Ack", "Address", "Avail",
     "Batch", "Birth", "CfgDesired", "CfgDocument", "CfgLimits", "CfgQuietHours", "CfgReported", "CfgSim", "Channel",
-    "Command", "EvBatch", "Event", "Hello", "HubKey", "If", "LogChunk", "ModemCounts", "Ota", "Outbox", "Queue",
-    "ReportedError", "ResBatch", "Result", "Setting", "Signer", "Software", "Table", "TeleBox", "TeleModems", "Topic",
-    "Totals", "Verb", "WireError", "arguments", "canonical", "command", "decode", "desired", "document", "document_of",
-    "encode", "everything_down", "everything_up", "hash_of", "is_name", "judge", "new_signer", "of_sim", "pack",
-    "parse", "unpack", "verb_of", "verify",
+    "Command", "EvBatch", "Event", "Hello", "HubKey", "If", "LogChunk", "ModemCounts", "Ota", "Outbox", "PoolCredit",
+    "PoolMessage", "PoolWord", "Queue", "Recall", "Recalled", "ReportedError", "ResBatch", "Result", "Setting",
+    "Signer", "Software", "Submit", "Table", "TeleBox", "TeleModems", "Topic", "Totals", "Verb", "WireError",
+    "arguments", "canonical", "command", "decode", "desired", "document", "document_of", "encode", "everything_down",
+    "everything_up", "hash_of", "is_name", "judge", "new_signer", "of_sim", "pack", "parse", "unpack", "verb_of",
+    "verify",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import msgspec
 
 from modembank_fleet.wire.codec import decode
 from modembank_fleet.wire.errors import WireError
-from modembank_fleet.wire.shapes import Count, Epoch, Id, Text
+from modembank_fleet.wire.shapes import Count, Epoch, Id, Run, Seconds, Text
 
 HOUR, DAY = 3600, 86_400
 Iccid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{18,20}\Z")]
@@ -110,9 +110,13 @@ class PoolMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Submit(msgspec.Struct, kw_only=True):
-    """Messages to send, and for how many seconds they are this box's."""
+    """Messages to send, and for how long they are this box's: from when it told the credit that they are given for."""
 
+    run: Run
+    up: Seconds
+    """The run and uptime that the credit named."""
     lease: Lease
+    """Seconds."""
     msgs: Annotated[list[PoolMessage], msgspec.Meta(min_length=1, max_length=50)]
 
 

@@ -20,6 +20,8 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Epoch: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{4,32}\Z")]
 """Random for each generation of a database: new after a restore, a factory reset, a new image."""
 Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
+Run: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{8,32}\Z")]
+"""Random for each start of a box's program."""
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=MOST_DETAIL)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 ClockState: TypeAlias = Literal["ntp", "rtc", "unsync"]
@@ -125,6 +127,15 @@ class Outbox(msgspec.Struct, kw_only=True):
     """Seconds."""
 
 
+class PoolCredit(msgspec.Struct, kw_only=True):
+    """How many messages of the fleet's pool the box takes; counts from the ``up`` beside it."""
+
+    run: Run
+    window: Count
+    """At most so many at once; 0: none, and it gives back what it has."""
+    held: Count
+
+
 class TeleBox(Up, kw_only=True, omit_defaults=True):
     """``up/tele/box``: how the box is."""
 
@@ -141,6 +152,8 @@ class TeleBox(Up, kw_only=True, omit_defaults=True):
     modems: ModemCounts
     outbox: Outbox
     issues: Count = 0
+    pool: PoolCredit | None = None
+    """Absent: the box sends nothing for the hub."""
 
 
 class TeleModems(Up, kw_only=True, omit_defaults=True):
@@ -193,6 +206,16 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
     pct: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     data: dict[str, Any] = {}
     at: Seconds | None = None
+
+
+class PoolWord(msgspec.Struct, kw_only=True):
+    """``data`` of a result that is of a message of the pool: ``id`` is the message's then, and ``verb`` msg.submit."""
+
+    fence: Count
+    """Of which assignment."""
+    word: Literal[
+        "accepted", "refused", "released", "sent", "failed", "unknown", "delivered", "undelivered"
+    ]  # fmt: skip
 
 
 class ResBatch(Batch, kw_only=True, omit_defaults=True):

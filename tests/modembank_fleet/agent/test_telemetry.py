@@ -8,6 +8,7 @@ from fakes.fleets import ADDRESS, fleet_box
 from modembank.modem import ModemState
 from modembank_fleet.agent.clocks import RELEASED, Timekeeper
 from modembank_fleet.agent.commands import Trust
+from modembank_fleet.agent.pool import Pool
 from modembank_fleet.agent.telemetry import PERIODS, Telemetry
 from modembank_fleet.agent.telling import Pseudonyms
 from modembank_fleet.wire import encode, pack
@@ -22,7 +23,9 @@ async def told(tmp_path):
     box = await fleet_box(tmp_path, 1)
     life = await box.fleet.begin()
     names = Pseudonyms(life.secret)
-    yield Telemetry(box, Timekeeper(box.clock), life, Trust(ADDRESS, life.epoch, (), frozenset()), names)
+    time = Timekeeper(box.clock)
+    pool = Pool(box, time, life, lambda: None)
+    yield Telemetry(box, time, life, Trust(ADDRESS, life.epoch, (), frozenset()), names, pool)
     await box.store.close()
 
 

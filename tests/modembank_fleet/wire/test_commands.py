@@ -13,8 +13,8 @@ GOOD = {
     "sim.pause": {"iccid": "8944500000000000001"}, "sim.resume": {"iccid": "8944500000000000001"},
     "sim.limits": {"iccid": "8944500000000000001", "per_day": 5}, "cfg.reload": {}, "modem.reset": {"slot": "slot-01"},
     "ussd.run": {"slot": "slot-01", "code": "*100#"}, "logs.collect": {},
-    "msg.submit": {"lease": 600, "msgs": [{"id": "m-000001", "to": "+447900900123", "body": "x", "fence": 1,
-                                           "not_after": 2e9}]},
+    "msg.submit": {"run": "0123456789abcdef", "up": 60.5, "lease": 600, "msgs": [
+        {"id": "m-000001", "to": "+447900900123", "body": "x", "fence": 1, "not_after": 2e9}]},
     "msg.recall": {"msgs": [{"id": "m-000001", "fence": 1}]},
     "sw.update": {"job": "j-000001", "version": "1.2", "url": "https://hub.example/x.raucb"},
     "sw.cancel": {"job": "j-000001"}, "sw.rollback": {}, "cred.rotate": {"step": "csr"}, "box.reboot": {},
@@ -24,7 +24,8 @@ BAD = [
     ("sim.limits", {"iccid": "8944500000000000001", "per_day": -1}), ("modem.reset", {"slot": "../x"}),
     ("modem.reset", {"slot": "slot-01", "mode": "burn"}), ("ussd.run", {"slot": "slot-01", "code": "*100#;ATD"}),
     ("logs.collect", {"max_kb": 4096}), ("logs.collect", {"unit": "../etc"}),
-    ("msg.submit", {"lease": 600, "msgs": []}),
+    ("msg.submit", {"run": "0123456789abcdef", "up": 60.5, "lease": 600, "msgs": []}),
+    ("msg.submit", {"lease": 600, "msgs": [GOOD["msg.submit"]["msgs"][0]]}),
     ("sw.update", {"job": "j-000001", "version": "1", "url": "http://hub.example/x"}), ("ping", []),
 ]  # fmt: skip
 

@@ -12,13 +12,13 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.errors import Conflict, FieldProblem, InvalidRequest
-from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, Quarantined
+from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, PoolChanged, Quarantined
 from modembank_hub.orders import DEFAULT_TTL_S, VERBS
 from modembank_hub.rows_of_boxes import BoxRow, Wanted
 from modembank_hub.rows_of_commands import CommandRow
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
-from modembank_web.hub import config_pages, views
+from modembank_web.hub import config_pages, pool_pages, views
 from modembank_web.hub.api import number_of
 from modembank_web.hub.status import reasons_of
 from modembank_web.hub.surface import hub
@@ -40,6 +40,7 @@ TOPICS = {
     BoxesChanged: ("boxes",),
     CommandsChanged: ("commands",),
     ConfigsChanged: ("configs",),
+    PoolChanged: ("pool",),
     Quarantined: ("quarantine",),
 }
 TONES = {
@@ -59,6 +60,7 @@ _MENU = (
         "Fleet",
         (
             Entry("Boxes", FLEET, "bank", Scope.MODEMS, also=f"{ROOT}/boxes"),
+            Entry("Pool", pool_pages.POOL, "message", Scope.MODEMS),
             Entry("Commands", COMMANDS, "send", Scope.MODEMS),
             Entry("Configuration", config_pages.CONFIG, "edit", Scope.MODEMS, also=config_pages.ROLLOUTS),
             Entry("Quarantine", QUARANTINE, "issue", Scope.ADMIN),
@@ -379,6 +381,7 @@ PAGES = (
     *config_pages.PAGES,
     Page("quarantine", "GET", QUARANTINE, quarantine, _CHANGE),
     Page("clearQuarantine", "POST", f"{QUARANTINE}/clear", clear_quarantine, _CHANGE),
+    *pool_pages.PAGES,
     *users.PAGES,
     *keys.PAGES,
     *audit.PAGES,

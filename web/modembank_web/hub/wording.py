@@ -29,12 +29,18 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "limit": _LIMIT,
     },
     "RowsQuery": {"cursor": _CURSOR | {"example": "12.4711"}, "limit": _LIMIT},
+    "PoolQuery": {
+        "state": {"description": "Only messages that stand so", "example": "unknown"},
+        "cursor": _CURSOR | {"example": "4711"},
+        "limit": _LIMIT,
+    },
     "SeriesQuery": {
         "span": {"description": "How far back: in stretches of five minutes, an hour, or a day", "example": "day"}
     },
 }
 TAGS = {
     "Fleet": "The boxes: how they stand, and what they tell.",
+    "Pool": "Messages that any box may send, followed to their end.",
     "Commands": "What boxes are told to do, followed to its end.",
     "Configuration": "What boxes are to have, whether they have it, and how it is brought to many.",
     "Quarantine": "What came and could not be read.",

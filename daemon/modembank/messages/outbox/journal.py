@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,8 +89,11 @@ class JournalRow:
         return msgspec.json.decode(self.body, type=ReportFacts)
 
 
-def begin(conn: sqlite3.Connection, intent: Intent) -> BeginVerdict:
-    """Append the intent if the segment may still be sent now; the last check before the network can have it."""
+def begin(conn: sqlite3.Connection, intent: Intent, is_over: Callable[[int], bool] = lambda _: False) -> BeginVerdict:
+    """Append the intent if the segment may still be sent now; the last check before the network can have it.
+
+    ``is_over`` says whether a message must not begin any more; the rest of one that has begun follows.
+    """
     row = conn.execute(
         "SELECT state, ready, expires_at, on_unknown, recipient, flags FROM messages WHERE id = ?",
         (intent.message_id,),
@@ -101,6 +104,8 @@ def begin(conn: sqlite3.Connection, intent: Intent) -> BeginVerdict:
     verdict = _verdict(MessageState(state), ready, expires_at, intent.at)
     if verdict is BeginVerdict.GO and not _is_free(conn, intent, OnUnknown(policy)):
         verdict = BeginVerdict.GONE
+    if verdict is BeginVerdict.GO and is_over(intent.message_id) and not _has_begun(conn, intent.message_id):
+        verdict = BeginVerdict.EXPIRED
     if verdict is BeginVerdict.GO and not flags & MessageFlags.CONSENT and optouts.is_out(conn, recipient):
         verdict = BeginVerdict.OPTED_OUT
     if verdict is BeginVerdict.GO:
@@ -203,6 +208,12 @@ def _verdict(state: MessageState, ready: int | None, expires_at: int, now: int) 
     if state >= MessageState.SENT or ready != 1:
         return BeginVerdict.GONE
     return BeginVerdict.EXPIRED if now >= expires_at else BeginVerdict.GO
+
+
+def _has_begun(conn: sqlite3.Connection, message_id: int) -> bool:
+    """Return whether a part of a message is on its way, or may be."""
+    attempts = attempts_of(conn, message_id)
+    return any(attempt.outcome in (None, AttemptOutcome.ACCEPTED, AttemptOutcome.UNKNOWN) for attempt in attempts)
 
 
 def _is_free(conn: sqlite3.Connection, intent: Intent, policy: OnUnknown) -> bool:

@@ -26,6 +26,7 @@ from modembank.messages.model import (
     Settlement,
 )
 from modembank.messages.outbox import decisions, journal, queue, reports, withdrawing
+from modembank.messages.outbox.deadlines import Deadlines
 from modembank.messages.outbox.fold import Fold, FoldResult
 from modembank.messages.outbox.folding import Folding
 from modembank.messages.outbox.holding import Judged, Place
@@ -59,6 +60,8 @@ class Outbox:
         self._sweeper = Sweeper(store)
         self._withdrawing = withdrawing.Withdrawing(store, self._publish)
         self.judging = Judging(store, metrics, outage)
+        self.deadlines = Deadlines(clock)
+        """Asked at the last moment, beside the validity that the wall clock tells."""
 
     async def recover(self) -> RecoveryReport:
         """Apply what the last run left: attempts then under way are UNKNOWN, and the policy decides what follows."""
@@ -156,7 +159,8 @@ class Outbox:
 
         Raises StoreError when it could not be made durable: then nothing may be sent.
         """
-        verdict = await self._store.write(lambda conn: journal.begin(conn, intent), Urgency.NOW)
+        is_over = self.deadlines.is_over
+        verdict = await self._store.write(lambda conn: journal.begin(conn, intent, is_over), Urgency.NOW)
         if verdict is BeginVerdict.GO:
             self._folding.watch_open()
         return verdict
