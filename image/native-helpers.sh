@@ -5,10 +5,12 @@
 set -eu
 root=$1
 if [ "${2:-}" = remove ]; then
-    rm -rf "${root:?}/native" "${root:?}/lib64" "${root:?}"/usr/lib/x86_64-linux-gnu
+    rm -rf "${root:?}/native" "${root:?}/lib64" "${root:?}/usr/lib64" "${root:?}"/usr/lib/x86_64-linux-gnu
     exit
 fi
-mkdir -p "$root/native" "$root/lib64"
+mkdir -p "$root/native" "$root/usr/lib64"
+# Debian's base-files takes no other kind of /lib64.
+ln -s usr/lib64 "$root/lib64"
 for name in dpkg-deb dpkg-split tar gzip xz zstd sha256sum md5sum; do
     program=$(command -v "$name")
     cp -L "$program" "$root/native/$name"

@@ -6,13 +6,17 @@ import ipaddress
 import json
 import socket
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from modembank_box.certificates import Certificates, Identity
 from modembank_box.errors import BoxError
 from modembank_box.places import Places
+from modembank_box.served import Served
 
+FIRST_WAITS_S = 20.0
+STEP_S = 0.5
 LAN = "10"
 """The group of the cards that the firewall lets in (50-modembank-lan.network)."""
 _ORDERS = {"reload": "try-reload-or-restart", "restart": "try-restart"}
@@ -23,11 +27,25 @@ def run(places: Places, arguments: Sequence[str]) -> int:
     if arguments:
         message = "it takes no arguments"
         raise BoxError(message)
-    identity = Identity(socket.gethostname(), lan_addresses())
+    identity = Identity(socket.gethostname(), _addresses(first=not Served(places).kept[0].exists()))
     to_do = Certificates(places).renew(identity, datetime.now(UTC))
     if to_do:
         subprocess.run(["systemctl", "--no-block", _ORDERS[to_do], "modembankd.service"], check=False)
     return 0
+
+
+def _addresses(
+    *, first: bool, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> tuple[str, ...]:
+    """Return the addresses to be in it.
+
+    The ``first`` one waits a bit for the network, or it would be another as soon as there is an address, which whoever
+    has set the box up by then would have to accept anew.
+    """
+    end = monotonic() + FIRST_WAITS_S
+    while not (found := lan_addresses()) and first and monotonic() < end:
+        sleep(STEP_S)
+    return found
 
 
 def lan_addresses() -> tuple[str, ...]:
