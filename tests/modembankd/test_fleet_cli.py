@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import subprocess
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from fakes.daemons import MODEMBANK
 from fakes.hubs import Hub
 from fakes.voices import SaidBox
 from modembank.accounts.first_start import read_code
@@ -121,15 +123,15 @@ def test_messages_are_sent_listed_and_taken_back(running: HubDaemon, config: Pat
 
 def test_a_message_is_followed_to_its_end(running: HubDaemon, config: Path) -> None:
     running.app.pool._signed = True
-    expired = threading.Timer(
-        1.0, lambda: call("fleet", "message", _newest(config), "--cancel", "--config", str(config))
-    )
-    expired.start()
-    waited = call("fleet", "send", "+447900900123", "--text", "x", "--wait", "--config", str(config))
-    expired.join()
-    assert waited.exit_code == 1
-    assert waited.output.splitlines()[0] == "+447900900123 queued"
-    assert waited.output.splitlines()[-1] == "+447900900123 cancelled"
+    send = [MODEMBANK, "fleet", "send", "+447900900123", "--text", "x", "--wait", "--config", config]
+    with subprocess.Popen(send, stdout=subprocess.PIPE, text=True) as sending:
+        assert sending.stdout is not None
+        assert sending.stdout.readline() == "+447900900123 queued\n"
+        cancelled = call("fleet", "message", _newest(config), "--cancel", "--config", str(config))
+        assert cancelled.exit_code == 0, cancelled.output
+        told = sending.stdout.read().splitlines()
+    assert sending.returncode == 1
+    assert told[-1] == "+447900900123 cancelled"
 
 
 def _newest(config: Path) -> str:

@@ -120,6 +120,9 @@ MEANINGS = {
         " others are the site's"
     ),
     "mqtt.ussd_codes": 'the codes that ussd.run may dial, such as ["#100#"]',
+    "mqtt.pool": (
+        "messages of the fleet's pool that the box holds at once for the hub (fleet.md); 0: it sends nothing for it"
+    ),
     "mqtt.most_events": "events that wait for a hub that is away; the oldest beyond give way to a note of the gap",
     "mqtt.hub_key.kid": "the key's name",
     "mqtt.hub_key.public": "the Ed25519 public key in base64",
