@@ -6,13 +6,10 @@ each birth, at each report and every five minutes it is compared, and published 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import re
 import sqlite3
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -29,13 +26,12 @@ from modembank_fleet.wire import Address, Signer
 from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_config as rows
 from modembank_hub import rows_of_rollouts as rollouts
+from modembank_hub.due import Due
 from modembank_hub.events import ConfigsChanged
 from modembank_hub.fleet import Page
 from modembank_hub.rows_of_config import GroupRow, StandsRow, VersionRow
 
 MOST_GROUPS = 200
-_AT_ONCE = 50
-_LOOK_S = 10.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _log = structlog.get_logger()
 
@@ -58,7 +54,7 @@ class Configs:
         self._clock = clock
         self._bus = bus
         self._signer = signer
-        self._due = asyncio.Event()
+        self._due = Due(store, clock, rows.due, rows.next_due)
 
     @property
     def possible(self) -> bool:
@@ -67,7 +63,7 @@ class Configs:
 
     def wake(self) -> None:
         """Something is due, or may be."""
-        self._due.set()
+        self._due.wake()
 
     # -- one box
 
@@ -203,15 +199,9 @@ class Configs:
     async def serve(self, session: Session) -> None:
         """Publish what is due on a connection until it is lost; raises LinkError, StoreError."""
         while True:
-            self._due.clear()
-            now = to_ms(self._clock.now())
-            found = await self._store.read(partial(rows.due, now_ms=now, limit=_AT_ONCE))
-            for one in found:
+            for one in await self._due.next():
                 await self._publish(session, one)
-            if found:
-                self.changed(wake=False)
-                continue
-            await self._wait_for_due(now)
+            self.changed(wake=False)
 
     async def compare(self) -> None:
         """Make due what boxes do not have, whatever was published before."""
@@ -234,13 +224,6 @@ class Configs:
                 _log.warning("config_refused", box=one.name, error=str(error))
         ver = one.ver or 0  # what has no epoch waits for its birth
         await self._store.write(lambda conn: rows.note_published(conn, one.box_id, ver, now, sent=sent))
-
-    async def _wait_for_due(self, now: int) -> None:
-        next_at = await self._store.read(rows.next_due)
-        wait_s = _LOOK_S if next_at is None else min(_LOOK_S, max(0.0, (next_at - now) / 1000))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._due.wait()
 
     def changed(self, *, wake: bool = True) -> None:
         """Tell pages, and whoever publishes."""

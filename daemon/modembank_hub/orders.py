@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -26,6 +23,7 @@ from modembank_fleet.link import NO_SUBSCRIBERS, LinkRefused, Session
 from modembank_fleet.wire import Address, Signer, Verb
 from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_commands as rows
+from modembank_hub.due import Due
 from modembank_hub.events import CommandsChanged
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.rows_of_commands import CommandRow
@@ -35,8 +33,6 @@ VERBS: Mapping[str, Verb] = {verb.name: verb for verb in wire.VERBS if verb.part
 DEFAULT_TTL_S = 300
 GRACE_MS = 120_000
 """So long after its time a box that took a command may still end it."""
-_AT_ONCE = 50
-_LOOK_S = 10.0
 _log = structlog.get_logger()
 
 
@@ -61,11 +57,11 @@ class Orders:
         self._metrics = metrics
         self._signer = signer
         self._resend_ms = round(resend_s * 1000)
-        self._due = asyncio.Event()
+        self._due = Due(store, clock, rows.due, rows.next_due)
 
     def wake(self) -> None:
         """Something is due, or may be."""
-        self._due.set()
+        self._due.wake()
 
     def may(self, verb: Verb) -> bool:
         """Whether this hub can give it at all."""
@@ -146,15 +142,9 @@ class Orders:
     async def serve(self, session: Session) -> None:
         """Send what is due on a connection until it is lost; raises LinkError, StoreError."""
         while True:
-            self._due.clear()
-            now = to_ms(self._clock.now())
-            found = await self._store.read(partial(rows.due, now_ms=now, limit=_AT_ONCE))
-            for command in found:
-                await self._send(session, command)
-            if found:
-                self._changed(wake=False)
-                continue
-            await self._wait_for_due(now)
+            for one in await self._due.next():
+                await self._send(session, one)
+            self._changed(wake=False)
 
     async def end_overdue(self) -> None:
         """End what never left in its time, and what no box has ended long after it; connected or not."""
@@ -163,13 +153,6 @@ class Orders:
         if late:
             await self._store.write(lambda conn: _end_all(conn, late, now))
             self._changed()
-
-    async def _wait_for_due(self, now: int) -> None:
-        next_at = await self._store.read(rows.next_due)
-        wait_s = _LOOK_S if next_at is None else min(_LOOK_S, max(0.0, (next_at - now) / 1000))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._due.wait()
 
     async def _send(self, session: Session, command: CommandRow) -> None:
         now = to_ms(self._clock.now())
