@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from fakes.sleepers import Time
 from modembank_box.cli import main
 from modembank_box.openssl import read_certificate
 from modembank_box.verbs.certificate import FIRST_WAITS_S, _addresses, lan_addresses
@@ -51,32 +52,20 @@ def test_no_network_is_no_trouble(programs, said):
     assert lan_addresses() == ()
 
 
-class Clock:
-    """Goes on by sleeping alone; ``later`` is what happens while one sleeps."""
-
-    def __init__(self, later=lambda _: None):
-        self.passed = 0.0
-        self._later = later
-
-    def sleep(self, seconds):
-        self.passed += seconds
-        self._later(self.passed)
-
-
 def test_the_first_certificate_waits_for_an_address(programs):
     (programs / "said").write_text("[]")
-    clock = Clock(lambda passed: (programs / "said").write_text(json.dumps(CARDS)) if passed == 3.0 else None)
-    found = _addresses(first=True, monotonic=lambda: clock.passed, sleep=clock.sleep)
-    assert (found, clock.passed) == (("192.0.2.7", "fd12::7"), 3.0)
+    passing = Time(lambda passed: (programs / "said").write_text(json.dumps(CARDS)) if passed == 3.0 else None)
+    found = _addresses(first=True, monotonic=lambda: passing.passed, sleep=passing.sleep)
+    assert (found, passing.passed) == (("192.0.2.7", "fd12::7"), 3.0)
 
 
 def test_but_not_for_long_and_later_ones_do_not(programs):
     (programs / "said").write_text("[]")
-    clock = Clock()
-    assert _addresses(first=True, monotonic=lambda: clock.passed, sleep=clock.sleep) == ()
-    assert clock.passed == FIRST_WAITS_S
-    assert _addresses(first=False, monotonic=lambda: clock.passed, sleep=clock.sleep) == ()
-    assert clock.passed == FIRST_WAITS_S
+    passing = Time()
+    assert _addresses(first=True, monotonic=lambda: passing.passed, sleep=passing.sleep) == ()
+    assert passing.passed == FIRST_WAITS_S
+    assert _addresses(first=False, monotonic=lambda: passing.passed, sleep=passing.sleep) == ()
+    assert passing.passed == FIRST_WAITS_S
 
 
 def test_s06_the_daemon_is_told_to_start_anew_to_take_it_up_or_nothing(programs, tmp_path):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from fakes.sleepers import Time
 from modembank_box.cli import main
 from modembank_box.places import Places
 from modembank_box.states import read_state
@@ -11,18 +12,6 @@ from modembank_box.verbs import clock
 from modembank_box.verbs.clock import AGREES_S, LONGEST_S, wait
 
 NOW = 1_800_000_000.0
-
-
-class Time:
-    """Goes on by sleeping alone; ``later`` is what happens while one sleeps."""
-
-    def __init__(self, later=lambda _: None):
-        self.passed = 0.0
-        self._later = later
-
-    def sleep(self, seconds):
-        self.passed += seconds
-        self._later(self.passed)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,7 @@ from modembank_hub.app import HubApp, assemble_hub
 from modembank_hub.config import HubConfig, IdentityConfig, SigningConfig
 from modembank_web.cookies import page_token
 from modembank_web.hub import create_hub_web
+from modembankd.hub import HubDaemon
 
 SIGNER = Signer("h2", bytes(range(32)))
 """What boxes of tests trust."""
@@ -93,3 +96,30 @@ async def hub_in(folder: Path, signing: SigningConfig | None = None) -> AsyncIte
         yield Hub(app)
     finally:
         await app.store.close()
+
+
+@contextlib.contextmanager
+def hub_in_a_thread(config: HubConfig, *boxes: SaidBox) -> Iterator[tuple[HubDaemon, asyncio.AbstractEventLoop]]:
+    """Run a hub in a thread of its own, to which these boxes have spoken; yields it with its loop."""
+    up, running = threading.Event(), list[tuple[HubDaemon, asyncio.AbstractEventLoop, asyncio.Event]]()
+
+    async def serve() -> None:
+        daemon = HubDaemon(config)
+        await daemon.start()
+        await Hub(daemon.app).hears_of(*boxes)
+        stop = asyncio.Event()
+        running.append((daemon, asyncio.get_running_loop(), stop))
+        up.set()
+        await stop.wait()
+        await daemon.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert up.wait(30)
+    daemon, loop, stop = running[0]
+    try:
+        yield daemon, loop
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+    assert not thread.is_alive()

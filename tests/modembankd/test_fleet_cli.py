@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import subprocess
-import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fakes.daemons import MODEMBANK
-from fakes.hubs import Hub
+from fakes.hubs import hub_in_a_thread
 from fakes.voices import SaidBox
 from modembank.accounts.first_start import read_code
 from modembank.config import LogConfig, WebConfig
@@ -46,26 +44,8 @@ def running(config: Path, tmp_path: Path) -> Iterator[HubDaemon]:
         web=WebConfig(listen="127.0.0.1:0"),
     )
     configure_logs(LogConfig(level="error"))  # what it says is no part of what commands print
-    up, loops = threading.Event(), []
-
-    async def serve() -> None:
-        daemon = HubDaemon(given)
-        await daemon.start()
-        await Hub(daemon.app).hears_of(SaidBox(box="b1"), SaidBox(box="b2", ep="zz01"))
-        stop = asyncio.Event()
-        loops.append((daemon, asyncio.get_running_loop(), stop))
-        up.set()
-        await stop.wait()
-        await daemon.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert up.wait(30)
-    daemon, loop, stop = loops[0]
-    yield daemon
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(30)
-    assert not thread.is_alive()
+    with hub_in_a_thread(given, SaidBox(box="b1"), SaidBox(box="b2", ep="zz01")) as (daemon, _):
+        yield daemon
 
 
 def test_boxes_are_listed_and_shown(running: HubDaemon, config: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from fakes.hubs import Hub, signing_in
+from fakes.hubs import hub_in_a_thread, signing_in
 from fakes.voices import SaidBox, hears
 from modembank.config import LogConfig, WebConfig
 from modembank_fleet.wire import hash_of
@@ -53,26 +52,8 @@ def hub(tmp_path: Path) -> Iterator[Running]:
         web=WebConfig(listen="127.0.0.1:0"),
     )  # fmt: skip
     configure_logs(LogConfig(level="error"))
-    up, loops = threading.Event(), []
-
-    async def serve() -> None:
-        daemon = HubDaemon(given)
-        await daemon.start()
-        await Hub(daemon.app).hears_of(*(SaidBox(box=f"b{n}", ep=f"ep00b{n}") for n in (1, 2)))
-        stop = asyncio.Event()
-        loops.append((daemon, asyncio.get_running_loop(), stop))
-        up.set()
-        await stop.wait()
-        await daemon.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert up.wait(30)
-    daemon, loop, stop = loops[0]
-    yield Running(path, daemon, loop)
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(30)
-    assert not thread.is_alive()
+    with hub_in_a_thread(given, *(SaidBox(box=f"b{n}", ep=f"ep00b{n}") for n in (1, 2))) as (daemon, loop):
+        yield Running(path, daemon, loop)
 
 
 @pytest.fixture

@@ -17,21 +17,8 @@ from modembank.fleet import HubState, LinkState, rows
 from modembank_fleet.agent import Agent, streams
 from modembank_fleet.link import TlsFiles
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("quick")]
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-
-
-@pytest.fixture
-def mosquitto(tmp_path):
-    (folder := tmp_path / "broker").mkdir()
-    with Mosquitto(folder) as broker:
-        yield broker
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(streams, "GATHER_S", 0.02)
-    monkeypatch.setattr(streams, "PACE_S", 0.0)
 
 
 @pytest.fixture

@@ -6,23 +6,15 @@ import time
 
 import pytest
 
-from fakes.brokers import Mosquitto
 from fakes.fleets import ADDRESS, SIGNER, agent_of, fleet_box, hub_at, until
 from fakes.web_boxes import ICCID
 from modembank.accounts import LOCAL_ADMIN
 from modembank.fleet import rows
-from modembank_fleet.agent import streams
 from modembank_fleet.agent.commands import Hourly
 from modembank_fleet.agent.verbs import VERBS, Surroundings
 from modembank_fleet.wire import BY_VERB, Signer, new_signer
 
-pytestmark = pytest.mark.broker
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(streams, "GATHER_S", 0.02)
-    monkeypatch.setattr(streams, "PACE_S", 0.0)
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("quick")]
 
 
 class Fleet:
@@ -51,13 +43,6 @@ class Fleet:
         return await self.box.store.read(
             lambda conn: conn.execute("SELECT id, verb, state, code FROM fleet_commands ORDER BY id").fetchall()
         )
-
-
-@pytest.fixture
-def mosquitto(tmp_path):
-    (folder := tmp_path / "broker").mkdir()
-    with Mosquitto(folder) as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ import time
 
 import pytest
 
-from fakes.brokers import Mosquitto
 from fakes.fleets import agent_of, fleet_box, hub_at, until
 from modembank.accounts import LOCAL_ADMIN
 from modembank.messages.model import BeginVerdict, Intent, MessageState, ReportFacts, Settlement
 from modembank.messages.outbox import Outbox
 from modembank.modem.outcome import AttemptOutcome
 from modembank_fleet.agent import pool as pool_module
-from modembank_fleet.agent import streams
 from modembank_fleet.agent.pool import Pool
 
 pytestmark = pytest.mark.broker
@@ -21,9 +19,7 @@ TEXT = "canaryheron"
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(streams, "GATHER_S", 0.02)
-    monkeypatch.setattr(streams, "PACE_S", 0.0)
+def _quick(monkeypatch, quick):
     monkeypatch.setattr(pool_module, "LOOK_S", 0.2)
 
     def window(self):  # this box has no modems that could be ready
@@ -31,13 +27,6 @@ def _quick(monkeypatch):
         return self._window
 
     monkeypatch.setattr(Pool, "window", window)
-
-
-@pytest.fixture
-def mosquitto(tmp_path):
-    (folder := tmp_path / "broker").mkdir()
-    with Mosquitto(folder) as broker:
-        yield broker
 
 
 class Lender:

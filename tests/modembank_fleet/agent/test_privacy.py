@@ -10,32 +10,17 @@ import zlib
 
 import pytest
 
-from fakes.brokers import Mosquitto
 from fakes.fleets import agent_of, fleet_box, hub_at, until
 from fakes.web_boxes import ICCID
 from modembank.accounts import LOCAL_ADMIN
 from modembank.eventlog import KINDS, Entry, Told, append
 from modembank.sim import SimChange
-from modembank_fleet.agent import streams
 from modembank_fleet.agent.telling import LEAVES, Pseudonyms, event_of
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("quick")]
 
 TEXT, NUMBER, SENDER, LABEL, DETAIL = "canaryaardvark", "+447911555123", "+447911555456", "canaryfinch", "canarywren"
 CANARIES = (TEXT, NUMBER, SENDER, LABEL, DETAIL, NUMBER[1:], SENDER[3:], ICCID)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(streams, "GATHER_S", 0.02)
-    monkeypatch.setattr(streams, "PACE_S", 0.0)
-
-
-@pytest.fixture
-def mosquitto(tmp_path):
-    (folder := tmp_path / "broker").mkdir()
-    with Mosquitto(folder) as broker:
-        yield broker
 
 
 @contextlib.asynccontextmanager

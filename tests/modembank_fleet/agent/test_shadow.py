@@ -6,36 +6,22 @@ import time
 
 import pytest
 
-from fakes.brokers import Mosquitto
 from fakes.fleets import ADDRESS, SIGNER, agent_of, fleet_box, hub_at, until
 from fakes.web_boxes import ICCID
 from modembank.accounts import LOCAL_ADMIN
 from modembank.errors import Conflict
 from modembank.fleet import shadow as rows
 from modembank.sim import SimChange, SimIdentity
-from modembank_fleet.agent import Trial, streams
+from modembank_fleet.agent import Trial
 from modembank_fleet.wire import Address, Signer, canonical, hash_of, new_signer
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("quick")]
 OTHER = "8944110068256270062"
 QUICK = Trial(health_s=15.0, steady_s=0.05, look_s=0.02)
 LONG = Trial(health_s=600.0, steady_s=500.0, look_s=0.02)
 OVER = Trial(health_s=0.0, steady_s=500.0, look_s=0.02)
 """The time of whatever is on trial is up."""
 LIMITED = {"sims": {"*": {"limits": {"per_day": 50}}}}
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(streams, "GATHER_S", 0.02)
-    monkeypatch.setattr(streams, "PACE_S", 0.0)
-
-
-@pytest.fixture
-def mosquitto(tmp_path):
-    (folder := tmp_path / "broker").mkdir()
-    with Mosquitto(folder) as broker:
-        yield broker
 
 
 class Fleet:
