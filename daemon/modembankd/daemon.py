@@ -21,7 +21,7 @@ from modembank.failpoints import Failpoint, reach
 from modembank.store import StoreError, Urgency
 from modembank.supervision import Supervisor
 from modembank.system import Process
-from modembank_web import WebServer, create_app, redirecting, serve
+from modembank_web import WebServer, create_app, redirecting, serve, with_all_as
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
 from modembankd.handed_over import Sockets
@@ -39,8 +39,6 @@ ADDRESS_NAME = "address"
 NO_SOCKETS = Sockets()
 WEB_STOP_S = 2.0
 DRAIN_S = 3.0
-GARBAGE_OBJECTS = 10_000
-"""New containers that are worth a look for cycles; nearly all garbage is freed without."""
 _log = structlog.get_logger()
 
 
@@ -147,11 +145,11 @@ class Daemon:
             server.take_certificate()
 
     async def _serve(self) -> None:
-        app = self.box.app
-        web = await serve(create_app(app), self._config.web, sockets=self._sockets.web)
+        answering = create_app(self.box.app)
+        web = await serve(answering, self._config.web, sockets=self._sockets.web)
         self._servers.append(web)
         local = listen_locally(self._data_dir)
-        self._servers.append(await serve(create_app(app, everyone=LOCAL_ADMIN), self._config.web, sockets=[local]))
+        self._servers.append(await serve(with_all_as(LOCAL_ADMIN, answering), self._config.web, sockets=[local]))
         if self._sockets.redirect:
             plain = msgspec.structs.replace(self._config.web, tls_cert="", tls_key="")
             self._servers.append(await serve(redirecting(web.address[1]), plain, sockets=self._sockets.redirect))
@@ -163,7 +161,6 @@ def spare_collector() -> None:
     """Keep the cyclic garbage collector from walking through everything that stays: it stops all threads for 50 ms."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
 
 
 async def run_daemon(

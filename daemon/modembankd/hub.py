@@ -16,7 +16,7 @@ from modembank.clock import Clock, SystemClock
 from modembank.supervision import RestartPolicy, Supervisor
 from modembank_hub.app import HubApp, assemble_hub
 from modembank_hub.config import HubConfig
-from modembank_web import WebServer, serve
+from modembank_web import WebServer, serve, with_all_as
 from modembank_web.hub import create_hub_web
 from modembankd.data_folder import make_data_folder
 from modembankd.housekeeping import Chore, start_chores
@@ -79,11 +79,11 @@ class HubDaemon:
         _log.info("hub_stopped")
 
     async def _serve(self) -> None:
-        web = await serve(create_hub_web(self.app), self._config.web, sockets=self._sockets)
+        answering = create_hub_web(self.app)
+        web = await serve(answering, self._config.web, sockets=self._sockets)
         self._servers.append(web)
         local = listen_locally(self._data_dir)
-        everyone = create_hub_web(self.app, everyone=LOCAL_ADMIN)
-        self._servers.append(await serve(everyone, self._config.web, sockets=[local]))
+        self._servers.append(await serve(with_all_as(LOCAL_ADMIN, answering), self._config.web, sockets=[local]))
         self.url = web.url
 
 

@@ -18,7 +18,7 @@ from fakes.web_boxes import ICCID, Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Role, Scope
 from modembank.config import WebConfig
 from modembank.messages import SubmitRequest
-from modembank_web import WebServer, create_app, serve
+from modembank_web import WebServer, serve, with_all_as
 from modembankd.local import SOCKET_NAME, listen_locally
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class Session:
 async def _begun(session: Session) -> None:
     box = session.box
     session.servers.append(await serve(box.web, WebConfig(listen="127.0.0.1:0")))
-    local = create_app(box, box.readiness, everyone=LOCAL_ADMIN)  # type: ignore[arg-type]  # the parts that faces use
+    local = with_all_as(LOCAL_ADMIN, box.web)
     session.servers.append(await serve(local, WebConfig(), sockets=[listen_locally(session.folder)]))
     session.keys = {
         "admin": await box.key(Role.ADMIN),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role, Scope, Unauthorized
-from modembank_web import create_app
+from modembank_web import with_all_as
 from modembank_web.credentials import KeyInAddress, presented_key, refuse_key_in_query
 
 LIST = "/api/v1/messages"
@@ -215,11 +216,13 @@ async def test_a_revoked_key_ends_with_the_next_request(box: Box) -> None:
 
 
 async def test_on_the_administrators_own_socket_no_key_is_asked(box: Box) -> None:
-    box.web = create_app(box, everyone=LOCAL_ADMIN)  # type: ignore[arg-type]
-    async with box.client() as client:
+    transport = httpx.ASGITransport(with_all_as(LOCAL_ADMIN, box.web), client=("192.0.2.7", 40000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://box.test") as client:
         assert (await client.get(LIST)).status_code == 200
         assert (await client.get("/api/v1/modems")).status_code == 200
         assert (await client.get("/metrics")).status_code == 200
+    async with box.client() as client:  # the same application, by its other sockets
+        assert (await client.get(LIST)).status_code == 401
 
 
 @given(st.dictionaries(st.sampled_from([b"authorization", b"api-key"]), st.binary(max_size=40), min_size=1))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from litestar import Litestar
 
-from modembank.accounts import Actor
 from modembank_web import dialects, docs, pages, status
 from modembank_web.api import v1
 from modembank_web.operation import Operation
@@ -17,15 +16,14 @@ if TYPE_CHECKING:
     from modembank.app import App
 
 
-def create_app(app: App, readiness: Readiness | None = None, *, everyone: Actor | None = None) -> Litestar:
+def create_app(app: App, readiness: Readiness | None = None) -> Litestar:
     """Return the web application over the services; logging must be configured by now.
 
     ``readiness`` is what ``/readyz`` asks besides the store; without one the box counts as recovered.
-    ``everyone`` is who all callers are, for a socket that only the box's own administrator can open: no key is asked.
     """
     operations, openapi = documented(readiness or Readiness())
     openapi.describe(operations)
-    return litestar_over(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), pages.unrouted(app), everyone)
+    return litestar_over(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), pages.unrouted(app))
 
 
 def documented(readiness: Readiness) -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from modembank.app import App
 
 _CALL = "modembank_call"
+_EVERYONE = "modembank_everyone"
 _ONLY_ONCE = frozenset({b"authorization", b"api-key", b"content-type", b"content-encoding", b"idempotency-key"})
 _SUFFIXED = re.compile(r"\{(\w+)\}([^/{}]+)")
 Endpoint = Callable[[HTTPScope, Receive], Awaitable[Answer]]
@@ -68,13 +69,11 @@ class BadRequest(ModembankError):
     template = "{why}"
 
 
-def litestar_over(
-    app: "App", operations: Iterable[Operation], unrouted: "Unrouted", everyone: Actor | None = None
-) -> Litestar:
+def litestar_over(app: "App", operations: Iterable[Operation], unrouted: "Unrouted") -> Litestar:
     """Return the web application that answers these operations, and everything else with ``unrouted`` or a problem."""
     log = AccessLog()
     return Litestar(
-        route_handlers=handlers_for(app, operations, log, everyone),
+        route_handlers=handlers_for(app, operations, log),
         exception_handlers={Exception: FailureAnswers(log, unrouted)},
         openapi_config=None,
         logging_config=None,
@@ -82,9 +81,17 @@ def litestar_over(
     )
 
 
-def handlers_for(
-    app: "App", operations: Iterable[Operation], log: AccessLog, everyone: Actor | None = None
-) -> list[ControllerRouterHandler]:
+def with_all_as(everyone: Actor, web: Litestar) -> ASGIApp:
+    """Return the same application for a socket that only ``everyone`` can open: no key is asked of who calls."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_EVERYONE] = everyone  # type: ignore[literal-required]  # a server may add to a scope what it likes
+        await web(scope, receive, send)
+
+    return answer
+
+
+def handlers_for(app: "App", operations: Iterable[Operation], log: AccessLog) -> list[ControllerRouterHandler]:
     """Return the route handlers of all operations.
 
     A path without parameters gets one ASGI route for all its methods, a third cheaper per request than Litestar's
@@ -93,7 +100,7 @@ def handlers_for(
     handlers: list[ControllerRouterHandler] = []
     plain: dict[str, dict[str, Endpoint]] = {}
     for operation in operations:
-        endpoint = _endpoint(app, operation, log, everyone)
+        endpoint = _endpoint(app, operation, log)
         if operation.parameters:
             handlers.append(_with_parameters(operation, endpoint))
         else:
@@ -102,13 +109,14 @@ def handlers_for(
     return [*handlers, *(_plain(path, methods) for path, methods in plain.items())]
 
 
-def _endpoint(app: "App", operation: Operation, log: AccessLog, everyone: Actor | None) -> Endpoint:
+def _endpoint(app: "App", operation: Operation, log: AccessLog) -> Endpoint:
     run, needs, access = operation.run, operation.needs, operation.access
     authenticate = operation.authenticate or _holder
     admit = functools.partial(_admit, authenticate, needs)
 
     async def endpoint(scope: HTTPScope, receive: Receive) -> Answer:
         listed = list(scope["headers"])
+        everyone: Actor | None = scope.get(_EVERYONE)  # type: ignore[assignment]
         call = Call(app, scope, receive, dict(listed), everyone, operation.failures)
         scope["state"][_CALL] = call
         if len(call.headers) != len(listed):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from litestar import Litestar
 
-from modembank.accounts import Actor
 from modembank_hub.app import HubApp
 from modembank_web import docs
 from modembank_web.api.v1 import account, api_keys, audit, users
@@ -26,15 +25,12 @@ _SHARED = tuple(
 )
 
 
-def create_hub_web(hub: HubApp, *, everyone: Actor | None = None) -> Litestar:
-    """Return the web application over the hub's services; logging must be configured by now.
-
-    ``everyone`` is who all callers are, for a socket that only the hub's own user can open.
-    """
+def create_hub_web(hub: HubApp) -> Litestar:
+    """Return the web application over the hub's services; logging must be configured by now."""
     operations, openapi = documented()
     openapi.describe(operations)
     app = cast("App", hub)  # handlers use what both surfaces have
-    return litestar_over(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), unrouted(app), everyone)
+    return litestar_over(app, (*operations, *docs.ASSETS, *pages.OPERATIONS), unrouted(app))
 
 
 def documented() -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:
