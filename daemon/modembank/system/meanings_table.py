@@ -113,7 +113,7 @@ MEANINGS = {
     ),
     "mqtt.commands": (
         "what the hub may have done here: diag.run, sim.pause, sim.resume, sim.limits, cfg.reload, modem.reset,"
-        " ussd.run, logs.collect"
+        " ussd.run, logs.collect, box.reboot"
     ),
     "mqtt.hub_settings": (
         "what the hub may own of the box's settings: profile, quiet_hours, sim.label, sim.limits, sim.paused; the"

@@ -185,6 +185,14 @@ async def collect_logs(around: Surroundings, order: Order) -> dict[str, Any]:
     return {"lines": len(lines), "pieces": len(pieces)}
 
 
+async def restart_box(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Have the whole computer restart, where the box is an image; the answer may come once it is back."""
+    if not around.app.appliance.present:
+        raise VerbRefused(code="not_an_image")
+    await around.app.appliance.restart(order.actor)
+    return {}
+
+
 VERBS: dict[str, Execute] = {
     "ping": ping,
     "rebirth": rebirth,
@@ -197,6 +205,7 @@ VERBS: dict[str, Execute] = {
     "modem.reset": reset_modem,
     "ussd.run": run_ussd,
     "logs.collect": collect_logs,
+    "box.reboot": restart_box,
 }
 """What this release carries out."""
 LENDING = frozenset({"msg.submit", "msg.recall"})

@@ -97,6 +97,19 @@ async def test_a_modem_is_restarted_three_times_an_hour(fleet):
     assert (await fleet.do("modem.reset", {"slot": "slot-03", "mode": "power"}))["code"] == "mode_not_available"
 
 
+async def test_an_image_is_restarted_unless_something_else_is_asked_of_it(fleet):
+    assert (await fleet.do("box.reboot"))["code"] == "not_an_image"
+    fleet.box.image.start()
+    assert (await fleet.do("box.reboot"))["st"] == "done"
+    asked = fleet.box.image.asked()
+    assert (asked["verb"], asked["by"]) == ("restart", "hub: anna@hub")
+    ended = await fleet.do("box.reboot")
+    assert (ended["st"], ended["code"]) == ("failed", "conflict")
+    fleet.box.image.takes()
+    kept = await fleet.box.audit.list(LOCAL_ADMIN)
+    assert {entry.action for entry in kept.items} == {"fleet.box.reboot", "box.restart"}
+
+
 async def test_telemetry_comes_as_often_as_is_asked_for(fleet):
     assert (await fleet.do("tele.profile", {"profile": "lean"}))["st"] == "done"
     assert fleet.box.fleet.profile == "lean"
@@ -261,7 +274,7 @@ async def test_what_the_box_does_not_do_is_answered(fleet, code, monkeypatch):
 
 
 async def test_verbs_of_other_releases_and_bad_arguments_are_answered(fleet):
-    assert (await fleet.do("box.reboot"))["code"] == "not_available"
+    assert (await fleet.do("sw.rollback"))["code"] == "not_available"
     assert (await fleet.do("sim.pause", {"iccid": "12"}))["code"] == "bad_args"
     assert (await fleet.do("ussd.run", {"slot": "slot-03", "code": "*100#"}))["code"] == "gate_closed"
     assert sorted(await fleet.refusals(3)) == ["bad_args", "gate_closed", "not_available"]
@@ -313,11 +326,12 @@ async def _left(box, state, verb, ends_in_s=60.0, args="{}"):
         ("accepted", "modem.reset", 60, "done"),
         ("running", "modem.reset", 60, "unknown"),
         ("running", "ussd.run", 60, "unknown"),
+        ("running", "box.reboot", 60, "unknown"),
     ],
 )
 async def test_after_a_crash_each_command_still_ends_once(tmp_path, mosquitto, state, verb, ends_in_s, end):
     box = await fleet_box(tmp_path, mosquitto.port)
-    args = {"sim.pause": {"iccid": ICCID}, "modem.reset": {"slot": "slot-03"}}.get(verb, {"slot": "a", "code": "*1#"})
+    args = {"sim.pause": {"iccid": ICCID}, "modem.reset": {"slot": "slot-03"}, "box.reboot": {}}.get(verb, {"slot": "a", "code": "*1#"})
     await _left(box, state, verb, ends_in_s, json.dumps(args))
     async with hub_at(mosquitto) as hub, agent_of(box):
         assert (await hub.ended("cmd-left01"))["st"] == end
