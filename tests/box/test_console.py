@@ -196,6 +196,17 @@ def test_the_daemon_is_asked_for_the_code_only_when_it_may_be_another(machine):
     assert said["asked"] == 2
 
 
+def test_it_is_not_asked_while_it_starts(machine):
+    places, said = machine
+    gatherer = Gatherer(places)
+    (places.daemon / first_start.FILE_NAME).write_text("x 1\n")
+    ready = said["systemctl"]
+    said["systemctl"] = "ActiveState=activating\nStatusText=Opening the database\n"
+    assert (gatherer.look().setup_code, said["asked"]) == ("", 0)
+    said["systemctl"] = ready
+    assert (gatherer.look().setup_code, said["asked"]) == ("AAAA-BBBB", 1)
+
+
 def test_a_program_that_is_not_there_says_nothing():
     assert gathered._said("no-such-program-anywhere") == ""
     assert gathered._said("false") == ""

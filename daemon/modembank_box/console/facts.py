@@ -58,7 +58,7 @@ class Gatherer:
             addresses=addresses(self._places.root / "proc/net"),
             service=service,
             status=status,
-            setup_code=self._setup_code(),
+            setup_code=self._setup_code(asking=service == "active"),
             clock_is_set=self._clock_is_set(),
             certificate=read_state(self._places.state("certificate")),
             **states,
@@ -69,15 +69,18 @@ class Gatherer:
         synchronized = self._places.root / "run/systemd/timesync/synchronized"
         return not known or bool(known.get("trusted")) or synchronized.exists()
 
-    def _setup_code(self) -> str:
-        """The file is there until there is an admin; which code is good the daemon's program says, as its user."""
+    def _setup_code(self, *, asking: bool) -> str:
+        """The file is there until there is an admin; which code is good the daemon's program says, as its user.
+
+        While the daemon starts it has the computer for itself, and nobody could use a code.
+        """
         try:
             changed = (self._places.daemon / "setup-code").stat().st_mtime_ns
         except OSError:
             self._code, self._code_of = "", (0, 0.0)
             return ""
         now = time.monotonic()
-        if changed != self._code_of[0] or now - self._code_of[1] >= CODE_EVERY_S:
+        if asking and (changed != self._code_of[0] or now - self._code_of[1] >= CODE_EVERY_S):
             self._code = _said("modembank", "setup-code", user="modembank").strip()
             # Asking may have made a new one, which is no reason to ask again.
             self._code_of = (self._changed(changed), now) if self._code else (0, 0.0)
