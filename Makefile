@@ -13,13 +13,17 @@ AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41b
 IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo test check fast bench selftest pool-simulation schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
+.PHONY: help demo demo-fleet test check fast bench selftest pool-simulation schemathesis soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 demo: environment ## start the daemon on an embedded bank of 8 emulated modems
 	@$(BIN)/modembank demo $(ARGS)
+
+demo-fleet: environment ## start a hub and three boxes on emulated banks, with a broker between them (installs Debian's Mosquitto)
+	@sh tools/debian-packages.sh mosquitto
+	@$(BIN)/modembank demo-fleet $(ARGS)
 
 test: dev-environment test-tools check ## install what the tests need and run the whole default suite
 	$(BIN)/pytest -n 3 --dist worksteal

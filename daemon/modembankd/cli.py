@@ -34,6 +34,10 @@ LATER: dict[str, tuple[str, str]] = {
         "box_cli.box",
         "Show the appliance: version, slot, data partition, mistakes in box.toml, update, certificate.",
     ),
+    "demo-fleet": (
+        "demo_fleet.demo_fleet",
+        "Run a hub and boxes on emulated banks with a Mosquitto between them, with throw-away data.",
+    ),
     "doctor": (
         "doctor_cli.doctor",
         "Look at everything the box needs and say what is wrong, in sentences; exit status 1 when something is.",

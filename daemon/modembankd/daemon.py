@@ -53,16 +53,19 @@ class Daemon:
         process: Process | None = None,
         *,
         sockets: Sockets = NO_SOCKETS,
+        hub_within_s: float = 120.0,
     ) -> None:
         """Prepare; ``start`` opens the data folder and the ports.
 
-        Listening ``sockets`` that somebody else made are taken instead of the configured address.
+        Listening ``sockets`` that somebody else made are taken instead of the configured address. The first try for
+        the hub comes within ``hub_within_s`` seconds, so that not all boxes of a fleet come at once.
         """
         self._config = config
         self._options = options
         self._clock = clock or SystemClock()
         self._process = process
         self._sockets = sockets
+        self._hub_within_s = hub_within_s
         self._data_dir = Path(config.box.data_dir)
         self._supervisor = Supervisor()
         self._servers: list[WebServer] = []
@@ -92,8 +95,9 @@ class Daemon:
             app.events.start()
             if app.fleet.set_up:
                 from modembank_fleet.agent import Agent  # with its libraries 9 MB, which only boxes of a fleet need
+                from modembank_fleet.link import Backoff
 
-                self._agent = Agent(app)
+                self._agent = Agent(app, backoff=Backoff(self._hub_within_s))
                 await self._agent.prepare()
             await self._serve()
             await app.dispatcher.start()

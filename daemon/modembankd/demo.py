@@ -29,7 +29,8 @@ from modembankd.logs import configure_logs
 from modembankd.stopping import when_told
 
 REGISTERED_WITHIN_S = 30.0
-_LIMITS = LimitsConfig(min_interval_s=1.0, per_minute=15, per_hour=200, per_day=1000)
+LIMITS = LimitsConfig(min_interval_s=1.0, per_minute=15, per_hour=200, per_day=1000)
+"""Of each emulated SIM."""
 
 
 async def run_demo(modems: int, port: int, latency: LatencyModel, *, verbose: bool) -> None:
@@ -45,7 +46,7 @@ async def run_demo(modems: int, port: int, latency: LatencyModel, *, verbose: bo
             daemon = Daemon(_config(folder, modems, port), BankOptions(stagger_s=0.02), process=process)
             await daemon.start()
             try:
-                await _until_registered(daemon, modems)
+                await until_registered(daemon, modems)
                 hide_events = await _introduce(daemon, [card.msisdn for card in bank.cards[:2]])
                 await stopping.wait()
                 hide_events()
@@ -61,11 +62,12 @@ def _config(folder: Path, modems: int, port: int) -> Config:
         box=BoxConfig(id="demo", data_dir=str(folder / "data")),
         web=WebConfig(listen=f"127.0.0.1:{port}"),
         bank=BankConfig(port=ports),
-        limits=_LIMITS,
+        limits=LIMITS,
     )
 
 
-async def _until_registered(daemon: Daemon, modems: int) -> None:
+async def until_registered(daemon: Daemon, modems: int) -> None:
+    """Wait until so many modems are on their network; raises TimeoutError."""
     app, changed = daemon.box.app, asyncio.Event()
     unsubscribe = app.bus.subscribe(ModemStateChanged, lambda _: changed.set())
     async with asyncio.timeout(REGISTERED_WITHIN_S):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import getpass
-import ipaddress
 import shutil
 import socket
 import subprocess
@@ -14,11 +12,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from modembank_fleet.authority import Authority
 from modembank_fleet.link import Broker
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -89,53 +83,13 @@ class Mosquitto:
         self.kill()
 
 
-class Certificates:
-    """An authority, a broker's certificate, and as many clients' as are wanted."""
+class Certificates(Authority):
+    """An authority with a broker's certificate."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the authority and the broker's certificate in ``folder``."""
-        self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("Test authority")
-        self.ca = self._write("ca", self._made(self._name, self._key, authority=True), self._key)[0]
-        self.server = self.issue("broker", loopback=True)
-
-    def issue(self, common_name: str, *, loopback: bool = False, days: int = 1) -> tuple[Path, Path]:
-        """Return certificate and key of somebody."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = self._made(_name(common_name), key, loopback=loopback, days=days)
-        return self._write(common_name.replace("/", "_"), made, key)
-
-    def _made(self, name, key, *, authority=False, loopback=False, days=1) -> x509.Certificate:
-        now = dt.datetime.now(dt.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=2))
-            .not_valid_after(now + dt.timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        )
-        if loopback:
-            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        return builder.sign(self._key, hashes.SHA256())
-
-    def _write(self, stem: str, made: x509.Certificate, key) -> tuple[Path, Path]:
-        certificate, private = self.folder / f"{stem}.crt", self.folder / f"{stem}.key"
-        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        private.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return certificate, private
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        """Make both in ``folder``."""
+        super().__init__(folder, "Test authority")
+        self.server = self.issue("broker", "127.0.0.1")
 
 
 class Way:
