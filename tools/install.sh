@@ -26,7 +26,11 @@ put() {
     install -m 644 "$@" "$lib/$folder"
 }
 put systemd/system systemd/*.service systemd/*.socket systemd/*.timer
-[ -z "$box" ] || put systemd/system systemd/box/*
+if [ -n "$box" ]; then
+    put systemd/system systemd/box/*
+else
+    put systemd/system/modembankd.service.d systemd/modembankd.service.d/*.conf
+fi
 put systemd/journald.conf.d systemd/journald.conf.d/*.conf
 put sysusers.d systemd/sysusers.d/*.conf
 put tmpfiles.d systemd/tmpfiles.d/*.conf

@@ -45,6 +45,20 @@ def test_the_trial_comes_before_the_daemon_and_does_not_hold_it_back_when_it_fai
     assert "modembank-trial" not in daemon
 
 
+@pytest.mark.parametrize("name", ["trial", "certificate-first"])
+def test_what_waits_for_a_unit_that_starts_others_is_no_part_of_what_those_others_wait_for(name):
+    """They start units that come after basic.target: did that wait for them, nothing would ever go on."""
+    text = (ROOT / f"systemd/box/modembank-{name}.service").read_text()
+    waiting = {unit for line in re.findall(r"(?m)^Before=(.*)$", text) for unit in line.split()} - {"shutdown.target"}
+    places = {
+        "modembankd.service": "image/files/etc/systemd/system/modembankd.service.d/50-modembank.conf",
+        "modembank-update.path": "systemd/box/modembank-update.path",
+    }
+    for unit in (f"modembank-{name}.service", *waiting):
+        place = places.get(unit, f"systemd/box/{unit}")
+        assert "DefaultDependencies=no" in (ROOT / place).read_text().splitlines(), unit
+
+
 def wants(tmp_path, **properties):
     udev = Udev(tmp_path)
     path = "/devices/pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/host0/target0:0:0/0:0:0:0/block/sda/sda1"

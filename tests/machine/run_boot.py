@@ -1,6 +1,7 @@
 """Boot an image, set it up, look at it from outside and inside: ``python tests/machine/run_boot.py IMAGE``; as root.
 
-A plain Debian is booted in the same run, since how long a start takes says more of the machine below than of the box.
+A plain Debian is booted in the same run, since how long a start takes says more of the machine below than of the box;
+they start in turns, and the shortest start of each counts, since the machine below does other things too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from modembank_emulator import Bank, BankConfig
 
 MOST_MEMORY_MB = 200
 MOST_RATIO = 1.5
+TURNS = 3
 SETTLED_S = 90.0
 DISK = "8G"
 _HASHES = "awk -F: '$2 !~ /^[!*]/ {print $1}' /etc/shadow"
@@ -33,7 +35,12 @@ async def main() -> int:
     """Boot, look, and return the exit status."""
     image = Path(sys.argv[1])
     found = Findings()
-    async with Bank(BankConfig(modems=1, dialect="quectel")) as bank, Machine(image, Hardware(disk=DISK)) as machine:
+    plain = debian.plain()
+    async with (
+        Bank(BankConfig(modems=1, dialect="quectel")) as bank,
+        Machine(image, Hardware(disk=DISK)) as machine,
+        Machine(plain.disk, plain.hardware()) as other,
+    ):
         await machine.switch_on()
         box, code = await up_and_set_up(machine, found)
         certificate = box.certificate
@@ -43,22 +50,19 @@ async def main() -> int:
         await _sends(machine, bank, box, found)
         await _inside(machine, found)
         await machine.shut_down()
-        found.note("second start")
+        ours, theirs = await _in_turns(machine, box, other)
+        told = ", ".join(f"{mine:.0f} to {its:.0f}" for mine, its in zip(ours, theirs, strict=True))
+        found.note(f"seconds from systemd's start to the API, and of a plain Debian's whole start: {told}")
+        ratio = min(ours) / min(theirs)
+        found.that(f"the ratio of the shortest is {ratio:.2f}, at most {MOST_RATIO}", ratio <= MOST_RATIO)
         await machine.switch_on()
         await started(machine, box)
-        ours = await userspace_s(machine, "modembankd.service")
         who = (await box.get("/api/v1/account")).status
         found.that("the key of before is still good", who == 200, who)
         found.that("the certificate is still the same", box.certificate == certificate, box.certificate)
         await asyncio.sleep(SETTLED_S)
         used = await memory_used_mb(machine)
         found.that(f"idle, it uses {used:.0f} MB of memory, at most {MOST_MEMORY_MB}", used < MOST_MEMORY_MB)
-    plain = debian.plain()
-    async with Machine(plain.disk, plain.hardware()) as machine:
-        await machine.switch_on()
-        theirs = await userspace_s(machine)
-    told = f"from systemd's start to the API {ours:.0f} s, a plain Debian's whole start {theirs:.0f} s"
-    found.that(f"{told}: {ours / theirs:.2f}, at most {MOST_RATIO}", ours / theirs <= MOST_RATIO)
     async with Machine(image, Hardware(disk=DISK)) as machine:
         await machine.switch_on()
         another = Box(machine.ports["https"])
@@ -66,6 +70,19 @@ async def main() -> int:
         found.that("another box of the same image has another certificate", another.certificate != certificate)
         found.that("and another code", await setup_code(machine, found) != code, code)
     return found.end()
+
+
+async def _in_turns(machine: Machine, box: Box, other: Machine) -> tuple[list[float], list[float]]:
+    """Start the box and the other machine again and again; return how long each start took."""
+    ours, theirs = [], []
+    for _ in range(TURNS):
+        await machine.switch_on()
+        ours.append(await userspace_s(machine, await started(machine, box)))
+        await machine.shut_down()
+        await other.switch_on()
+        theirs.append(await userspace_s(other))
+        await other.pull_power()
+    return ours, theirs
 
 
 async def _sends(machine: Machine, bank: Bank, box: Box, found: Findings) -> None:

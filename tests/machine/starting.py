@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 from machine.box import Box
@@ -61,18 +62,14 @@ async def memory_used_mb(machine: Machine) -> float:
     return (kib["MemTotal:"] - kib["MemAvailable:"]) / 1024
 
 
-async def userspace_s(machine: Machine, unit: str = "") -> float:
-    """Return how long systemd took from its start until a unit was ready, or until it had started all."""
-    begun = await machine.inside.run("systemctl show -P UserspaceTimestampMonotonic", BOOT_S)
-    if unit:  # it answers a moment before it is called ready
-        ended = await machine.inside.run(
-            f"until systemctl is-active -q {unit}; do sleep 1; done; "
-            f"systemctl show -P ActiveEnterTimestampMonotonic {unit}",
-            BOOT_S,
-        )
-    else:
-        ended = await machine.inside.run(
+async def userspace_s(machine: Machine, until: float | None = None) -> float:
+    """Return how long it is from systemd's start to a monotonic time out here, or until it has started all."""
+    begun = int(await machine.inside.run("systemctl show -P UserspaceTimestampMonotonic", BOOT_S)) / 1e6
+    if until is None:
+        said = await machine.inside.run(
             "systemctl is-system-running --wait >&2; systemctl show -P FinishTimestampMonotonic", BOOT_S
         )
-        ended = ended.splitlines()[-1]
-    return (int(ended) - int(begun)) / 1e6
+        return int(said.split()[-1]) / 1e6 - begun
+    now = time.monotonic()
+    up = float((await machine.inside.run("cat /proc/uptime")).split()[0])
+    return up - (now - until) - begun

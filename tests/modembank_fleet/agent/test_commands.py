@@ -331,7 +331,9 @@ async def _left(box, state, verb, ends_in_s=60.0, args="{}"):
 )
 async def test_after_a_crash_each_command_still_ends_once(tmp_path, mosquitto, state, verb, ends_in_s, end):
     box = await fleet_box(tmp_path, mosquitto.port)
-    args = {"sim.pause": {"iccid": ICCID}, "modem.reset": {"slot": "slot-03"}, "box.reboot": {}}.get(verb, {"slot": "a", "code": "*1#"})
+    args = {"sim.pause": {"iccid": ICCID}, "modem.reset": {"slot": "slot-03"}, "box.reboot": {}}.get(
+        verb, {"slot": "a", "code": "*1#"}
+    )
     await _left(box, state, verb, ends_in_s, json.dumps(args))
     async with hub_at(mosquitto) as hub, agent_of(box):
         assert (await hub.ended("cmd-left01"))["st"] == end
