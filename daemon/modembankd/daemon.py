@@ -53,12 +53,12 @@ class Daemon:
         process: Process | None = None,
         *,
         sockets: Sockets = NO_SOCKETS,
-        hub_within_s: float = 120.0,
+        hub_within_s: float | None = None,
     ) -> None:
         """Prepare; ``start`` opens the data folder and the ports.
 
         Listening ``sockets`` that somebody else made are taken instead of the configured address. The first try for
-        the hub comes within ``hub_within_s`` seconds, so that not all boxes of a fleet come at once.
+        the hub comes within ``hub_within_s`` seconds (None: two minutes, so that a fleet does not come all at once).
         """
         self._config = config
         self._options = options
@@ -97,7 +97,8 @@ class Daemon:
                 from modembank_fleet.agent import Agent  # with its libraries 9 MB, which only boxes of a fleet need
                 from modembank_fleet.link import Backoff
 
-                self._agent = Agent(app, backoff=Backoff(self._hub_within_s))
+                soon = None if self._hub_within_s is None else Backoff(self._hub_within_s)
+                self._agent = Agent(app, backoff=soon)
                 await self._agent.prepare()
             await self._serve()
             await app.dispatcher.start()

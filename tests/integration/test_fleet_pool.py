@@ -44,6 +44,11 @@ def broker(tmp_path):
 async def test_messages_go_out_once_each_over_all_boxes(tmp_path, broker):
     numbers = [f"+4479009{n:05d}" for n in range(30)]
     async with hub_on(tmp_path, broker) as hub, boxes_on(tmp_path, broker) as boxes:
+
+        async def both_lend():
+            return sum(known.credit.window > 0 for known in hub.app.lending._credits.values()) == len(boxes)
+
+        await until(both_lend, 90)
         accepted, _ = await hub.app.pool.submit(LOCAL_ADMIN, Order(numbers, "hello pool"))
 
         async def delivered():

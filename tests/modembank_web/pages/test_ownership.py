@@ -168,7 +168,7 @@ async def test_another_spelling_opens_nothing(situation: Situation, name: str) -
     spelled = [f"%{ord(theirs[0]):x}{theirs[1:]}", f"{theirs}%2fx", f"{theirs}%3Fx=1"]
     for thing in (theirs, mine):
         prefix, _, rest = thing.rpartition("_")
-        spelled += [thing.upper(), f"{prefix}_0{rest}", f"{prefix}_{rest[:-1]}", f"{thing};x", f"{thing}.json"]
+        spelled += [thing.swapcase(), f"{prefix}_0{rest}", f"{prefix}_{rest[:-1]}", f"{thing};x", f"{thing}.json"]
         spelled += [f"{thing}%20", f"%20{thing}", f"{thing}%00"]
     for thing in spelled:
         answer = await situation.ask(name, thing)
