@@ -104,6 +104,12 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
     )
 
 
+def keep_signer(path: Path, signer: Signer) -> None:
+    """Write what signs commands for ``read_signer``, over nothing; raises FileExistsError, and OSError."""
+    path.touch(0o600, exist_ok=False)
+    path.write_text(signer.private.hex() + "\n", "ascii")
+
+
 def read_signer(config: SigningConfig) -> Signer | None:
     """Return what signs commands, None where no key is configured; raises BadSigningKey."""
     if not config.key_file:

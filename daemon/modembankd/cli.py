@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 from collections.abc import Mapping
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modembank.errors import ModembankError
-from modembankd.options import config_option, run_async
+from modembankd.garbage import look_rarely
+from modembankd.options import config_option, latency_option, run_async
 
 if TYPE_CHECKING:
     from modembank.config import Config
+    from modembank_emulator import LatencyModel
 
-GARBAGE_OBJECTS = 10_000
-"""New containers that are worth a look for cycles; nearly all garbage is freed without."""
 PRIVATE = 0o077
 """Whatever is written (messages, numbers, keys' digests, the control socket) is for the daemon's user alone."""
 
@@ -124,7 +123,7 @@ def main() -> None:
 @config_option
 def run(config_path: Path) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
-    gc.set_threshold(GARBAGE_OBJECTS, 10, 10)  # before all is loaded, of which nothing is garbage
+    look_rarely()
 
     from modembank.config import load_config
     from modembank.system import Process
@@ -140,18 +139,13 @@ def run(config_path: Path) -> None:
 @main.command()
 @click.option("--modems", type=click.IntRange(1, 64), default=8, show_default=True, help="How many modems to emulate.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port of the API; 0: any.")
-@click.option("--latency", default="lte", show_default=True, help="Of the emulated network: zero, lte, gsm, fixed:S.")
+@latency_option
 @click.option("--verbose", is_flag=True, help="Show the daemon's log too.")
-def demo(modems: int, port: int, latency: str, verbose: bool) -> None:
+def demo(modems: int, port: int, latency: LatencyModel, verbose: bool) -> None:
     """Run the daemon on an embedded bank of emulated modems, with throw-away data."""
-    from modembank_emulator import LatencyModel
     from modembankd.demo import run_demo
 
-    try:
-        drawn = LatencyModel.parse(latency)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--latency") from error
-    run_async(run_demo(modems, port, drawn, verbose=verbose))
+    run_async(run_demo(modems, port, latency, verbose=verbose))
 
 
 @main.group()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -24,6 +23,7 @@ from modembank.system import Process
 from modembank_web import WebServer, create_app, redirecting, serve, with_all_as
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
+from modembankd.garbage import spare_what_stays
 from modembankd.handed_over import Sockets
 from modembankd.heartbeat import beat
 from modembankd.housekeeping import Chore, start_chores
@@ -162,12 +162,6 @@ class Daemon:
         (self._data_dir / ADDRESS_NAME).write_text(self.url + "\n", "ascii")
 
 
-def spare_collector() -> None:
-    """Keep the cyclic garbage collector from walking through everything that stays: it stops all threads for 50 ms."""
-    gc.collect()
-    gc.freeze()
-
-
 async def run_daemon(
     config: Config,
     started: Callable[[Daemon], None] | None = None,
@@ -179,7 +173,7 @@ async def run_daemon(
     daemon = Daemon(config, process=process, sockets=sockets)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, daemon.take_certificate)
     await daemon.start()
-    spare_collector()
+    spare_what_stays()
     try:
         if started is not None:
             started(daemon)

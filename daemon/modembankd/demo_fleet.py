@@ -14,7 +14,6 @@ import socket
 import subprocess
 import tempfile
 import time
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -29,13 +28,14 @@ from modembank_emulator import Bank, LatencyModel
 from modembank_emulator import BankConfig as EmulatedBankConfig
 from modembank_fleet.authority import Authority
 from modembank_fleet.wire import Signer, new_signer
+from modembank_hub.app import keep_signer
 from modembank_hub.config import load_hub_config
 from modembank_hub.rows_of_boxes import Wanted
 from modembankd.daemon import Daemon
 from modembankd.demo import LIMITS, until_registered
 from modembankd.hub import HubDaemon
 from modembankd.logs import configure_logs
-from modembankd.options import run_async
+from modembankd.options import latency_option, run_async
 from modembankd.stopping import when_told
 
 SITE = "demo"
@@ -98,16 +98,12 @@ class NotOnline(ModembankError):
 @click.option("--boxes", type=click.IntRange(1, 16), default=3, show_default=True, help="How many boxes.")
 @click.option("--modems", type=click.IntRange(1, 16), default=4, show_default=True, help="Emulated modems of each.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port of the hub; 0: any.")
-@click.option("--latency", default="lte", show_default=True, help="Of the emulated networks: zero, lte, gsm, fixed:S.")
+@latency_option
 @click.option("--verbose", is_flag=True, help="Show the logs of hub and boxes too.")
-def demo_fleet(boxes: int, modems: int, port: int, latency: str, verbose: bool) -> None:
+def demo_fleet(boxes: int, modems: int, port: int, latency: LatencyModel, verbose: bool) -> None:
     """Run a hub and boxes on emulated banks with a Mosquitto between them, with throw-away data."""
-    try:
-        drawn = LatencyModel.parse(latency)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--latency") from error
     configure_logs(LogConfig(level="info" if verbose else "error"))
-    run_async(_run(boxes, modems, port, drawn))
+    run_async(_run(boxes, modems, port, latency))
 
 
 async def _run(boxes: int, modems: int, port: int, latency: LatencyModel) -> None:
@@ -142,7 +138,7 @@ async def _broker(folder: Path, authority: Authority) -> AsyncIterator[tuple[int
     certificate, key = authority.issue("broker", _LOOPBACK)
     tls, plain = _free_ports(2)
     (folder / "boxes.acl").write_text(_ACL)
-    (folder / "boxes.acl").chmod(0o700)
+    (folder / "boxes.acl").chmod(0o600)
     given = {"user": getpass.getuser(), "tls": tls, "plain": plain, "ca": authority.ca, "acl": folder / "boxes.acl"}
     (folder / "broker.conf").write_text(_BROKER.format(certificate=certificate, key=key, **given))
     with (folder / "broker.log").open("wb") as log:
@@ -176,8 +172,7 @@ async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:
 
 @asynccontextmanager
 async def _hub(folder: Path, broker: int, port: int, signer: Signer) -> AsyncIterator[HubDaemon]:
-    (folder / "signing.key").touch(0o600)
-    (folder / "signing.key").write_text(signer.private.hex() + "\n", "ascii")
+    keep_signer(folder / "signing.key", signer)
     path = folder / "hub.toml"
     path.write_text(_HUB.format(folder=folder, port=broker, kid=signer.kid, listen=port))
     daemon = HubDaemon(load_hub_config(path))
@@ -215,7 +210,6 @@ async def _box(
 def _section(authority: Authority, port: int, number: int, signer: Signer) -> MqttConfig:
     """Return what makes a box the hub's; its certificate is its name at the broker."""
     certificate, key = authority.issue(f"{SITE}/box-{number}")
-    trusted = HubKeyConfig(signer.kid, b64encode(signer.public.public).decode())
     return MqttConfig(
         url=f"mqtts://{_LOOPBACK}:{port}",
         site=SITE,
@@ -223,7 +217,7 @@ def _section(authority: Authority, port: int, number: int, signer: Signer) -> Mq
         ca=str(authority.ca),
         certificate=str(certificate),
         key=str(key),
-        hub_key=(trusted,),
+        hub_key=(HubKeyConfig(signer.kid, signer.public.written),),
         pool=POOL,
     )
 

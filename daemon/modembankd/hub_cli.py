@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 
 import click
@@ -77,15 +76,15 @@ def hub_setup_code(config_path: Path) -> None:
 def hub_key(file: Path, kid: str) -> None:
     """Make a signing key in FILE, and print what goes into the configuration of boxes, so that they trust it."""
     from modembank_fleet.wire import new_signer
+    from modembank_hub.app import keep_signer
 
     signer = new_signer(kid)
     try:
-        file.touch(0o600, exist_ok=False)
-        file.write_text(signer.private.hex() + "\n", "ascii")
+        keep_signer(file, signer)
     except FileExistsError as error:
         message = f"{file} is there already: a key is never written over"
         raise click.ClickException(message) from error
     except OSError as error:
         message = f"{file} cannot be written: {error.strerror}"
         raise click.ClickException(message) from error
-    click.echo(f'[[mqtt.hub_key]]\nkid = "{signer.kid}"\npublic = "{b64encode(signer.public.public).decode()}"')
+    click.echo(f'[[mqtt.hub_key]]\nkid = "{signer.kid}"\npublic = "{signer.public.written}"')

@@ -64,10 +64,11 @@ async def serve_box() -> None:
 async def _serve(application: object, key: str) -> None:
     from modembank.config import WebConfig
     from modembank_web import serve
-    from modembankd.daemon import spare_collector
+    from modembankd.garbage import look_rarely, spare_what_stays
 
     server = await serve(application, WebConfig(listen="127.0.0.1:0"))
-    spare_collector()
+    look_rarely()
+    spare_what_stays()
     print("ready", server.address[1], key, flush=True)
     await server.wait()
 

@@ -31,9 +31,7 @@ WITHIN_S = 20.0
 
 def key_config(signer: Signer = SIGNER) -> HubKeyConfig:
     """Return what trusts a signer."""
-    import base64
-
-    return HubKeyConfig(signer.kid, base64.b64encode(signer.public.public).decode())
+    return HubKeyConfig(signer.kid, signer.public.written)
 
 
 def mqtt_config(port: int, **changes: Any) -> MqttConfig:

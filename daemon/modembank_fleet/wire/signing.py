@@ -26,6 +26,11 @@ class HubKey:
     not_after: float | None = None
     """Unix seconds after which it counts for nothing."""
 
+    @property
+    def written(self) -> str:
+        """Its octets as a box's configuration has them (base64)."""
+        return base64.b64encode(self.public).decode("ascii")
+
     def __post_init__(self) -> None:
         """Refuse what is no key: raises WireError."""
         if len(self.public) != 32:
