@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.accounts import Accounts, FirstStart
 from modembank.alerts import Alerts
@@ -31,8 +31,7 @@ from modembank.twilio import Twilio
 from modembank.webhooks import Webhooks
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(msgspec.Struct, frozen=True):
     """What faces call. Built by the process, never reached for from below."""
 
     config: Config

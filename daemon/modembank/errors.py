@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+import msgspec
 
 
 class ModembankError(Exception):
@@ -18,8 +19,7 @@ class ModembankError(Exception):
         super().__init__(self.template.format(**fields))
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldProblem(msgspec.Struct, frozen=True):
     """One thing wrong with one field of a request: where (a JSON pointer), and what would be right."""
 
     pointer: str

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Base of all events; ``at`` is unix milliseconds."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesReady(Event):
+class MessagesReady(Event, frozen=True):
     """Outbound messages may be dispatched now: (route id, rank, message id) each; empty when a reload is due."""
 
     entries: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesSetAside(Event):
+class MessagesSetAside(Event, frozen=True):
     """Outbound messages (row ids) are not to be dispatched until MessagesReady names them again."""
 
     messages: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MessageStateChanged(Event):
+class MessageStateChanged(Event, frozen=True):
     """An outbound message reached a new state (the value of a MessageState)."""
 
     message: int
@@ -36,8 +32,7 @@ class MessageStateChanged(Event):
     cause: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BatchGrown(Event):
+class BatchGrown(Event, frozen=True):
     """Outbound messages were accepted into a counted batch: ``count`` from ``first`` on, all in the same state."""
 
     first: int
@@ -46,15 +41,13 @@ class BatchGrown(Event):
     state: int
 
 
-@dataclass(frozen=True, slots=True)
-class MailingChanged(Event):
+class MailingChanged(Event, frozen=True):
     """Something of a user's mailings, or of a file that is checked for one, is not as it was shown before."""
 
     user: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessageReceived(Event):
+class MessageReceived(Event, frozen=True):
     """An inbound message is complete (or given up as incomplete) and in the inbox."""
 
     message: int
@@ -64,8 +57,7 @@ class MessageReceived(Event):
     """What its text shares with others that say the same; 0: nothing to go by."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModemStateChanged(Event):
+class ModemStateChanged(Event, frozen=True):
     """A modem's state machine moved; the strings are the values of ModemState and StateChangeReason."""
 
     slot: str
@@ -75,15 +67,13 @@ class ModemStateChanged(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SimChanged(Event):
+class SimChanged(Event, frozen=True):
     """A SIM's row changed: limits, label, pause, or the modem it sits in."""
 
     sim: int
 
 
-@dataclass(frozen=True, slots=True)
-class IssueRaised(Event):
+class IssueRaised(Event, frozen=True):
     """Something needs a person: ``issue`` is its row id, ``kind`` the check's name, ``subject`` what it is about."""
 
     issue: int
@@ -93,8 +83,7 @@ class IssueRaised(Event):
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class IssueCleared(Event):
+class IssueCleared(Event, frozen=True):
     """What needed a person needs nobody any more."""
 
     issue: int
@@ -102,28 +91,24 @@ class IssueCleared(Event):
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class OptOutsChanged(Event):
+class OptOutsChanged(Event, frozen=True):
     """Numbers want no messages any more, or want them again."""
 
     numbers: tuple[str, ...]
     out: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoopChanged(Event):
+class LoopChanged(Event, frozen=True):
     """A number is held back because messages to it and from it chase each other, or is let go again."""
 
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class BoxChanged(Event):
+class BoxChanged(Event, frozen=True):
     """What is told of the image that the box was started from, or is asked of it, is not as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModemForgotten(Event):
+class ModemForgotten(Event, frozen=True):
     """A slot that was found on the USB is none any more."""
 
     slot: str

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
+class RestartPolicy(msgspec.Struct, frozen=True):
     """How long to wait before a failed child starts again: doubling from ``first_s`` to ``most_s``, with jitter.
 
     A child that lived ``settled_s`` seconds counts as healthy again and starts from ``first_s``.

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import msgspec
 import paho.mqtt.client as paho
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
@@ -72,8 +73,7 @@ class LinkRefused(ModembankError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
+class TlsFiles(msgspec.Struct, frozen=True):
     """PEM files; an empty ``ca`` means the system's."""
 
     ca: str = ""
@@ -94,8 +94,7 @@ class TlsFiles:
         return context
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
+class Broker(msgspec.Struct, frozen=True):
     """Where, and how to connect."""
 
     host: str
@@ -110,8 +109,7 @@ class Broker:
     connect_s: float = CONNECT_S
 
 
-@dataclass(frozen=True, slots=True)
-class Will:
+class Will(msgspec.Struct, frozen=True):
     """What the broker says when the connection breaks."""
 
     topic: str

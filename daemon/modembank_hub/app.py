@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.accounts import Accounts, FirstStart
 from modembank.audit import Audit
@@ -35,8 +36,7 @@ class BadSigningKey(ModembankError):
     template = "[signing] key_file: {path} {problem}"
 
 
-@dataclass(frozen=True, slots=True)
-class HubApp:
+class HubApp(msgspec.Struct, frozen=True):
     """What the hub's faces call; what it shares with the box's surface is called as it is there."""
 
     config: HubConfig

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modembank.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class BoxesChanged(Event):
+class BoxesChanged(Event, frozen=True):
     """Boxes told something."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandsChanged(Event):
+class CommandsChanged(Event, frozen=True):
     """A command was given, sent, or came further."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigsChanged(Event):
+class ConfigsChanged(Event, frozen=True):
     """What a box is to have, or says that it has, is another; or a roll-out went on."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolChanged(Event):
+class PoolChanged(Event, frozen=True):
     """A message of the pool was accepted, or came further."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined(Event):
+class Quarantined(Event, frozen=True):
     """Something came that could not be read."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from modembank import audit
 from modembank.accounts import Actor, Scope
@@ -30,16 +31,14 @@ _DROP = 2_000
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(msgspec.Struct, Generic[T], frozen=True):
     """Some of a list, and where to go on (None: that was the end)."""
 
     items: list[T]
     cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """What is missing of a stream for ever; ``at`` is unix milliseconds."""
 
     stream: str
@@ -49,8 +48,7 @@ class Gap:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class FleetTotals:
+class FleetTotals(msgspec.Struct, frozen=True):
     """The whole fleet at a glance, by what its boxes told last."""
 
     boxes: int

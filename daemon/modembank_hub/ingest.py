@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import structlog
 
 from modembank.bus import Bus
@@ -39,20 +39,18 @@ _FIRST_WAIT_S, _MOST_WAIT_S = 0.5, 10.0
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Taken:
+class Taken(msgspec.Struct):
     """What one commit brought about."""
 
     outcome: Outcome
     acks: Mapping[Address, wire.Ack]
 
 
-@dataclass(slots=True)
-class Owed:
+class Owed(msgspec.Struct):
     """Acknowledgements that boxes have not been sent; a newer one takes the place of an older."""
 
-    acks: dict[Address, wire.Ack] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    acks: dict[Address, wire.Ack] = msgspec.field(default_factory=dict)
+    news: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
 class Ingest:

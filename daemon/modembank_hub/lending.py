@@ -13,7 +13,6 @@ import secrets
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
@@ -61,8 +60,7 @@ class Place(NamedTuple):
     online: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
+class _Letter(msgspec.Struct, frozen=True):
     """What a box is to be told."""
 
     address: Address
@@ -73,19 +71,17 @@ class _Letter:
     left_s: float
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     credit: Credit
     period_s: int
 
 
-@dataclass(slots=True)
-class Round:
+class Round(msgspec.Struct):
     """What one look decided: what is to be told to whom, after its commit."""
 
-    offers: list[tuple[Assignment, PoolRow]] = field(default_factory=list)
-    recalls: list[Assignment] = field(default_factory=list)
-    places: dict[int, Place] = field(default_factory=dict)
+    offers: list[tuple[Assignment, PoolRow]] = msgspec.field(default_factory=list)
+    recalls: list[Assignment] = msgspec.field(default_factory=list)
+    places: dict[int, Place] = msgspec.field(default_factory=dict)
     changed: bool = False
 
 

@@ -6,7 +6,6 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -36,8 +35,7 @@ GRACE_MS = 120_000
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Commands, newest first, and where to go on."""
 
     items: list[CommandRow]

@@ -6,8 +6,8 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank import audit
@@ -35,8 +35,7 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """What somebody wants sent: one text to one or many, each a message of its own."""
 
     to: Sequence[str]
@@ -48,16 +47,14 @@ class Order:
     """Recipients were given as a list, and not as one text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Messages, newest first, and where to go on."""
 
     items: list[PoolRow]
     cursor: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PoolTotals:
+class PoolTotals(msgspec.Struct, frozen=True):
     """The pool at a glance."""
 
     states: dict[str, int]

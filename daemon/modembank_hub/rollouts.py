@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank import audit
@@ -29,8 +29,7 @@ WAIT_S = 900
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """A roll-out and its boxes."""
 
     row: RolloutRow

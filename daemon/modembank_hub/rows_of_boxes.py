@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 from modembank_fleet.wire import Address, Avail
 
@@ -55,8 +56,7 @@ class BoxRow(NamedTuple):
         return f"{self.site}/{self.box}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Which boxes; None or empty: all. ``text`` is a part of site, name or label."""
 
     standing: str | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,8 +35,7 @@ _GAP = "gap"
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """A message of a box that could be read."""
 
     address: Address
@@ -48,8 +46,7 @@ class Told:
     """Unix milliseconds by the hub's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """One that could not, and why."""
 
     topic: str
@@ -62,19 +59,18 @@ class Unreadable:
 Uplink: TypeAlias = Told | Unreadable
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a write of several messages brought about."""
 
-    streams: set[tuple[Address, int, str]] = field(default_factory=set)
+    streams: set[tuple[Address, int, str]] = msgspec.field(default_factory=set)
     """Address, row id and epoch of the boxes of which streams are to be acknowledged."""
-    boxes: set[Address] = field(default_factory=set)
+    boxes: set[Address] = msgspec.field(default_factory=set)
     """Boxes that are not as they were."""
     commands: bool = False
     """Whether a command came further, or is due."""
     configs: bool = False
     """Whether a box said something of its configuration, or is due to be told its own."""
-    credits: list[lending.Told] = field(default_factory=list)
+    credits: list[lending.Told] = msgspec.field(default_factory=list)
     """What boxes take of the pool, as they told it."""
     words: bool = False
     """Whether a message of the pool came further."""

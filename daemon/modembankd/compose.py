@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.accounts import Accounts, FirstStart
 from modembank.alerts import Alerts
@@ -58,8 +59,7 @@ LAZY_S = 1.0
 """How long changes gather for the fold: on an SD card this halves what is written per message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """The surface that faces see, and the parts that only the process drives."""
 
     app: App
@@ -94,8 +94,7 @@ async def assemble(
     return Box(_app(ground, receiving, options), outbox, receiving, Indexing(store))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
+class _Ground(msgspec.Struct, frozen=True):
     """What all services stand on."""
 
     config: Config

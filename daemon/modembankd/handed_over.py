@@ -6,7 +6,6 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -29,8 +28,7 @@ class BadCredential(ModembankError):
     template = "the credential {name} {problem}"
 
 
-@dataclass(frozen=True)
-class Sockets:
+class Sockets(msgspec.Struct, frozen=True):
     """Listening sockets, by what is answered there."""
 
     web: tuple[socket.socket, ...] = ()

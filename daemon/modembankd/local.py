@@ -9,9 +9,10 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from modembank.errors import ModembankError
 
@@ -43,8 +44,7 @@ def listen_locally(data_dir: Path) -> socket.socket:
     return listening
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An HTTP answer: status and decoded JSON."""
 
     status: int

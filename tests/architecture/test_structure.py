@@ -188,3 +188,19 @@ def test_no_package_file_in_a_top_level_folder():
     assert not [
         p for p in ROOT.glob("*/__init__.py") if p.parent.name in {"daemon", "web", "tests", "systemd", "udev", "image"}
     ]
+
+
+def test_records_are_structs():
+    """A dataclass takes Python forty times as long to make, at every start; it is for what has a field never shown."""
+    odd = []
+    for path in SOURCES:
+        if module_name(path).split(".")[0] in {"modembank_box", "modembank_emulator", "modembank_selftest"}:
+            continue
+        for node in ast.walk(parsed(path)):
+            if (
+                isinstance(node, ast.ClassDef)
+                and any("dataclass" in ast.unparse(one) for one in node.decorator_list)
+                and not any("repr=False" in ast.unparse(one) for one in node.body)
+            ):
+                odd.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert odd == []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fakes.modem_hosts import RememberingSink
 from fakes.pages import ADMIN, SENDER, people

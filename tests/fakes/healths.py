@@ -1,9 +1,10 @@
 """What health looks at, in pieces: real store, messages and SIMs, a clock to turn, and slots shown as a test says."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fakes.modem_hosts import RememberingSink
 from fakes.senders import ADMIN, Explaining, Post
@@ -37,7 +38,7 @@ class ShownBank(Bank):
         self.shown[slot] = facts
 
     def modems(self) -> list[ModemView]:
-        return [dataclasses.replace(view, **self.shown.get(view.slot, {})) for view in super().modems()]
+        return [msgspec.structs.replace(view, **self.shown.get(view.slot, {})) for view in super().modems()]
 
 
 class NoLines:

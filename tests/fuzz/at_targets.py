@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 import re
 from collections import Counter
 from collections.abc import Callable
+
+import msgspec
 
 from fuzz import seeds
 from fuzz.dice import Dice, records, script
@@ -187,9 +188,9 @@ def _bounded(value: object, longest: int) -> None:
         for inner in value:
             _bounded(inner, longest)
     else:
-        assert dataclasses.is_dataclass(value), value
-        for field in dataclasses.fields(value):
-            _bounded(getattr(value, field.name), longest)
+        assert isinstance(value, msgspec.Struct), value
+        for inner in msgspec.structs.astuple(value):
+            _bounded(inner, longest)
 
 
 def at_parsers(octets: bytes) -> None:
@@ -202,7 +203,7 @@ def at_parsers(octets: bytes) -> None:
         _bounded(found, len(line) if parse in _SPLITTERS else _LONGEST)
         assert parse(line) == found, "the same line means the same"
     tries = at.parse_pin_tries((line, f"+CPINR: {line}", f"^CPIN: {line}", f"+QPINC: {line}"))
-    assert all(left is None or 0 <= left <= 10 for left in dataclasses.astuple(tries))
+    assert all(left is None or 0 <= left <= 10 for left in msgspec.structs.astuple(tries))
     if (report := at.parse_cusd(line)) is not None:
         assert 0 <= report.state <= 9
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", report.text or "")

@@ -20,7 +20,7 @@ async def test_a_box_without_a_hub_misses_none(ward: Ward) -> None:
 async def test_a_hub_that_hears_nothing_for_an_hour_is_an_issue_until_it_does(ward: Ward) -> None:
     config = msgspec.structs.replace(ward.around.config, mqtt=MqttConfig(url="mqtts://hub.example.com", site="kiel"))
     fleet = Fleet(config, ward.store, ward.clock, ward.events_log)
-    object.__setattr__(ward.around, "fleet", fleet)
+    msgspec.structs.force_setattr(ward.around, "fleet", fleet)
     ward.clock.turn(3_599_000)
     assert await ward.look(CHECK) == []
     fleet.note(LinkState.WAITING, "cannot connect to hub.example.com")

@@ -2,11 +2,11 @@
 
 import asyncio
 import shutil
-from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from fakes.healths import ADMIN
 from modembank.accounts.model import Actor, Role, Scope

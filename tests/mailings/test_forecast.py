@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ SIM = Sim(
 
 
 def sim(**limits: float) -> Sim:
-    return dataclasses.replace(SIM, limits=RateLimits(**limits))  # type: ignore[arg-type]
+    return msgspec.structs.replace(SIM, limits=RateLimits(**limits))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_pace_is_that_of_the_last_ten_minutes() -> None:
 
 
 def test_a_route_names_sims_or_a_pool() -> None:
-    others = [SIM, dataclasses.replace(SIM, id=2, label="b")]
+    others = [SIM, msgspec.structs.replace(SIM, id=2, label="b")]
     assert [one.id for one in serving(others, routes.ANY)] == [1, 2]
     assert [one.id for one in serving(others, routes.pool_spec("b"))] == [2]
     assert [one.id for one in serving(others, routes.sims_spec([1]))] == [1]

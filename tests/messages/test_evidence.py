@@ -127,7 +127,7 @@ async def test_an_interrupted_attempt_knows_nothing_and_says_so(post):
 async def test_a_part_tells_its_reference_even_when_interrupted(post):
     public = await post.one(to=NUMBER, text="x" * 200)
     intent = post.box.intent(post.row_id(public))
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     await post.box.outbox.begin(replace(intent, concat=77))
     assert (await post.messages.get(ANNE, public)).attempts[0].evidence.concat == 77

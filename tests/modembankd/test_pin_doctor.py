@@ -1,9 +1,9 @@
 """What doctor says of PINs without a daemon: those of systemd's stores too, and never a digit of one."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from fakes.web_boxes import Box, make_box
 from modembank.config import BankConfig, Config, PortEntry, SimConfig

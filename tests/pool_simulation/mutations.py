@@ -5,11 +5,13 @@ Some hazards have two rules, one on either side; those are switched off together
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
+
+from msgspec.structs import replace
 
 from modembank_fleet.pool import assigning, holding
 from modembank_fleet.pool.assigning import HubNow, Message, State
@@ -22,7 +24,7 @@ _recall, _resume, _judge, _offer, _pass_time = (
 _went = assigning._went
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Mutation:
     """One rule switched off."""
 
@@ -40,7 +42,7 @@ class Mutation:
             if len(self.patches) == 1:
                 yield
                 return
-            with replace(self, patches=self.patches[1:]).applied():
+            with dataclasses.replace(self, patches=self.patches[1:]).applied():
                 yield
 
 

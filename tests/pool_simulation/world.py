@@ -10,7 +10,9 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from modembank_fleet.pool import assigning, holding
 from modembank_fleet.pool.assigning import ENDED, Assignment, HubNow, Message, State

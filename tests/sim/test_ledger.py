@@ -1,12 +1,13 @@
 """The ledger against an oracle that keeps every event: never too much in any window, and never late without need."""
 
 import sqlite3
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from modembank.config import LimitsConfig, SimLimitsConfig
 from modembank.sim import Denied, Ledger, LimitName, RateLimits, add_usage, compact_usage

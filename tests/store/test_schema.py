@@ -1,12 +1,12 @@
 """Migrations: all or nothing at every statement, with a backup, never downwards."""
 
-import dataclasses
 import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +68,7 @@ def filled(path):
 
 def broken_at(migration, place):
     statements = (*migration.statements[:place], "INSERT INTO no_such_table VALUES (1)", *migration.statements[place:])
-    return dataclasses.replace(migration, statements=statements)
+    return msgspec.structs.replace(migration, statements=statements)
 
 
 def test_the_known_migrations_are_numbered_from_one_without_gaps():

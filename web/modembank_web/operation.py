@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+import msgspec
 from litestar.types import HTTPScope, Receive
 
 from modembank.accounts import Actor, Scope
@@ -34,8 +34,7 @@ class Access(enum.Enum):
     """Programs on the box itself; from elsewhere with a key."""
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One request in the hands of an operation."""
 
     app: App
@@ -46,7 +45,7 @@ class Call:
     failures: Failures | None = None
     admit_again: Callable[[Call], Awaitable[None]] | None = None
     """Raises when the caller may not come in any more, for an answer that goes on; None: nobody was asked."""
-    started: float = field(default_factory=time.perf_counter)
+    started: float = msgspec.field(default_factory=time.perf_counter)
     pulse: int = 0
     """Of the event log when a page began to read: what its stream compares (``EventLog.pulse``)."""
     groups: Sequence[Group] | None = None
@@ -93,8 +92,7 @@ class Call:
 Run: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """One answer that is no error."""
 
     status: int
@@ -102,19 +100,18 @@ class Reply:
     shape: Any = None
     """The msgspec Struct of a JSON body; None for another media type."""
     example: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Name to description."""
     media: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """What a request's body is: a msgspec Struct, as JSON or as another media type with the same fields."""
 
     shape: Any
     examples: Mapping[str, Any]
     media: str = "application/json"
-    also: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Text in other media types that is taken too: media type to example."""
 
 
@@ -122,8 +119,7 @@ def _own_status(kind: ProblemKind) -> int:
     return kind.status
 
 
-@dataclass(frozen=True, slots=True)
-class Failures:
+class Failures(msgspec.Struct, frozen=True):
     """How a dialect writes what is refused, where its clients expect something else than a problem."""
 
     answer: Callable[[Failure, str], Answer]
@@ -135,8 +131,7 @@ class Failures:
     """With which status it answers a kind of problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """A method on a path."""
 
     id: str
@@ -152,9 +147,9 @@ class Operation:
     """One of these scopes is needed."""
     body: Body | None = None
     query: Any = None
-    parameters: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[str, Any]] = msgspec.field(default_factory=dict)
     """Of the path: name to description and example."""
-    headers: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    headers: Mapping[str, tuple[str, Any]] = msgspec.field(default_factory=dict)
     """Optional request headers: name to description and example."""
     raises: tuple[str, ...] = ()
     """Keys of problems beyond those that follow from the rest."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,8 +20,7 @@ _log = structlog.get_logger()
 PROBLEMS_PAGE = "/docs/problems"
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemKind:
+class ProblemKind(msgspec.Struct, frozen=True):
     """One row of the table: ``key`` is the error's stable key, ``code`` what clients switch on."""
 
     key: str
@@ -214,8 +212,7 @@ class Problem(msgspec.Struct, frozen=True):
     errors: tuple[FieldError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """What was raised, sorted: its row, its words, and its fields."""
 
     kind: ProblemKind

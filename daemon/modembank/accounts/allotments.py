@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank import audit
@@ -21,8 +21,7 @@ MOST = 100_000_000
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Allotment:
+class Allotment(msgspec.Struct, frozen=True):
     """A user's quotas and what of them is used."""
 
     user: str

@@ -11,9 +11,9 @@ import hmac
 import secrets
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from modembank.accounts import login_limits, repository
@@ -36,8 +36,7 @@ _TAKEN = "this box has an admin already: log in"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class SetupCode:
+class SetupCode(msgspec.Struct, frozen=True):
     """A code as it lies in its file, and when it was made (unix milliseconds)."""
 
     text: str

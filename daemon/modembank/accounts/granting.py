@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.accounts.model import ROLE_SCOPES, Actor, Scope, User
 from modembank.accounts.networks import all_within
@@ -11,8 +11,7 @@ from modembank.errors import FieldProblem, Forbidden, InvalidRequest
 LABEL_LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRequest:
+class KeyRequest(msgspec.Struct, frozen=True):
     """What a new key is to be; None leaves it to the maker's and the role's bounds. ``expires_at`` is unix ms."""
 
     user: str
@@ -22,8 +21,7 @@ class KeyRequest:
     networks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True):
     """What it becomes."""
 
     scopes: frozenset[Scope]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.accounts.networks import origin_of
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(msgspec.Struct, frozen=True):
     """What a try is aimed at, and how many of them are looked at."""
 
     key: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.errors import Forbidden
 
@@ -34,8 +35,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 """What a key of a user of that role may carry at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """The one on whose behalf a service method runs; every face makes one and passes it down."""
 
     user_id: int
@@ -57,10 +57,8 @@ class Actor:
         return self.role is Role.ADMIN and Scope.ADMIN in self.scopes
 
     def at(self, source: str) -> Actor:
-        """Return the same actor, coming from there: half the work of dataclasses.replace, in every request."""
-        return Actor(
-            self.user_id, self.name, self.role, self.scopes, source, self.session, self.networks, self.expires_at
-        )
+        """Return the same actor, coming from there."""
+        return msgspec.structs.replace(self, source=source)
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the actor's key carries the scope (an admin's full key carries all)."""
@@ -72,8 +70,7 @@ LOCAL_ADMIN = Actor(0, "local", Role.ADMIN, frozenset(Scope), "local")
 """Whoever may run the command line on the box itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """One who owns keys and messages; ``created_at`` is unix milliseconds."""
 
     id: int
@@ -84,8 +81,7 @@ class User:
     has_password: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(msgspec.Struct, frozen=True):
     """What may be shown of a key: never its secret. Times are unix milliseconds."""
 
     public_id: str
@@ -98,8 +94,7 @@ class ApiKey:
     networks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """One login that lasts: never its token. Times are unix milliseconds."""
 
     public_id: str

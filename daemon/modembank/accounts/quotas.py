@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
+
+import msgspec
 
 from modembank.accounts.model import LOCAL_ADMIN
 from modembank.clock import rfc3339
@@ -47,16 +48,14 @@ class QuotaExceeded(ModembankError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Until when (unix milliseconds), and how many seconds that is, rounded up."""
 
     until: int
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """What a user has had accepted, in segments, and what it may; a quota of 0 is none. Times are unix milliseconds."""
 
     today: int
@@ -94,8 +93,7 @@ def usage(conn: sqlite3.Connection, user_id: int, now_ms: int, zone: tzinfo | No
     )
 
 
-@dataclass(slots=True)
-class _Account:
+class _Account(msgspec.Struct):
     """One user on one day, while a write lasts."""
 
     day: int
@@ -113,8 +111,7 @@ class _Account:
         )
 
 
-@dataclass(slots=True)
-class Spending:
+class Spending(msgspec.Struct):
     """Counts what the requests of one write spend; each user is read once and written once, by ``finish``.
 
     To be used inside a single transaction of the writer: nobody else counts meanwhile.
@@ -123,7 +120,7 @@ class Spending:
     conn: sqlite3.Connection
     zone: tzinfo | None = None
     """None: the box's own."""
-    _accounts: dict[int, _Account] = field(default_factory=dict)
+    _accounts: dict[int, _Account] = msgspec.field(default_factory=dict)
     _minute: int = -1
     _today: date = date.min
     """On which day of the box ``_minute`` (of unix time) is."""

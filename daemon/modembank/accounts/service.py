@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+import msgspec
 import structlog
 
 from modembank import audit
@@ -36,8 +37,7 @@ _ELSEWHERE = "the API key is not for use from this address"
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     """A key that was valid when it was last looked up (monotonic seconds)."""
 
     digest: bytes
@@ -117,7 +117,7 @@ class Accounts:
 
         def write(conn: sqlite3.Connection) -> User:
             settle(conn)
-            return users.add(conn, replace(LOCAL_ADMIN, source=source), name, Role.ADMIN, hashed, now_ms)
+            return users.add(conn, LOCAL_ADMIN.at(source), name, Role.ADMIN, hashed, now_ms)
 
         user = await self._store.write(write)
         _log.info("first_admin_added", user=name, source=source)

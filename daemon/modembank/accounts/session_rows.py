@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.accounts.model import Role, Session
 
@@ -11,8 +12,7 @@ _SESSION = """SELECT s.public_id, u.name, s.created_at, s.seen_at, s.source, s.a
               FROM sessions s JOIN users u ON u.id = s.user_id"""
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(msgspec.Struct, frozen=True):
     """What authentication needs of one session and its user."""
 
     public_id: str

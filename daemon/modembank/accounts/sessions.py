@@ -11,8 +11,8 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank import audit
@@ -43,8 +43,7 @@ _ENDED = "there is no such session, or it has ended: log in again"
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     """A session that lasted when it was last looked up (monotonic seconds)."""
 
     actor: Actor

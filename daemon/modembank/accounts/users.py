@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank import audit
 from modembank.accounts import login_limits, repository, session_rows
@@ -82,4 +84,4 @@ def change(conn: sqlite3.Connection, actor: Actor, name: str, wanted: UserChange
         detail["password"] = True
     audit.record(conn, actor, "user.change", before.name, now, detail)
     has_password = before.has_password or wanted.password_hash is not None
-    return replace(before, role=role, active=active, has_password=has_password)
+    return msgspec.structs.replace(before, role=role, active=active, has_password=has_password)

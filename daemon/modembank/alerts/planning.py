@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -16,8 +15,7 @@ URGENT, USUAL = 9, 5
 """Priorities of what fires, which quiet hours let pass, and of what is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True):
     """One message to be."""
 
     to: str
@@ -29,8 +27,7 @@ class Planned:
     alerts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """All messages of a notification, and alerts for which there is nobody."""
 
     messages: tuple[Planned, ...]

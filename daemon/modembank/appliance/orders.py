@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -18,8 +16,7 @@ TAKEN_WITHIN_S = 300.0
 """One that was not taken for so long is not going to be: another may take its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """Something asked for: ``update``, ``restart``, ``reset`` or ``postpone``; by whom and when (RFC 3339)."""
 
     verb: str
@@ -33,7 +30,7 @@ class Order:
 def write_order(folder: Path, order: Order) -> None:
     """Ask for it, durably. Raises OSError."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    replace_text(folder / REQUEST, json.dumps(dataclasses.asdict(order)) + "\n")
+    replace_text(folder / REQUEST, json.dumps(msgspec.structs.asdict(order)) + "\n")
 
 
 def waiting_order(folder: Path) -> Order | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,7 @@ _OK_OF_DATA = frozenset({"", "clean", "repaired"})
 _NO_UPDATE = frozenset({"", "idle"})
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """What was started."""
 
     version: str
@@ -43,8 +41,7 @@ class Release:
     architecture: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataTrouble:
+class DataTrouble(msgspec.Struct, frozen=True):
     """The latest trouble with the data partition, also of an earlier start; ``at`` is unix milliseconds."""
 
     state: str
@@ -52,8 +49,7 @@ class DataTrouble:
     at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class DataPartition:
+class DataPartition(msgspec.Struct, frozen=True):
     """How the data partition was found at this start."""
 
     state: str
@@ -71,8 +67,7 @@ class DataPartition:
         return self.state in _OK_OF_DATA
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """Something wrong in ``box.toml``; line 0: no line in particular."""
 
     line: int
@@ -81,8 +76,7 @@ class Mistake:
     way_out: str
 
 
-@dataclass(frozen=True, slots=True)
-class FirstFile:
+class FirstFile(msgspec.Struct, frozen=True):
     """What became of ``box.toml``."""
 
     applied: bool
@@ -94,8 +88,7 @@ class FirstFile:
     mistakes: tuple[Mistake, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """How the latest update goes, or went; ``at`` is unix milliseconds."""
 
     state: str
@@ -112,8 +105,7 @@ class Update:
         return self.state in UNDER_WAY
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True):
     """The certificate that browsers are shown; ``not_after`` is unix milliseconds."""
 
     fingerprint: str
@@ -125,8 +117,7 @@ class Certificate:
     """Why the owner's is not used, or what is to be done about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """All of it; None: not said. ``unreadable`` names the files that are there and say nothing."""
 
     present: bool = False

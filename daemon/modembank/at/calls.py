@@ -1,20 +1,18 @@
 """Incoming calls, as far as an SMS appliance needs them: who rings, and what is going on (3GPP TS 27.007 7.6, 7.18)."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.at.fields import arguments, field_at, number, split_fields, unquote
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """``number`` is None when withheld."""
 
     number: str | None
     toa: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CallEntry:
+class CallEntry(msgspec.Struct, frozen=True):
     """``state`` 0 active, 1 held, 2 dialling, 3 alerting, 4 incoming, 5 waiting; ``mode`` 0 voice."""
 
     index: int

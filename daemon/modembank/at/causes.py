@@ -6,7 +6,8 @@ our judgement.
 
 import enum
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 
 class CmsClass(enum.Enum):
@@ -32,8 +33,7 @@ class CmsClass(enum.Enum):
     """The validity period's form is refused: send again without one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """A known or unknown error number."""
 
     code: int | None

@@ -1,7 +1,8 @@
 """The only way to make a line for a modem: typed arguments, quoted here, with control characters refused."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at.events import UnsafeArgumentError
 
@@ -15,8 +16,7 @@ _HEX_PAIRS = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
 _NAME = re.compile(r"[+^*%#!$&]?[A-Z0-9]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Str:
+class Str(msgspec.Struct, frozen=True):
     """A quoted string argument."""
 
     text: str
@@ -25,8 +25,7 @@ class Str:
 Argument = Str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class AtCommand:
+class AtCommand(msgspec.Struct, frozen=True):
     """One command line and what its answer looks like.
 
     ``text`` is the line without its CR. ``prefix`` names the information responses that belong to it ("+CMGF:"): a line

@@ -1,7 +1,8 @@
 """What the engine says: final results, prompts, unsolicited codes and noise, as plain values."""
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 
 class AtError(Exception):
@@ -39,8 +40,7 @@ class FinalStatus(enum.Enum):
     CONNECT = "connect"
 
 
-@dataclass(frozen=True, slots=True)
-class AtResult:
+class AtResult(msgspec.Struct, frozen=True):
     """A final result with the information lines before it.
 
     ``code`` is the number of a +CME/+CMS ERROR, also when the modem said it in words and the words are known; ``text``
@@ -94,8 +94,7 @@ class UrcKind(enum.Enum):
     """Looks like a code and is in no table: log once per name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Urc:
+class Urc(msgspec.Struct, frozen=True):
     """An unsolicited code. ``name`` "+CMTI", ``args`` what follows the colon, ``pdu`` the line +CMT/+CDS/+CBM own."""
 
     name: str
@@ -122,27 +121,23 @@ class NoiseReason(enum.Enum):
     """Belongs to nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(msgspec.Struct, frozen=True):
     """The command in flight has ended."""
 
     result: AtResult
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True):
     """The modem waits for the payload."""
 
 
-@dataclass(frozen=True, slots=True)
-class UrcReceived:
+class UrcReceived(msgspec.Struct, frozen=True):
     """An unsolicited code came."""
 
     urc: Urc
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(msgspec.Struct, frozen=True):
     """A line that belongs to nothing; never an error."""
 
     raw: str

@@ -2,7 +2,8 @@
 
 import enum
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at.causes import cme_code, cms_code
 from modembank.at.events import FinalStatus
@@ -20,8 +21,7 @@ class Scope(enum.Enum):
     """A digit (ATV0): for bare commands only once the modem is known to answer in digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinalLine:
+class FinalLine(msgspec.Struct, frozen=True):
     """A recognised final result."""
 
     status: FinalStatus

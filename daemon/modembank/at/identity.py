@@ -2,7 +2,8 @@
 
 import enum
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at.fields import arguments, field_at, is_quoted, number, split_fields, unquote
 
@@ -28,8 +29,7 @@ class PinState(enum.Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class PinTries:
+class PinTries(msgspec.Struct, frozen=True):
     """Tries left; None where the modem does not say."""
 
     pin: int | None = None
@@ -38,8 +38,7 @@ class PinTries:
     puk2: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OwnNumber:
+class OwnNumber(msgspec.Struct, frozen=True):
     """One +CNUM line."""
 
     number: str

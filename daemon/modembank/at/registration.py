@@ -1,6 +1,6 @@
 """Registration, signal and operator answers (3GPP TS 27.007 7.2, 7.3, 8.5, 8.69, 10.1.20, 10.1.22)."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.at.fields import arguments, field_at, has_registration_mode, hex_number, number, split_fields, unquote
 from modembank.at.ussd import from_ucs2_hex
@@ -9,8 +9,7 @@ SMS_ALLOWED = frozenset({1, 5, 6, 7})
 """Registration states in which short messages go: home, roaming, and the two "SMS only"."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationReport:
+class RegistrationReport(msgspec.Struct, frozen=True):
     """``mode`` is <n>, None in the unsolicited form; ``act`` the access technology of TS 27.007 7.3."""
 
     stat: int
@@ -25,8 +24,7 @@ class RegistrationReport:
         return self.stat in SMS_ALLOWED
 
 
-@dataclass(frozen=True, slots=True)
-class SignalReport:
+class SignalReport(msgspec.Struct, frozen=True):
     """dBm values by access technology, None where not known; ``bit_error`` is the RXQUAL class 0-7."""
 
     rssi_dbm: int | None = None
@@ -36,8 +34,7 @@ class SignalReport:
     rsrq_db: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorReport:
+class OperatorReport(msgspec.Struct, frozen=True):
     """``mode`` 0 automatic, 1 manual, 2 deregistered; ``numeric`` tells whether ``name`` is an MCC/MNC."""
 
     mode: int

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at.command import AtCommand
 
@@ -15,16 +16,14 @@ _QUESTIONS = ("+CMEE", "+CMGF", "+CSCS", "+CSMS", "+IPR", "+CNMI")
 """Queries every SMS modem answers in one line with a prefix of its own; the first ones need no SIM."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResyncStep:
+class ResyncStep(msgspec.Struct, frozen=True):
     """Write ``data``, then leave the line alone for ``pause_s`` seconds (feeding what comes) before the next step."""
 
     data: bytes
     pause_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ResyncProbe:
+class ResyncProbe(msgspec.Struct, frozen=True):
     """The steps in order; then wait ``timeout_s`` for the ``Final`` of ``command``, which is the proof.
 
     Without it call ``AtEngine.abandon`` and probe again.

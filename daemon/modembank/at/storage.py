@@ -1,6 +1,6 @@
 """Message storage and routing answers (3GPP TS 27.005 3.1, 3.2, 3.4)."""
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.at.fields import (
     arguments,
@@ -18,8 +18,7 @@ from modembank.at.ussd import from_ucs2_hex
 _TEXT_STATUS = {"REC UNREAD": 0, "REC READ": 1, "STO UNSENT": 2, "STO SENT": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class MessageHeader:
+class MessageHeader(msgspec.Struct, frozen=True):
     """Header of +CMGR/+CMGL/+CMT/+CDS/+CBM. ``length`` is the TPDU in octets, without the SMSC."""
 
     length: int | None
@@ -27,16 +26,14 @@ class MessageHeader:
     index: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MessagePlace:
+class MessagePlace(msgspec.Struct, frozen=True):
     """Where a message was stored; some modems say index -1 when the memory is full."""
 
     memory: str
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryUse:
+class MemoryUse(msgspec.Struct, frozen=True):
     """Fill of one memory; ``memory`` is None in the answer to a setting."""
 
     memory: str | None
@@ -44,8 +41,7 @@ class MemoryUse:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryChoice:
+class MemoryChoice(msgspec.Struct, frozen=True):
     """Memories on offer for reading, for writing, and for what is received."""
 
     read: tuple[str, ...]
@@ -53,8 +49,7 @@ class MemoryChoice:
     receive: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IndicationRanges:
+class IndicationRanges(msgspec.Struct, frozen=True):
     """What AT+CNMI=? offers; an empty set where the modem does not say."""
 
     mode: frozenset[int]
@@ -64,8 +59,7 @@ class IndicationRanges:
     bfr: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceReport:
+class ServiceReport(msgspec.Struct, frozen=True):
     """+CSMS: ``service`` is None where the modem leaves it out."""
 
     service: int | None
@@ -74,8 +68,7 @@ class ServiceReport:
     bm: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CentreAddress:
+class CentreAddress(msgspec.Struct, frozen=True):
     """+CSCA: the SMSC's number and its type of address."""
 
     number: str

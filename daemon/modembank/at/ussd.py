@@ -1,7 +1,8 @@
 """+CUSD in all the forms modems give it (3GPP TS 27.007 7.15): what was meant is found by what reads as text."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at.fields import arguments, number
 
@@ -21,8 +22,7 @@ _GSM7 = (
 _GSM7_MORE = {10: "\f", 20: "^", 40: "{", 41: "}", 47: "\\", 60: "[", 61: "~", 62: "]", 64: "|", 101: "€"}
 
 
-@dataclass(frozen=True, slots=True)
-class UssdReport:
+class UssdReport(msgspec.Struct, frozen=True):
     """``state`` 0 done, 1 the network asks back, 2 ended, 3 other client, 4 not supported, 5 timeout."""
 
     state: int

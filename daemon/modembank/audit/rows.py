@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from modembank.audit.log import entry_hash, head
 from modembank.audit.views import AuditEntry
@@ -26,8 +27,7 @@ _LAST_OF_WALK = "SELECT id FROM audit WHERE id < ? ORDER BY id DESC LIMIT 1 OFFS
 _COLUMNS = "id, at, actor, user_id, source, action, subject, detail, hash"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Which entries; None: all. ``since`` is unix milliseconds."""
 
     actor: str | None = None
@@ -35,8 +35,7 @@ class Wanted:
     since: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stepped:
+class Stepped(msgspec.Struct, frozen=True):
     """How far a step along the chain came: ``bad`` is the first entry that is not as it was written."""
 
     last_id: int

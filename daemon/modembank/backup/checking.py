@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.backup.errors import BackupDamaged, BackupTooNew, NotABackup
 from modembank.backup.manifest import Manifest, NoManifest, describe, read_manifest
@@ -22,8 +23,7 @@ _ACCEPTED_EVER_SINCE = 2
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """A file that is as it should be; ``is_backup``: made by `modembank backup`, else just a database of a box."""
 
     path: Path

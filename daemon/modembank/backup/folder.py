@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from modembank.backup.errors import BackupFailed
 from modembank.backup.taking import BackupJob, take_backup
@@ -14,8 +15,7 @@ from modembank.backup.taking import BackupJob, take_backup
 _ENDING = ".sqlite3"
 
 
-@dataclass(frozen=True, slots=True)
-class BackupFile:
+class BackupFile(msgspec.Struct, frozen=True):
     """One backup in the folder: when it was begun (unix ms), and its size."""
 
     path: Path
@@ -23,8 +23,7 @@ class BackupFile:
     octets: int
 
 
-@dataclass(frozen=True, slots=True)
-class BackupFolder:
+class BackupFolder(msgspec.Struct, frozen=True):
     """One box's backups in a folder; other files there, those of other boxes too, are nobody's business."""
 
     folder: Path

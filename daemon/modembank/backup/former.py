@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from modembank.backup.checking import find_problem, open_untouched
 from modembank.backup.errors import RestoreRefused
@@ -20,8 +21,7 @@ _LOG = "-wal"
 _INDEX = "-shm"
 
 
-@dataclass(frozen=True, slots=True)
-class FormerDatabase:
+class FormerDatabase(msgspec.Struct, frozen=True):
     """What is known of it."""
 
     epoch: int = -1

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+
+import msgspec
 
 from modembank import audit
 from modembank.messages.conversing import note_deleted
@@ -40,8 +41,7 @@ _NUMBERS: dict[str, int] = {
 """What the statements name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
+class Learnt(msgspec.Struct, frozen=True):
     """Of how many messages the former database knew the end (or that they may be sent); what stays behind in it."""
 
     ended: int

@@ -15,8 +15,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank import audit
 from modembank.accounts.model import LOCAL_ADMIN
@@ -45,8 +46,7 @@ _MOST_PERIODS = 1 << 22
 """A clock is believed until 2103: an epoch has 23 bits (modembank.ids), and restores beyond need some, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(msgspec.Struct, frozen=True):
     """What was done."""
 
     checked: Checked

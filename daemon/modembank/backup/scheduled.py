@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank.backup.folder import BackupFile, BackupFolder
 from modembank.clock import Clock, to_ms
@@ -21,8 +22,7 @@ RETRY_MS = 3_600_000
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class BackupFacts:
+class BackupFacts(msgspec.Struct, frozen=True):
     """How it stands; times are unix milliseconds, None: not yet."""
 
     folder: Path | None

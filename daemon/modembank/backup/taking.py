@@ -12,8 +12,9 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.backup.checking import find_problem, interruptible
 from modembank.backup.errors import BackupExists, BackupFailed, BackupStopped
@@ -34,8 +35,7 @@ def _never() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class BackupJob:
+class BackupJob(msgspec.Struct, frozen=True):
     """What to copy where, and when to give up."""
 
     database: Path

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from modembank.bank.claims import Claims
@@ -56,11 +56,10 @@ STOP_S = 10.0
 """The bank is down within this time, whatever its modems do."""
 
 
-@dataclass(frozen=True, slots=True)
-class BankOptions:
+class BankOptions(msgspec.Struct, frozen=True):
     """What seldom differs: deadlines, how ports are opened, where PIN tries are remembered, port power."""
 
-    timings: Timings = field(default_factory=Timings)
+    timings: Timings = msgspec.field(default_factory=Timings)
     opener: Opener = open_port
     state_dir: Path | None = None
     """Keeps across restarts which PINs failed and which people typed; None: in memory only."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank.port import HubError, Uhubctl, UsbPlace, UsbTree
@@ -13,8 +13,7 @@ from modembank.port import HubError, Uhubctl, UsbPlace, UsbTree
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class OwnHubs:
+class OwnHubs(msgspec.Struct, frozen=True):
     """A board's own hubs, which say that they switch each port and do not (uhubctl's README, Raspberry Pi)."""
 
     board: str
@@ -33,8 +32,7 @@ OWN_HUBS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(msgspec.Struct, frozen=True):
     """What is switched for one slot."""
 
     hub: str
@@ -44,8 +42,7 @@ class Switch:
     """All devices that lose power, each with the slots that it belongs to; one with None is nobody's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """Whether a slot's port power could be cycled now, in a sentence."""
 
     able: bool

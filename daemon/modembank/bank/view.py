@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.bank.pins import WANTS_PIN
 from modembank.modem import AdminState, AttemptOutcome, Climb, FailedReason, Has, Modem, ModemState, Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(msgspec.Struct, frozen=True):
     """Since the daemon started."""
 
     accepted: int
@@ -23,8 +23,7 @@ class Counters:
     """AT commands by their final result; ``timeout`` for those that had none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModemView:
+class ModemView(msgspec.Struct, frozen=True):
     """One slot as it is now. Times are unix milliseconds; empty strings and None mean not known."""
 
     slot: str
@@ -65,8 +64,7 @@ class ModemView:
         return self.admin is not AdminState.DISABLED and self.failed in WANTS_PIN
 
 
-@dataclass(frozen=True, slots=True)
-class SlotFacts:
+class SlotFacts(msgspec.Struct, frozen=True):
     """What the slot itself knows, beside its modem."""
 
     slot: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank.bank.claims import Claims
@@ -35,8 +35,7 @@ _HOLDING = frozenset({ModemState.INITIALIZING, ModemState.SEARCHING, ModemState.
 """States in which a slot keeps its claim on the SIM it identified."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotSurroundings:
+class SlotSurroundings(msgspec.Struct, frozen=True):
     """What all slots of a bank share."""
 
     sims: Sims

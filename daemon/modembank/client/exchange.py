@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -25,8 +24,7 @@ _NOT_NOW = frozenset({502, 503, 504})
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """When to try again: ``tries`` in all, with growing random pauses; ``Retry-After`` is kept up to a bound."""
 
     tries: int = 6
@@ -41,15 +39,14 @@ class Retry:
         return whole * random.uniform(0.5, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A step: make this request. It is sent a Response or a Lost."""
 
     method: str
     path: str
     """With its query."""
     body: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     read_timeout_s: float | None = None
     """How long the answer may be silent; None: as the client was told."""
     twice_is_once: bool = False
@@ -61,34 +58,29 @@ class Request:
         return self.twice_is_once or self.method in _SAFE or IDEMPOTENCY_KEY in self.headers
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(msgspec.Struct, frozen=True):
     """A step: make this request and leave the answer's body to Read, if it is 200. Sent a Response or a Lost."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """A step: read on from what was opened. It is sent octets, None at the end, or a Lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """A step: do nothing for so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Give(Generic[T]):
+class Give(msgspec.Struct, Generic[T], frozen=True):
     """A step of an iterator: hand this to whoever iterates."""
 
     item: T
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """An answer as it came; names of headers in lower case."""
 
     status: int
@@ -96,8 +88,7 @@ class Response:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """No (whole) answer came: why, and whether the request may have been received."""
 
     reason: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from modembank.client.calls import path_of, read, with_query
 from modembank.client.errors import Unreachable, error_of
@@ -15,8 +15,7 @@ LONGEST_LINE = 1_000_000
 """Octets; what is longer is no event of ours."""
 
 
-@dataclass(slots=True)
-class EventReader:
+class EventReader(msgspec.Struct):
     """Server-sent events from octets, however they are cut (HTML standard, clause 9.2.6)."""
 
     last_id: str = ""
@@ -24,7 +23,7 @@ class EventReader:
     retry_s: float | None = None
     """How long to wait before coming back, once the box has said so."""
     _rest: bytes = b""
-    _data: list[str] = field(default_factory=list)
+    _data: list[str] = msgspec.field(default_factory=list)
     _id: str | None = None
     _started: bool = False
 

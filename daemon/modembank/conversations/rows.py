@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.messages.walks import INBOX_DELETED, INBOX_FROM, MESSAGES_TO, WALK_LIMIT, walk_down
 
@@ -37,8 +38,7 @@ COUNT_UNREAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A conversation with its newest inbound message and the newest message to the number, if any."""
 
     number: str
@@ -52,8 +52,7 @@ class Row:
     last_sent: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where something said is kept: the row ids of both tables come from one sequence, in the order of time."""
 
     id: int

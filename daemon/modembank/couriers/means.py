@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from modembank.clock import Clock, to_ms
 from modembank.eventlog import EventLog
@@ -11,15 +11,14 @@ from modembank.outgoing import Poster
 from modembank.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(msgspec.Struct, frozen=True):
     """Where events come from, what posts them, and where it is written how that went."""
 
     store: Store
     events: EventLog
     clock: Clock
     metrics: Metrics
-    poster: Poster = field(default_factory=Poster)
+    poster: Poster = msgspec.field(default_factory=Poster)
 
     @property
     def now_ms(self) -> int:

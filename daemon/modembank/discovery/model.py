@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.port import UsbDevice, is_adapter, is_known, is_vendor_of_modems
 
@@ -27,8 +28,7 @@ class Standing(enum.StrEnum):
     """Nobody asked for it: only the ports that are listed are served."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True):
     """A device, what it is to the box, why in a sentence, and the slots that have it."""
 
     device: UsbDevice

@@ -6,9 +6,9 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from modembank.config import USB, BankConfig, PortEntry
@@ -44,8 +44,7 @@ class Slots(Protocol):
         """Have a slot whose port is closed try to open it now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Periods:
+class Periods(msgspec.Struct, frozen=True):
     """Seconds, all of them."""
 
     settle_s: float = 0.3
@@ -60,8 +59,7 @@ class Periods:
     """Before a port that could not be opened is tried again."""
 
 
-@dataclass(slots=True)
-class _Trial:
+class _Trial(msgspec.Struct):
     """What is known of a place that may have a modem and has no slot."""
 
     tries: int = 0

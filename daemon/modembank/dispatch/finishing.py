@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from itertools import accumulate
@@ -49,8 +48,7 @@ class Allowance:
         return self.pattern.segments({self.left: 1}, within_s, open_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True):
     """Limits that SIMs have in common: the least interval, and (segments, seconds) of windows."""
 
     interval_s: float

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.bank.line import Line
 from modembank.sim import Denied
 
 
-@dataclass(slots=True, eq=False)
-class LineState:
+class LineState(msgspec.Struct, eq=False):
     """A line that is or was up; one sender serves it for as long as the daemon runs."""
 
     sim_id: int
@@ -32,7 +32,7 @@ class LineState:
     """In a row, with the modem to blame."""
     sending: int | None = None
     """The message in hand."""
-    wake_up: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_up: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def open(self, now: int) -> bool:
         """Return whether it could send now."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, SubmitResult
 
@@ -38,8 +39,7 @@ class Blame(enum.Enum):
     """Against the SIM only if other SIMs get through meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """What a class of causes means; ``delays_s`` by how often the message was tried, the last one repeats."""
 
     action: Action
@@ -72,8 +72,7 @@ _ONCE_LATER_RULE = Rule(Action.LATER, (300.0,), most_tries=2)
 _JITTER = (0.75, 1.25)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What to do now."""
 
     action: Action

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.messages.model import QueuedMessage, Route
 from modembank.tpdu import SplitText
@@ -16,12 +17,11 @@ Key = tuple[int, int]
 """(rank, message id): smaller goes first."""
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """A message in memory."""
 
     message: QueuedMessage
-    refused_until: dict[int, int] = field(default_factory=dict)
+    refused_until: dict[int, int] = msgspec.field(default_factory=dict)
     """SIMs that should not try it (again) before a time, by row id."""
     parts: SplitText | None = None
     reference: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.dispatch.policy import Blame
 from modembank.ids import mask_number
@@ -22,10 +23,9 @@ def is_refusal(paused_reason: str) -> bool:
     return _REASON.match(paused_reason) is not None
 
 
-@dataclass(slots=True)
-class _Run:
-    by_sim: set[str] = field(default_factory=set)
-    by_network: set[str] = field(default_factory=set)
+class _Run(msgspec.Struct):
+    by_sim: set[str] = msgspec.field(default_factory=set)
+    by_network: set[str] = msgspec.field(default_factory=set)
     others_sent: bool = False
 
 

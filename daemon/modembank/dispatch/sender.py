@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank.bank.line import Line
 from modembank.dispatch.desk import Desk
@@ -41,8 +41,7 @@ STORE_REST_MS = 2_000
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(msgspec.Struct):
     """One exchange with the modem, from AT+CMGS to its end."""
 
     intent: Intent

@@ -7,8 +7,9 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from modembank.bus import Bus
 from modembank.clock import Clock, rfc3339, to_ms
@@ -40,8 +41,7 @@ Teller: TypeAlias = Callable[[sqlite3.Connection, Sequence[Logged]], Mapping[int
 """What is to be told of entries of one noun, by the entry's id: read when it is told, all in one read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """An event as it is told."""
 
     row: int
@@ -60,8 +60,7 @@ class Told:
         return {"id": self.id, "type": self.kind, "timestamp": rfc3339(self.at), "data": self.data}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Some events in order."""
 
     events: tuple[Told, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from modembank.errors import Forbidden, InvalidRequest
 from modembank.eventlog.kinds import BY_NAME, chosen, pattern_problems
@@ -27,8 +28,7 @@ class Hearer(Protocol):
         """What its key may be used for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
+class Viewer(msgspec.Struct, frozen=True):
     """Who hears what: these kinds, of one user (None: of everybody)."""
 
     kinds: frozenset[str]

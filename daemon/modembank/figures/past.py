@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.bus import Bus
 from modembank.events import MessageStateChanged
@@ -21,8 +22,7 @@ Span = tuple[int, int]
 """From one midnight to the next, unix milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """One day: what each SIM sent, and how many of its messages came to each bad end."""
 
     first: int
@@ -38,11 +38,10 @@ class Day:
         return self.first <= message < self.behind
 
 
-@dataclass(eq=False, slots=True)
-class _Heard:
+class _Heard(msgspec.Struct, eq=False):
     """Messages that came to another state while days were read."""
 
-    messages: list[int] = field(default_factory=list)
+    messages: list[int] = msgspec.field(default_factory=list)
 
 
 class Past:

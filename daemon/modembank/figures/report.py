@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from modembank.messages import MessageState
 
@@ -12,8 +13,7 @@ MOST_DAYS = 92
 """A quarter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One user or one SIM."""
 
     key: str
@@ -30,8 +30,7 @@ class Line:
         return sum(self.by_day)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """A span of days of the box, in segments; and messages that came to a bad end, by the day they were accepted on."""
 
     days: tuple[date, ...]

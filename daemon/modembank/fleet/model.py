@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 
 class LinkState(enum.StrEnum):
@@ -26,8 +27,7 @@ class HubState(enum.StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(msgspec.Struct, frozen=True):
     """Which life of the box this is."""
 
     epoch: str
@@ -37,8 +37,7 @@ class Life:
     res_base: int
 
 
-@dataclass(frozen=True, slots=True)
-class FleetView:
+class FleetView(msgspec.Struct, frozen=True):
     """The link at one moment; times are unix milliseconds."""
 
     state: LinkState

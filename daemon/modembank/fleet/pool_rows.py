@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 KEEP_MS = 14 * 86_400_000
 """How long what has ended is remembered: far longer than any assignment can be under way."""
@@ -15,8 +16,7 @@ _OPEN = "stage IN ('held', 'queued', 'started', 'sent', 'unknown')"
 """Of what has another stage nothing more comes; the words are those of the partial index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lent:
+class Lent(msgspec.Struct, frozen=True):
     """A message of the pool as it is kept; see the table."""
 
     id: str

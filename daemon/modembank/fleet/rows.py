@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
 
 from modembank.eventlog import log
 from modembank.fleet.model import Life
@@ -30,8 +31,7 @@ class Result(NamedTuple):
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Journalled:
+class Journalled(msgspec.Struct, frozen=True):
     """A command that was taken."""
 
     id: str

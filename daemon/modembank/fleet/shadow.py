@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
 
 State: TypeAlias = Literal[
     "staged", "applying", "trial", "rejecting", "rolling_back", "applied", "rejected", "rolled_back"
@@ -17,8 +18,7 @@ Value: TypeAlias = str | bool | float | None
 _COLUMNS = "ver, hash, doc, issuer, state, errors, good_ver, good_doc"
 
 
-@dataclass(frozen=True, slots=True)
-class Shadow:
+class Shadow(msgspec.Struct, frozen=True):
     """The newest configuration that was taken, and the last good one."""
 
     ver: int = 0

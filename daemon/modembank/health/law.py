@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank.clock import Clock, rfc3339, to_ms
@@ -20,8 +20,7 @@ CHEAP_S = 1.0
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Recount:
+class Recount(msgspec.Struct, frozen=True):
     """One look at the whole table."""
 
     found: Conservation

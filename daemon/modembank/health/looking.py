@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 
+import msgspec
 import structlog
 
 from modembank.bus import Bus
@@ -24,8 +24,7 @@ FAILED_KIND = "issue_check_failed"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How fast it goes; tests turn it."""
 
     rest_s: float = 1.0
@@ -38,11 +37,10 @@ class Pace:
 PACE = Pace()
 
 
-@dataclass(slots=True, eq=False)
-class _Watched:
+class _Watched(msgspec.Struct, eq=False):
     check: Check
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wake: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    one: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class Looker:

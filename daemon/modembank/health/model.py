@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from modembank.health.views import RemedyRun
 
@@ -21,8 +22,7 @@ class Severity(enum.StrEnum):
     """The box cannot keep its promise until somebody acts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that a check sees now. No figure in it may change by mere waiting: each change is written to the card.
 
     ``subject`` is a slot, an ICCID, or empty for the box; ``summary`` one plain sentence that says what to do where no
@@ -32,11 +32,10 @@ class Finding:
     subject: str
     severity: Severity
     summary: str
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(msgspec.Struct, frozen=True):
     """A finding that lasts, or has lasted; times are unix milliseconds."""
 
     id: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from modembank.accounts.model import Actor
 from modembank.events import Event
@@ -16,8 +17,7 @@ Standing: TypeAlias = Mapping[str, Issue]
 Look: TypeAlias = Callable[[Surroundings, Standing], Awaitable[Iterable[Finding]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """Looks at one kind of trouble. An issue lasts as long as ``look`` finds it again; what it raises is shown too."""
 
     kind: str
@@ -34,8 +34,7 @@ class Check:
     """How long it must be gone before the issue is cleared: what comes and goes is one issue and not a hundred."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(msgspec.Struct, frozen=True):
     """Something a person can have done about an issue."""
 
     name: str

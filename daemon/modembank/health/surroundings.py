@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
 
 from modembank.appliance import Appliance
 from modembank.backup import ScheduledBackups
@@ -90,8 +91,7 @@ def _over(event: ModemStateChanged) -> bool:
     return named or event.new in _OVER
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """The parts of the box that health looks at."""
 
     config: Config
@@ -108,7 +108,7 @@ class Surroundings:
     webhooks: Webhooks
     twilio: Twilio
     fleet: Fleet
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = msgspec.field(default_factory=Memory)
     sysfs: Path = Path("/sys")
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
@@ -18,8 +19,7 @@ from modembank.supervision import Supervisor
 _BLOCK = 1 << 20
 
 
-@dataclass(slots=True)
-class Check:
+class Check(msgspec.Struct):
     """How far one is, and what it found."""
 
     layout: Layout
@@ -34,7 +34,7 @@ class Check:
     """At the end."""
     problem: str | None = None
     """Why the file cannot be read: a sentence about it."""
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    refused: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
     """Line, number as written, reason: the first of them."""
 
     @property
@@ -105,8 +105,7 @@ class Checks:
         self._bus.publish(MailingChanged(to_ms(self._clock.now()), user_id))
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     checks: Checks
     check: Check
     user_id: int

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.mailings.rows import Mailing
 from modembank.messages import OnUnknown
 
 
-@dataclass(frozen=True, slots=True)
-class MailingDetails:
+class MailingDetails(msgspec.Struct, frozen=True):
     """With what settings a mailing was made, and by whom."""
 
     owner: str
@@ -33,8 +32,7 @@ class MailingDetails:
     """The canonical spec of the SIMs that may send it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """When a mailing would begin and have left, in unix milliseconds, and what its owner may still send."""
 
     begins_at: int

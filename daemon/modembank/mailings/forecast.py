@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 RATE_OVER_MS = 600_000
 """The rate is that of so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True):
     """How fast it goes, and how long it will take; None: nobody can tell, or it does not go on."""
 
     per_minute: float = 0.0

@@ -11,7 +11,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -53,8 +52,7 @@ LONG_S = 0.05
 """A write that takes longer than this, until it is on the disk, is followed by a smaller one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """What became of pieces of a file; ``going`` is false when the import is to end."""
 
     going: bool
@@ -65,8 +63,7 @@ class Loaded:
     """Somebody else waited for the writer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Parted:
+class _Parted(msgspec.Struct, frozen=True):
     """Rows that become messages, and those that do not, with the reason."""
 
     items: Items
@@ -74,9 +71,8 @@ class _Parted:
     refused: Sequence[Row]
 
 
-@dataclass(slots=True)
-class _Tally:
-    first: list[tuple[int, str, str]] = field(default_factory=list)
+class _Tally(msgspec.Struct):
+    first: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
     rows: int = 0
     accepted: int = 0
     duplicates: int = 0
@@ -86,7 +82,7 @@ class _Tally:
     landlines: int = 0
     plain: int = 0
     saved: int = 0
-    forced: Counter[str] = field(default_factory=Counter)
+    forced: Counter[str] = msgspec.field(default_factory=Counter)
 
     def count_plain(self, piece: Piece) -> None:
         """Count the good rows of a piece that are all 7-bit."""

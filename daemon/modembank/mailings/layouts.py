@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.mailings import charsets, tables
@@ -36,8 +37,7 @@ CELLS_SHOWN = 30_000
 """Characters of one row of a table, all cells together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """What the beginning of a file shows."""
 
     kind: Literal["csv", "xlsx"]

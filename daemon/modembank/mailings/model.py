@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -225,8 +224,7 @@ class Order(msgspec.Struct, frozen=True):
     """Read it to its end, and then once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What the check of all rows found."""
 
     rows: int = 0

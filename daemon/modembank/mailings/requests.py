@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -65,8 +64,7 @@ class MailingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     on_unknown: Literal["hold", "resend"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """A client's file, complete and durable; ``digest`` is the SHA-256 of its octets."""
 
     token: str

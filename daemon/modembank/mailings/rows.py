@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,8 +23,7 @@ _COLUMNS = (
 _SELECT = f"SELECT {_COLUMNS} FROM mailings"  # noqa: S608 - constants
 
 
-@dataclass(slots=True)
-class Mailing:
+class Mailing(msgspec.Struct):
     """One row; change it and write it back with save()."""
 
     id: int

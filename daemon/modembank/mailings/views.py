@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -88,8 +87,7 @@ class MailingView(msgspec.Struct, frozen=True):
     canary: CanaryView | None
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True):
     """A mailing, and how many of its messages, and of those of its canary, are in each state."""
 
     mailing: Mailing

@@ -6,10 +6,12 @@ import functools
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import chain, islice
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank import optouts
 from modembank.accounts.quotas import QuotaExceeded, Spending
@@ -47,8 +49,7 @@ _ROWS_AT_ONCE = 32
 """Rows in one statement: each statement gives the interpreter away and must wait to have it back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """One checked request on its way into the store; ``now`` is unix milliseconds."""
 
     user_id: int
@@ -83,8 +84,7 @@ class Submission:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What was written of a submission."""
 
     answer: Answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -70,14 +69,13 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
         return recipient_pointer(place, listed=self.listed)
 
 
-@dataclass(slots=True)
-class _Findings:
+class _Findings(msgspec.Struct):
     """What is wrong, and what is only worth telling, in the order of the request's fields."""
 
-    problems: list[FieldProblem] = field(default_factory=list)
-    unknown: list[FieldProblem] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    problems: list[FieldProblem] = msgspec.field(default_factory=list)
+    unknown: list[FieldProblem] = msgspec.field(default_factory=list)
+    notes: list[Note] = msgspec.field(default_factory=list)
+    refused: list[Refused] = msgspec.field(default_factory=list)
 
     def wrong(self, pointer: str, detail: str) -> None:
         self.problems.append(FieldProblem(pointer, detail))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.messages.model import Route
 from modembank.messages.outbox.queue import waiting_routes
@@ -14,8 +15,7 @@ MOST_ROUTES = 200
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE ready = 1 AND route_id = ? LIMIT ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(msgspec.Struct, frozen=True):
     """Messages that wait for one route."""
 
     route: Route

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
@@ -57,8 +56,7 @@ class Item(NamedTuple):
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(msgspec.Struct, frozen=True):
     """A list of items, or the part of it from ``start`` up to ``stop``, as JSON: SQLite itself takes it apart.
 
     So the interpreter is free for whatever else the daemon does while thousands of rows are written. What stands behind
@@ -98,8 +96,7 @@ class Terms(msgspec.Struct, frozen=True):
     on_unknown: int
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(msgspec.Struct, frozen=True):
     """What add() made: messages with the ids from ``first`` on."""
 
     first: int
@@ -108,8 +105,7 @@ class Added:
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What one step did."""
 
     after: int | None
@@ -118,7 +114,7 @@ class Step:
     entries: Entries = ()
     set_aside: tuple[int, ...] = ()
     """Messages that are not to be sent now."""
-    events: list[MessageStateChanged] = field(default_factory=list)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
 
 
 def add(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -30,8 +29,7 @@ _NONE_MISSING = "[]"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What changed by an inbound message, and the confirmation that was accepted with it, if one was."""
 
     change: Change

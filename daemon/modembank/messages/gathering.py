@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from modembank.errors import ModembankError
 from modembank.store import Store, StoreError, Urgency
@@ -17,8 +18,7 @@ MOST_TOGETHER = 512
 """Items in one write: bounds how long other writes wait for a flood of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting(Generic[T, R]):
+class _Waiting(msgspec.Struct, Generic[T, R], frozen=True):
     item: T
     told: asyncio.Future[R]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank.clock import to_ms
 from modembank.messages.model import ReportFacts
@@ -27,15 +29,13 @@ RAW_LIMIT = 4096
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A PDU that is none; ``reason`` holds nothing of its content."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What a message holds once its parts are together; ``sent_at`` is the earliest of their time stamps, unix ms."""
 
     kind: ContentKind

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.messages.inbound_content import kept_raw
 from modembank.modem.inbound import RawInbound, Via
@@ -25,8 +26,7 @@ _LOOK_AT = 500
 _UNDELETED = "FROM inbound_pdus INDEXED BY inbound_pdus_undeleted WHERE deleted_at IS NULL"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A PDU's row; ``known`` when it was there before."""
 
     id: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
 import msgspec
 
@@ -20,8 +19,7 @@ QUARANTINE_ROWS = 1_000
 """What a modem that babbles may cost: with RAW_LIMIT, 4 MB at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A message that came to the inbox, or (``again``) was completed there."""
 
     id: int

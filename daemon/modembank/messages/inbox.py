@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -125,8 +124,7 @@ class Inbox:
         return tuple(dict.fromkeys((normal, sender)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True):
     """Whose messages (None: everybody's), from whom (None: anybody), and an FTS5 expression for their texts."""
 
     user_id: int | None

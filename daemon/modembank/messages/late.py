@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modembank.messages.model import MessageState
 from modembank.messages.waiting import WaitingMessage
@@ -36,8 +37,7 @@ _UNKNOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LateGroup:
+class LateGroup(msgspec.Struct, frozen=True):
     """Late messages of one head of a queue, or of those that wait for another try."""
 
     shown: tuple[WaitingMessage, ...]
@@ -49,8 +49,7 @@ class LateGroup:
     """There may be more of them than were counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownFound:
+class UnknownFound(msgspec.Struct, frozen=True):
     """Messages of which nobody knows whether they were sent."""
 
     count: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.bus import Bus
 from modembank.clock import Clock
@@ -16,8 +17,7 @@ from modembank.messages.outbox.deadlines import Deadlines
 from modembank.messages.outbox.journal import attempts_of, may_cancel
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How a message stands, with what the journal says of it."""
 
     state: MessageState

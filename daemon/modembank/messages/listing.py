@@ -9,11 +9,9 @@ is walked along, whatever else is wanted.
 
 from __future__ import annotations
 
-import dataclasses
 import heapq
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
@@ -79,8 +77,7 @@ class Selection(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.json.encode(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(msgspec.Struct, frozen=True):
     """Row ids of a page, newest first, and the cursor of the next."""
 
     ids: tuple[int, ...]
@@ -88,16 +85,14 @@ class Picked:
     unsearched: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
+class _Walk(msgspec.Struct, frozen=True):
     """One index and the part of it to walk; the SQL is made of constants and numbers only."""
 
     where: str
     params: tuple[object, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """What a walk found, newest first, and the row down to which it has seen all; 0: it has reached the end."""
 
     ids: list[int]
@@ -157,8 +152,7 @@ def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit:
     return Picked(tuple(found), cursor_after(seen.floor, wanted.about) if goes_on else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
+class _Bounds(msgspec.Struct, frozen=True):
     """Below which row a walk begins, how many rows it looks at, and how many it needs to find."""
 
     before: int
@@ -227,7 +221,7 @@ def _goes_on(conn: sqlite3.Connection, wanted: Selection, walks: Sequence[_Walk]
     """Whether older rows may be wanted: a whole walk of too old ones ends a list; one does not, clocks are set back."""
     if wanted.since is None:
         return True
-    newer, any_one = Selection(since=wanted.since), dataclasses.replace(bounds, needs=1)
+    newer, any_one = Selection(since=wanted.since), msgspec.structs.replace(bounds, needs=1)
     return bool(_seen(conn, newer, walks, any_one).ids)
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from modembank.bus import Bus
@@ -45,8 +45,7 @@ _WENT = (
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(msgspec.Struct, frozen=True):
     """A number that is held back; times are unix milliseconds."""
 
     number: str
@@ -75,10 +74,9 @@ class _Said(NamedTuple):
     likeness: int
 
 
-@dataclass(slots=True)
-class _Pair:
+class _Pair(msgspec.Struct):
     came: deque[_Said]
-    went: deque[_Said] = field(default_factory=deque)
+    went: deque[_Said] = msgspec.field(default_factory=deque)
 
 
 class Loops:

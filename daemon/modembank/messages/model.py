@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import functools
-from dataclasses import dataclass
 
 import msgspec
 
@@ -91,8 +90,7 @@ class InboxHiding(enum.IntEnum):
     """All: no list and no look-up shows it any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """What a message may leave through: any SIM, named SIMs (row ids), or a pool (SIMs with that label)."""
 
     id: int
@@ -123,8 +121,7 @@ class QueuedMessage(msgspec.Struct, frozen=True, gc=False):
     """The concatenation reference of segments that are, or may be, out already: the rest must carry the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(msgspec.Struct, frozen=True):
     """One attempt that is about to be made."""
 
     message_id: int
@@ -137,8 +134,7 @@ class Intent:
     """The concatenation reference of a message in several segments."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """How one attempt ended, ready for the journal."""
 
     intent: Intent
@@ -172,30 +168,26 @@ class BeginVerdict(enum.Enum):
     """Not to be sent any more (terminal, held, already sent, or in flight elsewhere): drop it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAt:
+class RetryAt(msgspec.Struct, frozen=True):
     """Not before ``ms``; the message keeps its place by rank and age."""
 
     ms: int
     cause: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(msgspec.Struct, frozen=True):
     """Final: it will not be sent."""
 
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """It may have been sent: stays UNKNOWN until a delivery report or a person settles it."""
 
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Expire:
+class Expire(msgspec.Struct, frozen=True):
     """It is given up before it was sent; a message of which a part is UNKNOWN becomes UNKNOWN instead."""
 
     cause: str | None = None
@@ -204,16 +196,14 @@ class Expire:
     """Why it is given up, where that is not the end of its validity."""
 
 
-@dataclass(frozen=True, slots=True)
-class OptedOut:
+class OptedOut(msgspec.Struct, frozen=True):
     """Its recipient has opted out: what is left of it is not sent. A part that is UNKNOWN keeps it UNKNOWN."""
 
 
 Decision = RetryAt | Fail | Hold | Expire | OptedOut
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFacts:
+class ReportFacts(msgspec.Struct, frozen=True):
     """What a status report says; the codec's words without the codec."""
 
     tp_mr: int
@@ -240,8 +230,7 @@ class ReportMatch(enum.StrEnum):
     """Nothing yet: kept for an attempt whose end is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryReport:
+class RecoveryReport(msgspec.Struct, frozen=True):
     """What was found at start."""
 
     folded: int = 0

@@ -15,7 +15,9 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank.messages.inbound_content import content_of, kept_raw, moment_ms, read_part
 from modembank.messages.inbound_rows import Shown, show, show_again
@@ -38,8 +40,7 @@ NumberOf = Callable[[str], str]
 """From a sender as it came to the form in which it is shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One part as it came; ``received_at`` is unix milliseconds."""
 
     sim_id: int
@@ -61,8 +62,7 @@ class Part:
         return self.sim_id, self.sender, reference, self.concat.total
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(msgspec.Struct, frozen=True):
     """A message that is not complete, and what is here of it: part number to (PDU, time of arrival)."""
 
     id: int
@@ -227,8 +227,7 @@ def _delete_group(conn: sqlite3.Connection, group_id: int) -> None:
     conn.execute("DELETE FROM inbound_groups WHERE id = ?", (group_id,))
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(msgspec.Struct, frozen=True):
     """What tells one part from another of the same place; the bits that a second transmission may change left out."""
 
     body: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Protocol
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank import optouts
 from modembank.bus import Bus
@@ -39,8 +40,7 @@ class ReportTaker(Protocol):
         """Take a delivery report, maybe for the second time; durable when it returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     """What a commit made of a PDU."""
 
     ledger_id: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -130,8 +129,7 @@ def _split_message(message: str) -> tuple[str, str]:
     return found["what"].replace("`", ""), inner
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
+class IdempotencyKey(msgspec.Struct, frozen=True):
     """A caller's promise that two requests are one: the key, and the digest of the body it came with."""
 
     key: str
@@ -147,8 +145,7 @@ class IdempotencyKey:
         return cls(key, hashlib.sha256(body).digest())
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFilter:
+class MessageFilter(msgspec.Struct, frozen=True):
     """Which messages a list shows; empty fields do not restrict."""
 
     status: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 
 import msgspec
@@ -41,8 +40,7 @@ MANY = 500
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(msgspec.Struct, frozen=True):
     view: MessageView
     waiting: WaitingMessage | None
     user_id: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank import audit
 from modembank.accounts.model import Actor
@@ -22,8 +23,7 @@ NOTE_LIMIT = 200
 SETTLED_AS = {"delivered": MessageState.DELIVERED, "failed": MessageState.FAILED}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What a person says of a message."""
 
     actor: Actor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from modembank.messages.model import JournalKind, MessageFlags, MessageState, OnUnknown
 from modembank.messages.outbox import AttemptRow, aggregate, all_sent
@@ -34,8 +34,7 @@ def encoding_of(code: int) -> Encoding:
     return _ENCODINGS[code]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
+class StoredMessage(msgspec.Struct, frozen=True):
     """A message's row; times are unix milliseconds."""
 
     id: int
@@ -62,24 +61,21 @@ class StoredMessage:
     settled_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownSim:
+class ShownSim(msgspec.Struct, frozen=True):
     """What a message tells of the SIM it went through."""
 
     iccid: str
     msisdn: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(msgspec.Struct, frozen=True):
     """A message with all attempts at it, by segment and number."""
 
     message: StoredMessage
     attempts: tuple[AttemptRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stories:
+class Stories(msgspec.Struct, frozen=True):
     """Messages as of one commit, and the SIMs that they name."""
 
     stories: tuple[Story, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.accounts.model import Actor, Scope
 from modembank.clock import Clock, to_ms
@@ -28,8 +29,7 @@ NO_SIM = 0
 _RECEIVED = "received"
 
 
-@dataclass(frozen=True, slots=True)
-class HandedIn:
+class HandedIn(msgspec.Struct, frozen=True):
     """What another system says came for the box; ``sent_at`` is unix milliseconds."""
 
     sender: str
@@ -38,8 +38,7 @@ class HandedIn:
     sent_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TakenIn:
+class TakenIn(msgspec.Struct, frozen=True):
     """The inbound message it became, and whether it had been handed in before."""
 
     id: str

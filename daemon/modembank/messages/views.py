@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -16,8 +15,7 @@ INBOX_ID = "inb"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(msgspec.Struct, Generic[T], frozen=True):
     """One page of a list; ``cursor`` asks for the next, None at the end."""
 
     items: tuple[T, ...]
@@ -262,8 +260,7 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True, tag_field="direction"
     """Its content was taken away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conservation:
+class Conservation(msgspec.Struct, frozen=True):
     """Accepted = terminal + open, as of one commit: the counters by MessageState word, and a count of the table."""
 
     accepted: int

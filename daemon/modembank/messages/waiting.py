@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from modembank.messages.model import MessageState
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingMessage:
+class WaitingMessage(msgspec.Struct, frozen=True):
     """What is stored of a message that is not sent yet; times are unix milliseconds."""
 
     id: int

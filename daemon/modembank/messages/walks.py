@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.messages.model import InboxHiding, MessageFlags
 
@@ -15,8 +16,7 @@ MESSAGE_DELETED = int(MessageFlags.HIDDEN)
 """In ``messages.flags``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """Which rows to walk along; all made of constants."""
 
     table: str
@@ -26,8 +26,7 @@ class Way:
     """What is true of rows that were not deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(msgspec.Struct, frozen=True):
     """What a walk found, newest first, and the row down to which it has seen all; 0: it has reached the end."""
 
     ids: list[int]

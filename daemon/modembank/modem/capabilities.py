@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import msgspec
 
 
 class Feature(enum.StrEnum):
@@ -54,8 +55,7 @@ class Has(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One answer: whether, and in the modem's own words why we think so."""
 
     has: Has
@@ -86,8 +86,7 @@ LACKS: Mapping[Feature, str] = MappingProxyType(
 """For people: what it means that a modem lacks something. Features without a sentence are of no interest to them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(msgspec.Struct, frozen=True):
     """The CNMI setting in force (3GPP TS 27.005 3.4.1)."""
 
     mode: int
@@ -102,8 +101,7 @@ class Routing:
         return (self.mode, self.mt, self.bm, self.ds, self.bfr)
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """All that the initialisation found out; replaced as a whole when it runs again."""
 
     manufacturer: str = ""
@@ -117,7 +115,7 @@ class Capabilities:
     """Memories that messages can be read from, the preferred one first."""
     preferred: str | None = None
     registrations: tuple[str, ...] = ("+CREG",)
-    findings: Mapping[Feature, Finding] = field(default_factory=dict)
+    findings: Mapping[Feature, Finding] = msgspec.field(default_factory=dict)
 
     def has(self, feature: Feature) -> bool:
         """Whether it surely can."""
@@ -139,8 +137,7 @@ class Capabilities:
         return said
 
 
-@dataclass(frozen=True, slots=True)
-class SimSeen:
+class SimSeen(msgspec.Struct, frozen=True):
     """What a modem tells of the SIM in it; at least one of iccid and imsi is set when a SIM can be told at all."""
 
     iccid: str | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from modembank.modem.capabilities import Capabilities, SimSeen
 from modembank.modem.channel import Opener
@@ -24,8 +25,7 @@ class ModemHost(Protocol):
         """Return the SIM's row id. Raises OutOfService when the bank does not take this SIM in this slot."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModemSettings:
+class ModemSettings(msgspec.Struct, frozen=True):
     """What a slot is configured with, and what all modems of a box share."""
 
     slot: str
@@ -33,5 +33,5 @@ class ModemSettings:
     access: SimAccess
     timings: Timings
     opener: Opener
-    learnt: Learnt = field(default_factory=Learnt)
+    learnt: Learnt = msgspec.field(default_factory=Learnt)
     power: PowerSwitch | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.at import AtCommand, arguments, command, parse_cnum, parse_iccid, parse_imei, parse_imsi, unquote
 from modembank.modem.capabilities import Feature, SimSeen
@@ -23,8 +23,7 @@ _NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ModemIdentity:
+class ModemIdentity(msgspec.Struct, frozen=True):
     """Maker, model, firmware and serial number, cleaned; empty where the modem does not tell."""
 
     manufacturer: str

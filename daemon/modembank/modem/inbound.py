@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 
 class Via(enum.StrEnum):
@@ -16,8 +17,7 @@ class Via(enum.StrEnum):
     """By +CMT, +CDS or +CBM: the modem keeps no copy."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawInbound:
+class RawInbound(msgspec.Struct, frozen=True):
     """A PDU as the modem gave it, not yet decoded; anything in it is hostile."""
 
     sim_id: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at import AtResult, arguments, parse_csca, split_fields
 from modembank.modem.capabilities import Capabilities, Feature, Routing, SimSeen
@@ -17,8 +18,7 @@ from modembank.modem.routing import give_back, set_routing, set_service
 from modembank.modem.troubles import Hung, Trouble
 
 
-@dataclass(frozen=True, slots=True)
-class Initialized:
+class Initialized(msgspec.Struct, frozen=True):
     """What a finished initialisation leaves."""
 
     capabilities: Capabilities
@@ -43,8 +43,7 @@ class Learnt:
             self._routings[(who.model, who.firmware)] = routing
 
 
-@dataclass(frozen=True, slots=True)
-class SimAccess:
+class SimAccess(msgspec.Struct, frozen=True):
     """How a slot's SIM is opened. A card is named by its ICCID, or by the modem's IMEI where that cannot be read."""
 
     pin_for: Callable[[str], tuple[str, int]]

@@ -7,7 +7,8 @@ as a whole.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.at import AtCommand, capability, command, query
 from modembank.modem.capabilities import Feature
@@ -20,8 +21,7 @@ class Need(enum.Enum):
     OPTIONAL = "optional"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """Ways tried in order until one is answered OK."""
 
     feature: Feature

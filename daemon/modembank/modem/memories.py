@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from modembank.at import (
     AtCommand,
@@ -28,8 +28,7 @@ USE = query("+CPMS", timeout_s=10.0)
 LIST_ALL = AtCommand("AT+CMGL=4", prefix=("+CMGL:",), follows=True, timeout_s=25.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Memories:
+class Memories(msgspec.Struct, frozen=True):
     """What was chosen: the memory to receive into (None: cannot be chosen) and all that can be read, that one first."""
 
     preferred: str | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+
+import msgspec
 
 
 class AttemptOutcome(enum.IntEnum):
@@ -42,8 +43,7 @@ class CauseClass(enum.StrEnum):
     """The port failed before anything was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """Why an attempt ended as it did: a class to act on, the modem's own words to show."""
 
     klass: CauseClass
@@ -53,8 +53,7 @@ class Cause:
     """For people: ``+CMS ERROR 38: network out of order``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """What was seen on the wire during one attempt; times are seconds after the command line was written."""
 
     prompt_s: float | None = None
@@ -65,12 +64,11 @@ class Evidence:
     """The final result as the modem wrote it, such as ``+CMGS: 17`` or ``+CMS ERROR: 38``."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitResult:
+class SubmitResult(msgspec.Struct, frozen=True):
     """The end of one attempt at one segment."""
 
     outcome: AttemptOutcome
     tp_mr: int | None = None
     """The message reference the modem assigned, 0-255; only with ACCEPTED."""
     cause: Cause | None = None
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence = msgspec.field(default_factory=Evidence)

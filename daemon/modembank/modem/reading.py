@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank.at import AtCommand, AtResult, FinalStatus, command, parse_cmgl, parse_cmgr, parse_cpms, pdu_fits
@@ -26,8 +26,7 @@ _READINGS = 4
 """Of one slot whose PDU is not there or does not have the length that its header declares."""
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True):
     """Fill of one memory when last looked at."""
 
     memory: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank.modem.troubles import Trouble
 
@@ -72,8 +74,7 @@ REST_S: dict[Rung, float] = {
 """How long a rung rests after it was used: a modem that is restarted all the time never serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Climb:
+class Climb(msgspec.Struct, frozen=True):
     """One rung that was climbed, for people; ``at`` is unix milliseconds."""
 
     at: int

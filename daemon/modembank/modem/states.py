@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 
 class ModemState(enum.StrEnum):
@@ -179,8 +181,7 @@ REASONS: Mapping[ModemEvent, StateChangeReason] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
+class StateChange(msgspec.Struct, frozen=True):
     """One step of a modem's life; ``failed`` is set in LOCKED and FAILED only, ``detail`` is for people."""
 
     old: ModemState

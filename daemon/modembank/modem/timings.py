@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(msgspec.Struct, frozen=True):
     """Seconds, all of them."""
 
     prompt_s: float = 10.0
@@ -72,4 +72,4 @@ class Timings:
 
     def scaled(self, **changes: float | None) -> Timings:
         """Return the same timings with some of them changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # the field names are checked by replace
+        return replace(self, **changes)  # the field names are checked by replace

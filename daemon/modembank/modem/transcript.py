@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 _HEX = re.compile(r"[0-9A-Fa-f]{24,}")
 _DIGITS = re.compile(r"\+?[0-9]{7,}")
@@ -13,8 +14,7 @@ _QUOTED_TEXT = re.compile(r'(\+C(?:USD|MT|MGR|MGL)[:=][^"]*")([^"]*)(")')
 _MOST = 160
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptLine:
+class TranscriptLine(msgspec.Struct, frozen=True):
     """One line: unix milliseconds, ``>`` to the modem or ``<`` from it, and what can be shown of it."""
 
     at: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modembank.at import Str, Urc, UssdReport, command, pack_gsm7, parse_cusd
 from modembank.errors import ModembankError
@@ -33,8 +34,7 @@ class UssdFailed(ModembankError):
     template = "USSD on {slot} failed: {why}"
 
 
-@dataclass(frozen=True, slots=True)
-class UssdAnswer:
+class UssdAnswer(msgspec.Struct, frozen=True):
     """The network's words: ``text`` may be empty; ``state`` is done, asks, ended, answered_elsewhere, not_supported or
     network_timeout.
     """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from modembank.at import (
     AtCommand,
@@ -56,8 +57,7 @@ class Restarted(Exception):
         self.sim_changed = sim_changed
 
 
-@dataclass(slots=True)
-class Radio:
+class Radio(msgspec.Struct):
     """What is known of the network side."""
 
     reports: dict[str, RegistrationReport]

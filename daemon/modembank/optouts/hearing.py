@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.optouts.keywords import Keywords, Meaning
 from modembank.optouts.model import Change, Source
@@ -16,8 +17,7 @@ _MAY_BE_NUMBER = re.compile(r"[0-9]{7,20}")
 """Without country code, and the box knows no region to complete it with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True):
     """An inbound message; ``number`` as recipients are stored, ``at`` unix milliseconds."""
 
     id: int

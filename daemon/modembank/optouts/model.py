@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 ADDED = "optout.added"
 REMOVED = "optout.removed"
@@ -21,8 +22,7 @@ class Source(enum.StrEnum):
     IMPORT = "import"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A number that is out, or in again, from ``at`` (unix milliseconds) on."""
 
     number: str

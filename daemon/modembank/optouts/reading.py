@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -39,8 +38,7 @@ BOTTOM: Place = (-1 << 62, "")
 _FROM_THE_TOP = (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Whose:
+class Whose(msgspec.Struct, frozen=True):
     """Who reads: a user reads what is its own, an admin (``all``) everything."""
 
     all: bool
@@ -53,8 +51,7 @@ class Whose:
         return {"all": self.all, "user": self.user, "name": self.name}
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
+class _Walk(msgspec.Struct, frozen=True):
     """A bounded way along the index of changes, that of each state, both at once."""
 
     states: Sequence[int]

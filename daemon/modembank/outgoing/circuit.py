@@ -6,7 +6,8 @@ import email.utils
 import enum
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 FIRST_WAIT_S = 5.0
 MOST_WAIT_S = 900.0
@@ -61,8 +62,7 @@ def retry_wait_s(tries: int) -> float:
     return _jittered(min(MOST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(tries - 1, 20)))
 
 
-@dataclass(slots=True)
-class Circuit:
+class Circuit(msgspec.Struct):
     """Whether an endpoint works. Open: nothing but one probe at a time is posted."""
 
     open: bool = False

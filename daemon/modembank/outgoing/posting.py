@@ -7,7 +7,8 @@ import functools
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.outgoing.addresses import Address, refusal
 from modembank.outgoing.errors import AddressRefused, EndpointFailed, Why
@@ -20,8 +21,7 @@ _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", 
 """Headers that follow from the request itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What an endpoint answered; a redirect is an answer like any other and is not followed."""
 
     status: int

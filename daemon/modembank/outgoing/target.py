@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from modembank.outgoing.addresses import Address, refusal
 from modembank.outgoing.errors import AddressRefused
@@ -30,8 +31,7 @@ _PLAIN = re.compile(r"[!-\[\]-~]+")
 """Printable ASCII without the backslash, which some readers take for a slash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """An address, taken apart once: what is checked is what is connected to."""
 
     scheme: str

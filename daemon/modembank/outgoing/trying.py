@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.outgoing.circuit import Verdict, judge, retry_after_s
 from modembank.outgoing.errors import AddressRefused, EndpointFailed
 from modembank.outgoing.posting import Poster, Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a post ended."""
 
     answer: Reply | None

@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class PortConfig:
+
+class PortConfig(msgspec.Struct, frozen=True):
     """Where a modem is reached: a tty path, ``socket://host:port``, ``rfc2217://host:port`` or ``usb:1-1.4.3``.
 
     8N1, bit/s. ``place`` is what a tty was found by, when it was not named itself.

@@ -6,7 +6,8 @@ import asyncio
 import os
 import re
 import shutil
-from dataclasses import dataclass, field
+
+import msgspec
 
 PROGRAM = "uhubctl"
 CYCLE_S = 5.0
@@ -28,8 +29,7 @@ class _CutShortError(HubError):
     """uhubctl was ended before it was done."""
 
 
-@dataclass(slots=True)
-class HubStatus:
+class HubStatus(msgspec.Struct):
     """One block of uhubctl's output: a hub with the ports that were asked for."""
 
     new: bool
@@ -38,7 +38,7 @@ class HubStatus:
     about: str
     after: str | None
     """The request before it: off, on, or none yet."""
-    ports: dict[int, frozenset[str]] = field(default_factory=dict)
+    ports: dict[int, frozenset[str]] = msgspec.field(default_factory=dict)
     """By number, the words that describe it; ``off`` without power."""
 
 

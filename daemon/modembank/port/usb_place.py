@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.config import USB_PLACE
 
@@ -17,8 +18,7 @@ _DISK_CLASS = "08"
 _LONGEST_TEXT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class UsbPlace:
+class UsbPlace(msgspec.Struct, frozen=True):
     """A port of a hub. ``hub`` is named as by uhubctl and the kernel: ``1-1.4``, or ``1`` for a root hub.
 
     ``interface`` picks one of the device's interfaces, such as one line of an adapter with several.
@@ -34,8 +34,7 @@ class UsbPlace:
         return f"{self.hub}{'.' if '-' in self.hub else '-'}{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class UsbInterface:
+class UsbInterface(msgspec.Struct, frozen=True):
     """One interface of a device; ``kind`` is its class, subclass and protocol as in ``ff/01/02``."""
 
     number: int
@@ -45,16 +44,14 @@ class UsbInterface:
     ttys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UsbTty:
+class UsbTty(msgspec.Struct, frozen=True):
     """A tty and the interface that it belongs to."""
 
     name: str
     interface: UsbInterface
 
 
-@dataclass(frozen=True, slots=True)
-class UsbDevice:
+class UsbDevice(msgspec.Struct, frozen=True):
     """A device that is no hub, as it is now."""
 
     name: str

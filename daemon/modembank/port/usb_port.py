@@ -6,10 +6,10 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from modembank.port.at_ports import Role, role_of, taking_at
 from modembank.port.opening import open_port

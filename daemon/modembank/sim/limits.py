@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
+
+import msgspec
 
 from modembank.config import LimitsConfig, SimLimitsConfig
 
@@ -28,8 +29,7 @@ class LimitName(enum.StrEnum):
     RECIPIENTS_PER_MONTH = "recipients_per_month"
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimits:
+class RateLimits(msgspec.Struct, frozen=True):
     """Segments per rolling window, seconds between the starts of two messages, distinct recipients; 0 means none."""
 
     min_interval_s: float = 0.0
@@ -63,8 +63,7 @@ class RateLimits:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(msgspec.Struct, frozen=True):
     """A limit says no: how much of it is used, and when the same question would be answered with yes.
 
     ``until`` is unix milliseconds, None when no waiting helps (more segments than the limit has in all). ``at`` is when

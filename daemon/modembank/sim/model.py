@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.errors import ModembankError
 from modembank.sim.limits import RateLimits
@@ -19,8 +20,7 @@ class UnidentifiedSim(ModembankError):
     template = "the modem in {slot} tells neither the ICCID nor the IMSI of its SIM"
 
 
-@dataclass(frozen=True, slots=True)
-class SimChange:
+class SimChange(msgspec.Struct, frozen=True):
     """What to change of a SIM by hand; what is left out stays."""
 
     label: str | None = None
@@ -31,8 +31,7 @@ class SimChange:
     resume: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SimIdentity:
+class SimIdentity(msgspec.Struct, frozen=True):
     """What a modem tells of its SIM, as it tells it; None is unknown."""
 
     iccid: str | None = None
@@ -41,8 +40,7 @@ class SimIdentity:
     operator: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sim:
+class Sim(msgspec.Struct, frozen=True):
     """One SIM: its row, with the configuration and the box's defaults merged in; times are unix milliseconds."""
 
     id: int

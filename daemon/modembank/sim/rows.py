@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.sim.model import IMSI_PREFIX, iccid_spellings
 from modembank.sim.usage import move_usage
@@ -15,8 +15,7 @@ _MERGED_PREFIX = "merged:"
 """'merged:<id of the other>:<own id>' stands for the ICCID of a row that turned out to be the same card as another."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimRow:
+class SimRow(msgspec.Struct, frozen=True):
     """A row of table sims as it is stored."""
 
     id: int
@@ -38,8 +37,7 @@ class SimRow:
         return int(self.iccid.split(":")[1]) if self.iccid.startswith(_MERGED_PREFIX) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What a modem told, normalised: at least one of ICCID and IMSI is there."""
 
     iccid: str | None
@@ -49,8 +47,7 @@ class Told:
     slot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """The row of a card, and the row that was merged into it just now."""
 
     row: SimRow
@@ -148,7 +145,7 @@ def _add(connection: sqlite3.Connection, told: Told, now_ms: int) -> SimRow:
 
 
 def _refresh(connection: sqlite3.Connection, known: SimRow, told: Told, now_ms: int) -> SimRow:
-    row = dataclasses.replace(
+    row = msgspec.structs.replace(
         known,
         iccid=told.iccid if told.iccid and known.iccid.startswith(IMSI_PREFIX) else known.iccid,
         imsi=told.imsi or known.imsi,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.store.errors import StoreFull, from_sqlite
 
@@ -24,8 +25,7 @@ class StoreState(enum.StrEnum):
     """The file or the disk failed; the next write tries again."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreHealth:
+class StoreHealth(msgspec.Struct, frozen=True):
     """A moment's view; times are monotonic seconds."""
 
     state: StoreState

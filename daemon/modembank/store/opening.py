@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from modembank.durable import sync
@@ -42,8 +42,7 @@ _HIGHEST = (
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(msgspec.Struct):
     """A writing connection with all that belongs to it."""
 
     connection: sqlite3.Connection

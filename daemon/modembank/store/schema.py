@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from modembank.durable import sync
@@ -22,8 +22,7 @@ _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(msgspec.Struct, frozen=True):
     """Which database a file is: the mark that its files bear, and the package that its migrations lie in."""
 
     application_id: int
@@ -33,8 +32,7 @@ class Schema:
 BOX = Schema(APPLICATION_ID, "modembank.store")
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True):
     """One step of the schema, from version ``number - 1`` to ``number``."""
 
     number: int

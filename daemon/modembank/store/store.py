@@ -7,10 +7,10 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import msgspec
 import structlog
 
 from modembank.ids import IdSequence
@@ -29,8 +29,7 @@ READERS = 3
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOptions:
+class StoreOptions(msgspec.Struct, frozen=True):
     """How long writes may gather (seconds), and how much room is kept for what was already accepted (octets)."""
 
     lazy_s: float = 0.5

@@ -10,8 +10,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from modembank.store.errors import StoreClosed
 
@@ -31,8 +32,7 @@ class Urgency(enum.Enum):
     """Commit within ``lazy_s`` together with the other lazy ones; does not ride with single urgent commits."""
 
 
-@dataclass(eq=False, slots=True)
-class Job:
+class Job(msgspec.Struct, eq=False):
     """One write: its function, and where the result goes."""
 
     work: Work
@@ -43,8 +43,7 @@ class Job:
     due: float
 
 
-@dataclass(slots=True)
-class JobQueue:
+class JobQueue(msgspec.Struct):
     """Hands groups of jobs from the event loops' threads to the writer's thread.
 
     NOW and SOON share one line in the order of submission, so that whatever was submitted SOON before a NOW is
@@ -53,10 +52,10 @@ class JobQueue:
 
     soon_s: float
     lazy_s: float
-    _urgent: deque[Job] = field(default_factory=deque)
-    _lazy: deque[Job] = field(default_factory=deque)
+    _urgent: deque[Job] = msgspec.field(default_factory=deque)
+    _lazy: deque[Job] = msgspec.field(default_factory=deque)
     _now: int = 0
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _changed: threading.Condition = msgspec.field(default_factory=threading.Condition)
     _waits_until: float = 0.0
     _flush: bool = False
     _closed: bool = False

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from modembank.failpoints import Failpoint, reach
@@ -24,8 +24,7 @@ _IDLE_S = 5.0
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """What became of one job."""
 
     job: Job

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
@@ -29,8 +29,7 @@ WITHHELD = frozenset({("setup_code", "code")})
 _HEAD = frozenset({"event", "level", "timestamp", "exception"})
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line: when (RFC 3339), how bad, what, its fields as text, and the exception that belongs to it or nothing."""
 
     at: str

@@ -10,9 +10,10 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+
+import msgspec
 
 from modembank.accounts import Actor, Scope
 from modembank.appliance import RUN
@@ -25,18 +26,16 @@ MOST_FILES = 100_000
 """Files of the data folder that are looked at; with more its size is a floor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(msgspec.Struct, frozen=True):
     """What the process knows and the box does not: its configuration file, if it has one, and what it logged."""
 
     config_file: Path | None = None
     box_state: Path = RUN
     """Where the root side of an appliance image tells of the box."""
-    logs: RecentLogs = field(default_factory=RecentLogs)
+    logs: RecentLogs = msgspec.field(default_factory=RecentLogs)
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """The box at one moment; sizes are octets, ``now`` and ``started_at`` unix milliseconds."""
 
     version: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,8 +14,7 @@ SECRETS = frozenset({"pin"})
 """Keys whose values nobody is shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One key of the file: its value as it would be written there, and whether it is what holds without the file."""
 
     key: str
@@ -25,8 +23,7 @@ class Setting:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """One table of the file, such as ``[web]``, or one entry of a list, such as ``[[sim]]``."""
 
     title: str

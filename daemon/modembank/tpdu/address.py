@@ -1,9 +1,10 @@
 """TP-OA, TP-DA, TP-RA and the service centre address (3GPP TS 23.040 clauses 9.1.2.5 and 8.2.5.2 of TS 24.011)."""
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.cursor import Cursor
 from modembank.tpdu.errors import BadAddress
@@ -52,8 +53,7 @@ class NumberingPlan(IntEnum):
     RESERVED_15 = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A party: `digits` are digits and `*#abc`, or the text of an alphanumeric sender free of control characters."""
 
     digits: str

@@ -1,8 +1,9 @@
 """TP-DCS, the data coding scheme (3GPP TS 23.038 clause 4)."""
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final, Self
+
+import msgspec
 
 
 class Alphabet(StrEnum):
@@ -31,8 +32,7 @@ class WaitingKind(IntEnum):
     OTHER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Indication:
+class Indication(msgspec.Struct, frozen=True):
     """A message waiting indication: the indicator to set or clear, and whether the message itself is to be kept."""
 
     kind: WaitingKind
@@ -44,8 +44,7 @@ _ALPHABET_BITS: Final = {Alphabet.GSM7: 0x00, Alphabet.OCTET: 0x04, Alphabet.UCS
 _ALPHABETS: Final = (Alphabet.GSM7, Alphabet.OCTET, Alphabet.UCS2, Alphabet.GSM7)  # 11 is reserved: taken as GSM 7-bit
 
 
-@dataclass(frozen=True, slots=True)
-class Dcs:
+class Dcs(msgspec.Struct, frozen=True):
     """One TP-DCS octet, kept as received; every other property is read from it."""
 
     value: int = 0

@@ -1,7 +1,8 @@
 """SMS-DELIVER, from the service centre to us (3GPP TS 23.040 clause 9.2.2.1)."""
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.address import Address
 from modembank.tpdu.content import ContentKind, classify, replace_type
@@ -18,8 +19,7 @@ _HEADER: Final = 0x40
 _REPLY_PATH: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverTpdu:
+class DeliverTpdu(msgspec.Struct, frozen=True):
     """One inbound part. A time stamp that is no time leaves `timestamp.moment` None and costs nothing else."""
 
     originator: Address

@@ -1,8 +1,9 @@
 """The user data header and its information elements (3GPP TS 23.040 clause 9.2.3.24)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.errors import UnencodableTpdu
 from modembank.tpdu.tables import Language
@@ -16,16 +17,14 @@ NATIONAL_SINGLE: Final = 0x24
 NATIONAL_LOCKING: Final = 0x25
 
 
-@dataclass(frozen=True, slots=True)
-class InformationElement:
+class InformationElement(msgspec.Struct, frozen=True):
     """One element as received: its identifier and its value's octets."""
 
     tag: int
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Concat:
+class Concat(msgspec.Struct, frozen=True):
     """This part's place: `sequence` of `total` (both 1-255), under a reference of 8 bits, or 16 when `wide`."""
 
     reference: int
@@ -43,8 +42,7 @@ class Concat:
         return InformationElement(CONCAT_16 if self.wide else CONCAT_8, value)
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True):
     """Application ports, of 8 bits, or 16 when `wide`."""
 
     destination: int
@@ -61,8 +59,7 @@ class Ports:
         return InformationElement(PORTS_16 if self.wide else PORTS_8, value)
 
 
-@dataclass(frozen=True, slots=True)
-class Udh:
+class Udh(msgspec.Struct, frozen=True):
     """A user data header: its elements in order, and in `remainder` what stood behind the last readable one."""
 
     elements: tuple[InformationElement, ...] = ()

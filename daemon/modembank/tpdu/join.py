@@ -1,9 +1,10 @@
 """Parts into one message again."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
+
+import msgspec
 
 from modembank.tpdu.dcs import Alphabet
 from modembank.tpdu.gsm7 import decode_septets
@@ -14,8 +15,7 @@ GAP_MARK: Final = "[…]"
 _LOST: Final = "\ufffd".encode("utf-16-be")
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedText:
+class JoinedText(msgspec.Struct, frozen=True):
     """A message put together: `text`, or `octets` when its parts are binary. `missing` are the numbers of absent parts.
 
     Where parts are missing from a text, one GAP_MARK stands for each run of them; from octets they are simply absent.
@@ -26,8 +26,7 @@ class JoinedText:
     missing: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     """What can be decoded in one piece: consecutive parts of one coding."""
 
     alphabet: Alphabet

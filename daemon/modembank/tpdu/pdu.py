@@ -1,8 +1,9 @@
 """Whole PDUs as a modem speaks them: service centre address and TPDU, in hex (3GPP TS 27.005 clause 4.1)."""
 
 import binascii
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from modembank.tpdu.address import Address
 from modembank.tpdu.cursor import Cursor
@@ -18,8 +19,7 @@ Tpdu = SubmitTpdu | DeliverTpdu | StatusReportTpdu
 MAX_PDU_OCTETS: Final = 400
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedPdu:
+class DecodedPdu(msgspec.Struct, frozen=True):
     """A PDU read: the service centre that it names, or None, and the TPDU."""
 
     smsc: Address | None

@@ -1,8 +1,9 @@
 """TP-ST, what became of a message (3GPP TS 23.040 clause 9.2.3.15)."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 
 class ReportClass(StrEnum):
@@ -49,8 +50,7 @@ _BLOCKS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReportStatus:
+class ReportStatus(msgspec.Struct, frozen=True):
     """One TP-ST octet, kept as received."""
 
     value: int

@@ -1,10 +1,11 @@
 """Text into parts, and how many it takes (3GPP TS 23.040 clause 9.2.3.24.1)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final, Literal
+
+import msgspec
 
 from modembank.tpdu.cutting import cluster_cuts, septet_cuts, unit_cuts
 from modembank.tpdu.dcs import Alphabet
@@ -28,8 +29,7 @@ class Encoding(StrEnum):
     UCS2 = "ucs2"
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentCount:
+class SegmentCount(msgspec.Struct, frozen=True):
     """How a text would be sent: `units` are septets (GSM7) or UTF-16 code units (UCS2) in all parts together.
 
     `characters_left` is how many more units the last part takes. `forced_by` are the characters that made it UCS2.
@@ -42,8 +42,7 @@ class SegmentCount:
     forced_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SplitText:
+class SplitText(msgspec.Struct, frozen=True):
     """A text in parts. `lengths` and `capacity` count units as in SegmentCount; the languages are those in use."""
 
     encoding: Encoding
@@ -59,8 +58,7 @@ class SplitText:
         return self.capacity - self.lengths[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(msgspec.Struct, frozen=True):
     """A text encoded, and the ends of its parts in units."""
 
     encoding: Encoding

@@ -1,7 +1,8 @@
 """SMS-STATUS-REPORT, the service centre's word on what we sent (3GPP TS 23.040 clause 9.2.2.3)."""
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.address import Address
 from modembank.tpdu.cursor import Cursor, octets
@@ -24,8 +25,7 @@ _HAS_USER_DATA: Final = 0x04
 _EXTENSION: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReportTpdu:
+class StatusReportTpdu(msgspec.Struct, frozen=True):
     """One delivery report.
 
     `reference` is the TP-MR of the segment it is about; `for_command` (TP-SRQ) says that it answers an SMS-COMMAND, not

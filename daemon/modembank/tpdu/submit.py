@@ -1,7 +1,8 @@
 """SMS-SUBMIT, from us to the service centre (3GPP TS 23.040 clause 9.2.2.2)."""
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.address import Address
 from modembank.tpdu.cursor import Cursor, octets
@@ -17,8 +18,7 @@ _HEADER: Final = 0x40
 _REPLY_PATH: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitTpdu:
+class SubmitTpdu(msgspec.Struct, frozen=True):
     """One outbound segment.
 
     `reference` (TP-MR) stays 0: the modem assigns it. `status_report` asks for a delivery report (TP-SRR).

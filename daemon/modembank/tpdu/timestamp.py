@@ -1,8 +1,9 @@
 """Time stamps in semi-octets (TP-SCTS, TP-DT and the absolute TP-VP; 3GPP TS 23.040 clause 9.2.3.11)."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.cursor import Cursor
 from modembank.tpdu.errors import UnencodableTpdu
@@ -11,8 +12,7 @@ _MAX_QUARTERS: Final = 56  # UTC-12 to UTC+14 are the zones in use
 _CENTURY_TURN: Final = 90  # there was no SMS before 1990
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp:
+class Timestamp(msgspec.Struct, frozen=True):
     """Seven octets as received, which may be no time at all: see `moment`."""
 
     octets: bytes

@@ -1,7 +1,8 @@
 """TP-UDL and TP-UD: a header, and the text or octets behind it (3GPP TS 23.040 clauses 9.2.3.16 and 9.2.3.24)."""
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.dcs import Alphabet
 from modembank.tpdu.elements import Concat, Udh
@@ -13,8 +14,7 @@ from modembank.tpdu.tables import Language
 MAX_USER_DATA_OCTETS: Final = 140
 
 
-@dataclass(frozen=True, slots=True)
-class UserData:
+class UserData(msgspec.Struct, frozen=True):
     """What one TPDU carries.
 
     `payload` holds septets, one per octet, when the alphabet is GSM7; otherwise octets as on the air. `udh_error` says

@@ -1,10 +1,11 @@
 """TP-VP, how long the service centre keeps trying (3GPP TS 23.040 clause 9.2.3.12)."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, Self
+
+import msgspec
 
 from modembank.tpdu.cursor import Cursor
 from modembank.tpdu.errors import UnencodableTpdu
@@ -31,8 +32,7 @@ def _relative_minutes(octet: int) -> int:
 _RELATIVE_SECONDS: Final = tuple(60 * _relative_minutes(octet) for octet in range(256))
 
 
-@dataclass(frozen=True, slots=True)
-class Validity:
+class Validity(msgspec.Struct, frozen=True):
     """A validity period: its format, and its octets as on the air (1 when relative, else 7)."""
 
     format: ValidityFormat

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank.couriers import Means, Retry, in_lanes
 from modembank.errors import ModembankError
@@ -46,8 +47,7 @@ GATHER_S = 0.05
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
+class _Post(msgspec.Struct, frozen=True):
     """One event to be told to one address."""
 
     url: str
@@ -66,16 +66,15 @@ class _Post:
         return Waiting(self.message.id, self.url, retry or self.retry)
 
 
-@dataclass(slots=True)
-class _Due:
+class _Due(msgspec.Struct):
     """What there is to tell."""
 
     place: int
     """Of the log, up to which it was looked through."""
-    posts: list[_Post] = field(default_factory=list)
-    behind: list[_Post] = field(default_factory=list)
+    posts: list[_Post] = msgspec.field(default_factory=list)
+    behind: list[_Post] = msgspec.field(default_factory=list)
     """New ones whose turn has not come: their endpoint rests, or an earlier event of their message waits."""
-    gone: list[int] = field(default_factory=list)
+    gone: list[int] = msgspec.field(default_factory=list)
     """Events that waited, and of which there is nothing to tell any more."""
     lost: int = 0
     """Of those, how many are not in the log any more."""

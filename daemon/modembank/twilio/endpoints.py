@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.outgoing import Outcome
 from modembank.outgoing.circuit import Circuit, Verdict
@@ -11,11 +12,10 @@ from modembank.outgoing.circuit import Circuit, Verdict
 MOST = 1_000
 
 
-@dataclass(slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct):
     """One address; times are unix milliseconds."""
 
-    circuit: Circuit = field(default_factory=Circuit)
+    circuit: Circuit = msgspec.field(default_factory=Circuit)
     rests_until: int = 0
     probed: bool = False
     """A post is under way that shows whether it works again."""

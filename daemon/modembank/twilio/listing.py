@@ -9,9 +9,10 @@ import heapq
 import re
 import sqlite3
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
+
+import msgspec
 
 from modembank.messages import MessageFlags, MessageState
 from modembank.messages.chronology import first_accepted_at
@@ -36,8 +37,7 @@ _INBOUND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(msgspec.Struct, frozen=True):
     """A row; times are unix milliseconds."""
 
     id: int
@@ -62,8 +62,7 @@ class Outbound:
         return self.sent_at
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True):
     """A row; times are unix milliseconds."""
 
     id: int
@@ -80,8 +79,7 @@ class Inbound:
         return self.received_at
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A filter with its words understood; None does not restrict. Dates are unix milliseconds."""
 
     to: str | None = None
@@ -105,8 +103,7 @@ class Wanted:
         return at is not None and (self.since or 0) <= at < (TOP if self.before is None else self.before)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a page begins: below a row, or (``upwards``) above one."""
 
     row: int = TOP
@@ -124,8 +121,7 @@ def read_token(token: str) -> Place | None:
     return None if found is None else Place(int(found["row"], 16), found["way"] == "B")
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(msgspec.Struct, frozen=True):
     """A page, newest first, and where the pages before and after it begin; None: there is none."""
 
     messages: tuple[Outbound | Inbound, ...]

@@ -52,8 +52,7 @@ class Account:
         return Actor(self.user_id, self.user, self.role, SCOPES & ROLE_SCOPES[self.role], source)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """An event that was not taken, as it waits."""
 
     subject: int
@@ -62,18 +61,17 @@ class Waiting:
     retry: Retry
 
 
-@dataclass(slots=True)
-class Done:
+class Done(msgspec.Struct):
     """What a round of a courier came to."""
 
     place: int
     """Of the log, up to which it was told or is kept."""
-    kept: list[Waiting] = field(default_factory=list)
-    dropped: list[int] = field(default_factory=list)
+    kept: list[Waiting] = msgspec.field(default_factory=list)
+    dropped: list[int] = msgspec.field(default_factory=list)
     given_up: int = 0
     last: tuple[int, int | None, str | None] | None = None
     """How the last post ended: unix ms, status, error."""
-    stuck: set[int] = field(default_factory=set)
+    stuck: set[int] = msgspec.field(default_factory=set)
     """Messages of which nothing more may be told in this round."""
 
 

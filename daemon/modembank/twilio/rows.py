@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modembank.accounts import Role
 from modembank.couriers import Retry
@@ -20,8 +21,7 @@ _SELECT = (
 _CHANGEABLE = frozenset({"auth_token", "sms_url", "status_callback", "allow_private"})
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(msgspec.Struct, frozen=True):
     """What the dialect keeps of an outbound message."""
 
     status_callback: str | None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank.accounts import Actor
 from modembank.errors import InvalidRequest
@@ -43,8 +45,7 @@ class KnownSim(Protocol):
         """Where it was last seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(msgspec.Struct, frozen=True):
     """A message to be sent, as its fields say."""
 
     to: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.accounts import Actor, Scope
 from modembank.errors import Conflict, NotFound
@@ -24,8 +25,7 @@ from modembank.twilio.views import TwilioMessage, view_of
 _INBOUND = "it was received, not sent"
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesFilter:
+class MessagesFilter(msgspec.Struct, frozen=True):
     """Which messages a list shows; None does not restrict. Dates are days or moments, as ``moment`` reads them."""
 
     to: str | None = None
@@ -35,8 +35,7 @@ class MessagesFilter:
     date_sent_after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """A page; tokens ask for the pages around it."""
 
     messages: tuple[TwilioMessage, ...]

@@ -4,8 +4,9 @@ but the five of XML, and everything bounded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from xml.parsers import expat
+
+import msgspec
 
 MOST_REPLIES = 10
 MOST_DEEP = 8
@@ -21,8 +22,7 @@ class BadTwiml(ValueError):
     """The answer asks for nothing that the box does; the message says what is wrong, for the endpoint's author."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct):
     """A message to be sent."""
 
     body: str = ""
@@ -54,13 +54,12 @@ def read_answer(media: str, body: bytes) -> tuple[Reply, ...]:
     return _Reader().read(text)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """Follows the elements of one document."""
 
-    replies: list[Reply] = field(default_factory=list)
-    path: list[str] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
+    replies: list[Reply] = msgspec.field(default_factory=list)
+    path: list[str] = msgspec.field(default_factory=list)
+    text: list[str] = msgspec.field(default_factory=list)
     length: int = 0
 
     def read(self, document: str) -> tuple[Reply, ...]:

@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 import structlog
 
 from modembank.couriers import Means, Retry, in_lanes
@@ -39,19 +39,17 @@ REST_S = 30.0
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
+class _Post(msgspec.Struct, frozen=True):
     """One event to be posted: new, or one that was refused before."""
 
     told: Told
     retry: Retry | None = None
 
 
-@dataclass(slots=True)
-class _Round:
+class _Round(msgspec.Struct):
     """What came of some posts."""
 
-    outcomes: dict[int, tuple[Outcome, Verdict]] = field(default_factory=dict)
+    outcomes: dict[int, tuple[Outcome, Verdict]] = msgspec.field(default_factory=dict)
     halted: bool = False
     asked_s: float | None = None
     """By Retry-After."""

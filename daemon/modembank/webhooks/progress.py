@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.outgoing import Outcome
 from modembank.store import Store, StoreError, Urgency
@@ -12,15 +13,14 @@ from modembank.webhooks import rows
 from modembank.webhooks.model import Webhook
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """Kept by a courier. One write is under way at most, so that a flood of events is one row a second."""
 
     store: Store
     webhook_id: int
     place: int = 0
     """The event up to which everything was told or is kept to be tried again."""
-    ahead: set[int] = field(default_factory=set)
+    ahead: set[int] = msgspec.field(default_factory=set)
     """Events beyond it that were taken already."""
     failing_since: int | None = None
     failures: int = 0

@@ -12,10 +12,11 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank.audit import record
 from modembank.clock import to_ms
@@ -55,8 +56,7 @@ _FOREIGN, _RETAINED, _TOO_MANY = "foreign_box", "retained", "too_many"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(msgspec.Struct, frozen=True):
     """Whom the box believes, and what it lets the hub have done."""
 
     address: Address
@@ -95,8 +95,7 @@ class _Forged(Exception):
     """Not to be believed."""
 
 
-@dataclass(slots=True)
-class Commands:
+class Commands(msgspec.Struct):
     """Takes what comes, and carries it out one after another."""
 
     trust: Trust
@@ -105,9 +104,9 @@ class Commands:
     told: Callable[[], None]
     """There is a result for the hub."""
     pool: Pool
-    _due: asyncio.Queue[tuple[Journalled, float]] = field(default_factory=asyncio.Queue)
-    _noted: Hourly = field(default_factory=lambda: Hourly(MOST_SECURITY_EVENTS))
-    _unsigned: Hourly = field(default_factory=lambda: Hourly(MOST_UNSIGNED))
+    _due: asyncio.Queue[tuple[Journalled, float]] = msgspec.field(default_factory=asyncio.Queue)
+    _noted: Hourly = msgspec.field(default_factory=lambda: Hourly(MOST_SECURITY_EVENTS))
+    _unsigned: Hourly = msgspec.field(default_factory=lambda: Hourly(MOST_UNSIGNED))
     _unnoted: int = 0
 
     async def resume(self) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.accounts import Actor
 from modembank.app import App
@@ -27,14 +28,13 @@ BY_THE_HUB = "paused by the hub's configuration"
 _LIMITS = "limits."
 
 
-@dataclass(slots=True)
-class Difference:
+class Difference(msgspec.Struct):
     """What is to change of one SIM."""
 
-    set: dict[str, Value] = field(default_factory=dict)
-    takes: dict[str, Value] = field(default_factory=dict)
+    set: dict[str, Value] = msgspec.field(default_factory=dict)
+    takes: dict[str, Value] = msgspec.field(default_factory=dict)
     """Keys that become the hub's, with what the site has."""
-    leaves: list[str] = field(default_factory=list)
+    leaves: list[str] = msgspec.field(default_factory=list)
     """Keys that are the site's again."""
 
     def __bool__(self) -> bool:
@@ -53,8 +53,7 @@ class Difference:
         )
 
 
-@dataclass(slots=True)
-class Owning:
+class Owning(msgspec.Struct):
     """Lays documents over the settings of a box."""
 
     app: App

@@ -11,8 +11,8 @@ import contextlib
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank.accounts import Actor
@@ -41,8 +41,7 @@ AGAIN_S = 1.0
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(msgspec.Struct):
     """A command of the pool: everything that had to wait is done, the rest is for the write that journals it."""
 
     pool: Pool

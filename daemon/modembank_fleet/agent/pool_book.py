@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from modembank.events import MessageStateChanged
 from modembank.fleet import pool_rows, rows
@@ -41,8 +41,7 @@ _ENDED: Mapping[MessageState, Stage] = {
 _GIVEN_UP = frozenset({MessageState.CANCELLED, MessageState.EXPIRED})
 
 
-@dataclass(slots=True)
-class Book:
+class Book(msgspec.Struct):
     """The lent messages inside one write."""
 
     conn: sqlite3.Connection
@@ -51,9 +50,9 @@ class Book:
     epoch: str
     present: Callable[[int], BoxNow]
     """The box now, while so many are held."""
-    events: list[MessageStateChanged] = field(default_factory=list)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
     """For after the commit."""
-    ended: list[int] = field(default_factory=list)
+    ended: list[int] = msgspec.field(default_factory=list)
     """Rows of the box's queue of which nothing more is to come."""
     told: bool = False
     """Whether there is a result for the hub."""

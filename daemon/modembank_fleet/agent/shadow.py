@@ -11,11 +11,11 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank.accounts import Actor, Role, Scope
 from modembank.audit import record
@@ -51,8 +51,7 @@ _PLACE = ("cfg", "desired")
 _MOST_LOCAL = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True):
     """How a new configuration proves itself: within ``health_s`` the box must have been well for ``steady_s``."""
 
     health_s: float = 120.0
@@ -60,8 +59,7 @@ class Trial:
     look_s: float = 1.0
 
 
-@dataclass(slots=True)
-class ConfigShadow:
+class ConfigShadow(msgspec.Struct):
     """The box's side of the configuration shadow."""
 
     owning: Owning
@@ -75,12 +73,12 @@ class ConfigShadow:
     """Whether the connection to the broker stands."""
     tell: Callable[[], None]
     """There is something new to report."""
-    _now: Shadow = field(default_factory=Shadow)
-    _document: CfgDocument = field(default_factory=CfgDocument)
-    _local: list[str] = field(default_factory=list)
+    _now: Shadow = msgspec.field(default_factory=Shadow)
+    _document: CfgDocument = msgspec.field(default_factory=CfgDocument)
+    _local: list[str] = msgspec.field(default_factory=list)
     _ready_before: int = 0
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _news: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    _taking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     _noted: tuple[int, str] = (0, "")
 
     @property

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -37,8 +36,7 @@ _MOST_OCTETS = 128 * 1024
 _ORDER: tuple[Stream, ...] = ("res", "ev")
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(msgspec.Struct, frozen=True):
     """What the streams are made of."""
 
     store: Store
@@ -51,8 +49,7 @@ class Means:
     monotonic: Callable[[], float]
 
 
-@dataclass(slots=True)
-class _Way:
+class _Way(msgspec.Struct):
     """How far one stream is on this connection."""
 
     acked: int
@@ -61,8 +58,7 @@ class _Way:
     quiet_until: float = 0.0
 
 
-@dataclass(slots=True)
-class Streams:
+class Streams(msgspec.Struct):
     """Both streams on one connection."""
 
     means: Means
@@ -70,7 +66,7 @@ class Streams:
     heard: Callable[[bool], None]
     """Told after each publish whether anybody listens."""
     acknowledged: Callable[[], None]
-    _ways: dict[Stream, _Way] = field(default_factory=dict)
+    _ways: dict[Stream, _Way] = msgspec.field(default_factory=dict)
     _follower: Follower | None = None
 
     def poke(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
+
+import msgspec
 
 from modembank.app import App
 from modembank.bank import ModemView
@@ -28,8 +29,7 @@ _COLUMNS = ("slot", "st", "rssi", "reg", "sent", "fail", "recv", "paused", "d24"
 _READY, _TROUBLED = frozenset({"registered"}), frozenset({"failed", "recovering", "gone", "locked"})
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(msgspec.Struct, frozen=True):
     """Seconds between two of each."""
 
     box_s: float
@@ -44,8 +44,7 @@ PERIODS = {
 }
 
 
-@dataclass(slots=True)
-class Telemetry:
+class Telemetry(msgspec.Struct):
     """Makes the payloads."""
 
     app: App

@@ -6,7 +6,6 @@ import re
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -37,8 +36,7 @@ class VerbRefused(ModembankError):
         self.code = code
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct):
     """What commands work on."""
 
     app: App
@@ -50,7 +48,7 @@ class Surroundings:
     """Tries the hub's configuration again."""
     config_version: Callable[[], int]
     """Which version of it is in force; 0: none."""
-    resets: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    resets: dict[str, deque[float]] = msgspec.field(default_factory=lambda: defaultdict(deque))
 
 
 def hub_actor(issuer: str) -> Actor:
@@ -58,8 +56,7 @@ def hub_actor(issuer: str) -> Actor:
     return Actor(0, f"hub: {issuer}"[:64], Role.ADMIN, frozenset(Scope), "hub")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """A command that is carried out now."""
 
     id: str

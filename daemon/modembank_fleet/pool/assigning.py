@@ -10,7 +10,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank_fleet.pool.leases import DRIFT, GUARD_S, LEASE_S, SHORTEST_S, Credit, dead_at, longest_lease_s
 from modembank_fleet.pool.words import FOR_GOOD, Code, Dup, Word
@@ -65,8 +67,7 @@ class Stage(enum.StrEnum):
     OVER = "over"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """What the hub decides by, of a message."""
 
     id: str
@@ -87,8 +88,7 @@ class Message:
     """How often boxes said of it what cannot all be as wished: a duplicate that was measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True):
     """A message that is or was a box's."""
 
     message: str
@@ -107,16 +107,14 @@ class Assignment:
     """Its box has said that it sent the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class HubNow:
+class HubNow(msgspec.Struct, frozen=True):
     """The hub at this moment, by both of its clocks, in seconds."""
 
     mono: float
     wall: float
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A message and an assignment of it as they are from now on; ``told`` says whether there is anything new."""
 
     message: Message

@@ -9,7 +9,9 @@ notes too late does no harm.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modembank_fleet.pool.leases import until
 from modembank_fleet.pool.words import Code, Word
@@ -55,8 +57,7 @@ OPEN = WAITING | {Stage.STARTED}
 _SPENT = frozenset({Stage.STARTED, Stage.SENT, Stage.FAILED, Stage.DELIVERED, Stage.UNDELIVERED})
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A message that the hub assigns to this box."""
 
     id: str
@@ -69,8 +70,7 @@ class Offer:
     """Unix seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What a box keeps of a message of the pool."""
 
     id: str
@@ -85,8 +85,7 @@ class Entry:
     """Number of the result that told the hub that it was accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoxNow:
+class BoxNow(msgspec.Struct, frozen=True):
     """The box at this moment."""
 
     run: str
@@ -108,8 +107,7 @@ class Start(enum.Enum):
     OVER = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What a box does with an assignment or a recall: what it keeps (None: what it had), and what it says."""
 
     keep: Entry | None

@@ -7,7 +7,7 @@ counts from when it heard of the credit. Nobody's wall clock matters, nor how lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 DRIFT = 0.01
 """By how much one clock may run faster than another."""
@@ -18,8 +18,7 @@ SHORTEST_S = 30.0
 """A lease of which less is left is not worth giving."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credit:
+class Credit(msgspec.Struct, frozen=True):
     """How many messages of the pool a box takes, as it told the hub."""
 
     box: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from modembank_fleet.wire import shapes
@@ -11,8 +9,7 @@ from modembank_fleet.wire.commands import VERBS, Command
 from modembank_fleet.wire.topics import Direction
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(msgspec.Struct, frozen=True):
     """One kind of topic; ``parts`` follow the direction, with parameters in braces."""
 
     parts: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -156,8 +155,7 @@ class Rotate(msgspec.Struct, kw_only=True, omit_defaults=True):
     certificate: Annotated[str, msgspec.Meta(max_length=16_384)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(msgspec.Struct, frozen=True):
     """What is true of a verb whoever uses it."""
 
     name: str

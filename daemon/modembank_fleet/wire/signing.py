@@ -8,16 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from modembank_fleet.wire.errors import WireError
 
 
-@dataclass(frozen=True, slots=True)
-class HubKey:
+class HubKey(msgspec.Struct, frozen=True):
     """A key that a box trusts."""
 
     kid: str
@@ -37,8 +36,7 @@ class HubKey:
             raise WireError(code="bad_key", detail=f"{self.kid}: an Ed25519 key has 32 octets, not {len(self.public)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(msgspec.Struct, frozen=True):
     """Signs with one key."""
 
     kid: str

@@ -1,10 +1,9 @@
 """The aggregate: monotone and true to the evidence, over any order of events."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from modembank.messages.model import TERMINAL, MessageState, OnUnknown
 from modembank.messages.outbox import AttemptRow, Fate, aggregate, all_sent, done_segments, fate_of

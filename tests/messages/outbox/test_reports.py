@@ -1,10 +1,9 @@
 """Delivery reports: in any order, form and number, each finds its attempt or waits for it (stories 27 and 28)."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fakes.outboxes import HOUR, START
 from modembank.messages.model import MessageState, OnUnknown, ReportFacts, ReportMatch

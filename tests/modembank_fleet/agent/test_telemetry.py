@@ -1,8 +1,7 @@
 """Telemetry without a broker: what it holds, and what it costs on the wire."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from fakes.fleets import ADDRESS, fleet_box
 from modembank.modem import ModemState

@@ -1,8 +1,7 @@
 """The hub's side of the pool, rule by rule."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from modembank_fleet.pool.assigning import (
     ENDED,

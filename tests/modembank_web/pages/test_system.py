@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from fakes.readers import Element, reader
 from fakes.web_boxes import Box

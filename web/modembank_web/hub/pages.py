@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -121,8 +120,7 @@ class ClearForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}\Z")] = "0"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A box as lists show it."""
 
     row: BoxRow

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
+
+import msgspec
 
 from modembank.errors import NotFound
 from modembank_web.answer import Answer
@@ -22,8 +23,7 @@ _FOR_EVER = b"public, max-age=31536000, immutable"
 _CSS, _JS, _SVG = b"text/css; charset=utf-8", b"text/javascript; charset=utf-8", b"image/svg+xml"
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True):
     """One file as it is served."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -50,8 +49,7 @@ WAITING = (MessageState.ACCEPTED, MessageState.QUEUED, MessageState.SENDING)
 """What is to be sent as soon as a SIM may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(msgspec.Struct, frozen=True):
     """One limit of a SIM and how much of it is used."""
 
     label: str
@@ -59,8 +57,7 @@ class Meter:
     cap: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """A modem as it is shown."""
 
     view: ModemView

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.accounts import Actor, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A page in the menu."""
 
     label: str
@@ -23,8 +23,7 @@ class Entry:
     """Whether it is only there on a box that was started from the appliance image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Entries under a heading."""
 
     label: str
@@ -64,8 +63,7 @@ GROUPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """An entry as it is shown."""
 
     entry: Entry

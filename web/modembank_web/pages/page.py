@@ -11,11 +11,11 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
+import msgspec
 from litestar.types import HTTPReceiveMessage, HTTPScope
 
 from modembank.accounts import NotLoggedIn, Scope
@@ -42,8 +42,7 @@ _STALE = "this page is older than your session: load it again"
 Show: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A method on a path under ``/ui``."""
 
     id: str

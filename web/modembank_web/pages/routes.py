@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -44,8 +43,7 @@ class PoolForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _IN, _POOL = FormBody(InForm), FormBody(PoolForm)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A SIM: whether it can send now, a word for that, its limits, and what failed through it."""
 
     sim: Sim
@@ -57,8 +55,7 @@ class Member:
     failed: int
 
 
-@dataclass(frozen=True, slots=True)
-class WayOut:
+class WayOut(msgspec.Struct, frozen=True):
     """SIMs that a message may go through, and how many messages wait for them alone."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modembank_web.wording import (
     accounts,
@@ -47,8 +48,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """By schema and field: what is added to the schema that the types give; a query parameter also has its example here."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """What a document of the API says beyond its operations."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from modembank.health.model import Finding, Severity
 from modembank.health.parts import Check, Standing
@@ -13,8 +14,7 @@ from modembank.health.surroundings import Surroundings
 NEARLY = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """What a controller can serve; hubs count too, those for USB 3 twice."""
 
     devices: int
@@ -27,8 +27,7 @@ CONTROLLERS = {("0x1106", "0x3483"): Budget(32, 96)}
 """By PCI vendor and device. VIA VL805, in the Raspberry Pi 4: 32 device slots and 96 endpoints, as its owners found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """What hangs on one controller."""
 
     controller: str

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from modembank.messages.model import TERMINAL, MessageState, OnUnknown
 from modembank.modem.outcome import AttemptOutcome
@@ -28,8 +29,7 @@ MOST_RESENDS = 3
 MAY_BE_SENT = frozenset({AttemptOutcome.ACCEPTED, AttemptOutcome.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
+class AttemptRow(msgspec.Struct, frozen=True):
     """One attempt as stored, whether its journal rows are folded yet or not."""
 
     segment: int

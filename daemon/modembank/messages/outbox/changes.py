@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank import eventlog
 from modembank.events import MessageStateChanged
@@ -19,8 +20,7 @@ _SELECT = (
 )
 
 
-@dataclass(slots=True)
-class MessageRow:
+class MessageRow(msgspec.Struct):
     """The part of a message's row that sending changes; write it back with Changes.save."""
 
     id: int
@@ -41,15 +41,14 @@ class MessageRow:
     """Written only when set."""
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(msgspec.Struct):
     """Collects what one transaction changes; the counters are written once, by finish()."""
 
     conn: sqlite3.Connection
     now: int
-    events: list[MessageStateChanged] = field(default_factory=list)
-    _counts: Counter[int] = field(default_factory=Counter)
-    _batches: Counter[tuple[int, int]] = field(default_factory=Counter)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
+    _counts: Counter[int] = msgspec.field(default_factory=Counter)
+    _batches: Counter[tuple[int, int]] = msgspec.field(default_factory=Counter)
 
     def read(self, message_id: int) -> MessageRow | None:
         """Return a message's row, or None when there is none."""

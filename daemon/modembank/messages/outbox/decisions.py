@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.events import MessageStateChanged
 from modembank.messages.model import PAUSED, SET_ASIDE, Decision, Expire, Fail, Hold, MessageState, OptedOut, RetryAt
@@ -18,14 +19,13 @@ OPTED_OUT = "opted_out: the recipient wants no messages"
 """Cause of a message that is not sent for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(msgspec.Struct, frozen=True):
     """What one call of wake() did."""
 
     entries: tuple[tuple[int, int, int], ...] = ()
     """(route, rank, message) of what is ready now."""
     expired: int = 0
-    events: list[MessageStateChanged] = field(default_factory=list)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
 
 
 def decide(conn: sqlite3.Connection, message_id: int, decision: Decision, now: int) -> list[MessageStateChanged] | None:

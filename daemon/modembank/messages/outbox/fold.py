@@ -7,9 +7,10 @@ only one that is under way for long is moved open, so that everybody sees the me
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field, replace
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from modembank.events import MessageStateChanged
 from modembank.failpoints import Failpoint, reach
@@ -42,8 +43,7 @@ INTERRUPTED = "interrupted: the daemon stopped while it was being sent"
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class FoldResult:
+class FoldResult(msgspec.Struct):
     """What one fold did."""
 
     rows: int = 0
@@ -54,10 +54,10 @@ class FoldResult:
     interrupted: int = 0
     held: int = 0
     resending: int = 0
-    events: list[MessageStateChanged] = field(default_factory=list)
-    settled: list[AttemptOutcome] = field(default_factory=list)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
+    settled: list[AttemptOutcome] = msgspec.field(default_factory=list)
     """(SIM, outcome) of each attempt that ended, for the metrics."""
-    reports: list[ReportMatch] = field(default_factory=list)
+    reports: list[ReportMatch] = msgspec.field(default_factory=list)
     """What each delivery report was found to belong to, for the metrics."""
 
 

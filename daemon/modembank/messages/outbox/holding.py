@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.events import MessageStateChanged
 from modembank.messages.model import HELD, PAUSED, Expire, MessageState
@@ -26,8 +27,7 @@ START: Place = (-1, -1)
 _DUE = "max(created_at, COALESCE(not_before, 0))"
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(msgspec.Struct, frozen=True):
     """What one look at waiting messages found that is not to be sent now: at most STEP."""
 
     after: Place | None
@@ -38,8 +38,7 @@ class Looked:
     """Too old to go without an admin's word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """What one step of judge() did."""
 
     after: Place | None
@@ -48,11 +47,10 @@ class Judged:
     """Messages that are not to be sent now."""
     held: int = 0
     expired: int = 0
-    events: list[MessageStateChanged] = field(default_factory=list)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """Which held messages a decision is about: those due after ``after`` and before ``until`` (unix ms)."""
 
     after: int | None = None
@@ -63,8 +61,7 @@ class Chosen:
         return (self.after is None or due > self.after) and (self.until is None or due < self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True):
     """What one step of release() or give_up() did."""
 
     after: Place | None
@@ -73,11 +70,10 @@ class Decided:
     later: int = 0
     """Released before their time has come."""
     expired: int = 0
-    events: list[MessageStateChanged] = field(default_factory=list)
+    events: list[MessageStateChanged] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """How many messages of a route are held, of those whose age lies in one bucket, and when the oldest was due."""
 
     route_id: int

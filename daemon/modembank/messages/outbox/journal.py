@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from modembank import optouts
 from modembank.messages.model import (
@@ -49,8 +49,7 @@ class IntentBody(msgspec.Struct, frozen=True, omit_defaults=True):
     concat: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRow:
+class JournalRow(msgspec.Struct, frozen=True):
     """One row of the journal."""
 
     id: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 KEPT = 100
 """Outages in the table; older ones are forgotten."""
@@ -36,8 +36,7 @@ _WHY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True):
     """A time in which nothing could be sent on a route (None: on any); ``id`` is 0 until it is stored."""
 
     route_id: int | None
@@ -68,8 +67,7 @@ class Alive(msgspec.Struct, frozen=True):
     """Since when no SIM serves a route on which something waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """What a start finds of the life before."""
 
     alive: Alive | None

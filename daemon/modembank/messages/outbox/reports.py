@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modembank.messages.model import ReportFacts, ReportMatch
 from modembank.modem.outcome import AttemptOutcome
@@ -34,8 +35,7 @@ _SETTLED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """An attempt that a report could belong to."""
 
     message_id: int

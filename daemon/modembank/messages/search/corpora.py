@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 TOKENIZER = "tokenize = 'unicode61 remove_diacritics 2'"
 """Words are runs of letters and digits, without case and accents (sqlite.org/fts5.html, 4.3.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
+class Corpus(msgspec.Struct, frozen=True):
     """A table whose column ``text`` is searched; rows are added with ever greater ids, and never removed."""
 
     table: str
@@ -22,8 +22,7 @@ MESSAGES = Corpus("messages", "SELECT coalesce(max(n), 0) FROM state_counts WHER
 INBOX = Corpus("inbox", "SELECT count(*) FROM inbox")
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(msgspec.Struct, frozen=True):
     """A run of rows that is indexed in a table of its own."""
 
     corpus: Corpus

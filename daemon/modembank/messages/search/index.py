@@ -17,8 +17,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from modembank.messages.search.corpora import INBOX, MESSAGES, TOKENIZER, Corpus, Shard, shards, watermark
@@ -36,8 +36,7 @@ _WHO = "'u' || coalesce(user_id, 0)"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(msgspec.Struct, frozen=True):
     """Rows indexed at once, the newest rows that are left alone meanwhile, and the rows of a full shard.
 
     Ids are handed out a little before their rows are written; the newest rows are left alone so that none comes to lie

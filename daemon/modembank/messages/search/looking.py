@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from modembank.messages.search.corpora import Corpus, Shard, shards, watermark
 from modembank.messages.search.words import matching
@@ -17,8 +18,7 @@ LOOK_S = 0.25
 """After so long a page ends with the shard in hand: common words that never meet take time to tell so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hunt:
+class Hunt(msgspec.Struct, frozen=True):
     """What to look for where: ``match`` is of ``match_of``, ``fits`` an SQL expression on the corpus's columns."""
 
     corpus: Corpus

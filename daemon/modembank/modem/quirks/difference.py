@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 from modembank.at import AtCommand, command, query
 from modembank.modem.capabilities import Routing
@@ -53,8 +54,7 @@ CARD_NUMBER = (
 """Every vendor's own way to ask the ICCID, for modems of no known vendor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quirks:
+class Quirks(msgspec.Struct, frozen=True):
     """How a family of modems differs; the defaults are 3GPP TS 27.005 and 27.007 taken literally."""
 
     name: str = "generic"
@@ -72,7 +72,7 @@ class Quirks:
     packed_ussd: bool = False
     """USSD codes go out as packed 7-bit hex."""
     keep_link: bool = True
-    hang_up: tuple[AtCommand, ...] = field(default=(command("+CHUP"), AtCommand("ATH")))
+    hang_up: tuple[AtCommand, ...] = msgspec.field(default=(command("+CHUP"), AtCommand("ATH")))
     resets: tuple[AtCommand, ...] = ()
     """The vendor's own restarts, for when AT+CFUN=1,1 did not help."""
 
