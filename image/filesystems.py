@@ -10,19 +10,12 @@ from layout import DATA_UUID, MIB
 
 
 def squashfs(tree: Path, image: Path, *, epoch: int) -> None:
-    """Pack a root; files keep their times, which are no later than ``epoch``."""
-    words = [
-        "-noappend",
-        "-quiet",
-        "-no-progress",
-        "-no-exports",
-        "-b",
-        "256K",
-        "-comp",
-        "zstd",
-        "-Xcompression-level",
-        "9",
-    ]
+    """Pack a root; files keep their times, which are no later than ``epoch``.
+
+    By what is read quickest, since a start reads thousands of small files, each with the block that it shares with
+    others: zstd in blocks of 256 KiB is a seventh smaller, and takes three times as long to unpack at a start.
+    """
+    words = ["-noappend", "-quiet", "-no-progress", "-no-exports", "-b", "64K", "-comp", "lz4", "-Xhc"]
     run(["mksquashfs", tree, image, *words], epoch=epoch)
 
 

@@ -87,6 +87,15 @@ def test_what_the_beginning_has_done_is_not_done_again():
         assert "modembank-begin.service" in re.search(r"(?m)^After=(.*)$", unit)[1].split()
 
 
+def test_the_daemon_and_what_it_waits_for_wait_for_no_files_in_tmp():
+    """PrivateTmp= does, until tmpfiles.d is done; and for its state the daemon waits until the root is mounted anew."""
+    names = [f"systemd/box/modembank-{name}.service" for name in ("begin", "clock", "certificate-first", "trial")]
+    for name in (*names, "image/files/etc/systemd/system/modembankd.service.d/50-modembank.conf"):
+        assert "\nPrivateTmp=yes\n" not in (ROOT / name).read_text(), name
+    assert "\nPrivateTmp=no\nTemporaryFileSystem=/tmp" in (ROOT / name).read_text()
+    assert masked("system/systemd-remount-fs.service")
+
+
 def test_what_no_program_of_the_box_looks_at_is_not_mounted():
     for name in ("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "dev-mqueue.mount", "sys-kernel-config.mount"):
         assert masked(f"system/{name}")
