@@ -2,12 +2,13 @@
 
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fakes.sleepers import Time
 from modembank_box.cli import main
-from modembank_box.openssl import read_certificate
+from modembank_box.openssl import make_certificate, make_key, read_certificate
 from modembank_box.verbs.certificate import FIRST_WAITS_S, _addresses, lan_addresses
 
 CARDS = [
@@ -30,7 +31,10 @@ def programs(tmp_path, monkeypatch):
     """Debian's programs, of which `ip` answers what is in the file and `systemctl` writes down its orders."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    for name, script in (("ip", f"cat {folder}/said"), ("systemctl", f'echo "$@" >> {folder}/orders')):
+    for name, script in (
+        ("ip", f"echo >> {folder}/asked; cat {folder}/said"),
+        ("systemctl", f'echo "$@" >> {folder}/orders'),
+    ):
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
     (folder / "said").write_text(json.dumps(CARDS))
@@ -66,6 +70,19 @@ def test_but_not_for_long_and_later_ones_do_not(programs):
     assert passing.passed == FIRST_WAITS_S
     assert _addresses(first=False, monotonic=lambda: passing.passed, sleep=passing.sleep) == ()
     assert passing.passed == FIRST_WAITS_S
+
+
+def test_a_box_with_its_owners_certificate_waits_for_no_address(programs, tmp_path):
+    """It never has one of its own, and would wait at each look."""
+    (programs / "said").write_text("[]")
+    boot = tmp_path / "box/boot/box"
+    boot.mkdir(parents=True)
+    key = make_key()
+    (boot / "tls.key").write_bytes(key)
+    now = datetime.now(UTC)
+    (boot / "tls.crt").write_bytes(make_certificate(key, ("sms.example.org",), now, now + timedelta(days=99)))
+    assert main(["--root", str(tmp_path / "box"), "certificate"]) == 0
+    assert (programs / "asked").read_text() == "\n"
 
 
 def test_s06_the_daemon_is_told_to_start_anew_to_take_it_up_or_nothing(programs, tmp_path):

@@ -27,7 +27,9 @@ def run(places: Places, arguments: Sequence[str]) -> int:
     if arguments:
         message = "it takes no arguments"
         raise BoxError(message)
-    identity = Identity(socket.gethostname(), _addresses(first=not Served(places).kept[0].exists()))
+    served = Served(places)
+    is_first = not (served.kept[0].exists() or served.own[0].exists())
+    identity = Identity(socket.gethostname(), _addresses(first=is_first))
     to_do = Certificates(places).renew(identity, datetime.now(UTC))
     if to_do:
         subprocess.run(["systemctl", "--no-block", _ORDERS[to_do], "modembankd.service"], check=False)
