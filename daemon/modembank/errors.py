@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
-
-import msgspec
 
 
 class ModembankError(Exception):
@@ -19,7 +18,8 @@ class ModembankError(Exception):
         super().__init__(self.template.format(**fields))
 
 
-class FieldProblem(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
     """One thing wrong with one field of a request: where (a JSON pointer), and what would be right."""
 
     pointer: str

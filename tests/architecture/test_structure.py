@@ -196,6 +196,8 @@ def test_records_are_structs():
     for path in SOURCES:
         if module_name(path).split(".")[0] in {"modembank_box", "modembank_emulator", "modembank_selftest"}:
             continue
+        if module_name(path) == "modembank.errors":  # which every command loads, and most need nothing of msgspec
+            continue
         for node in ast.walk(parsed(path)):
             if (
                 isinstance(node, ast.ClassDef)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from fakes.modem_hosts import RememberingSink
 from fakes.pages import ADMIN, SENDER, people

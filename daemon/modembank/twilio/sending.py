@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
-from msgspec.structs import replace
 
 from modembank.accounts import Actor
-from modembank.errors import InvalidRequest
+from modembank.errors import FieldProblem, InvalidRequest
 from modembank.messages import Admission, IdempotencyKey, Messages, OptedOut, SubmitReceipt, SubmitRequest
 from modembank.messages.numbers import BadNumber
 from modembank.outgoing import why_refused
@@ -145,7 +144,7 @@ def _beside(wanted: NewMessage) -> Callable[[sqlite3.Connection, int], None] | N
 
 def _renamed(error: InvalidRequest) -> InvalidRequest:
     """Return a refusal with the names of that API's fields, and the code of the first."""
-    first, *others = (replace(each, pointer=f"/{_FIELDS.get(each.pointer, 'From')}") for each in error.problems)
+    first, *others = (FieldProblem(f"/{_FIELDS.get(each.pointer, 'From')}", each.detail) for each in error.problems)
     renamed = InvalidRequest(first, *others)
     if first.pointer == "/To":
         renamed.fields["code"] = int(Code.INVALID_TO)

@@ -137,8 +137,15 @@ def shapes(page: Page) -> list[type[msgspec.Struct]]:
     """Return what the module of a page reads from queries (GET) or forms: not each is this page's, all are near."""
     known = list(module_of(page).values())
     if page.method == "GET":
-        return [each for each in known if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+        return [
+            each for each in known if isinstance(each, type) and issubclass(each, msgspec.Struct) and is_query(each)
+        ]
     return [each.shape for each in known if isinstance(each, FormBody)]
+
+
+def is_query(shape: type[msgspec.Struct]) -> bool:
+    """Tell whether it can be read from an address without any query."""
+    return len(shape.__struct_defaults__) == len(shape.__struct_fields__) > 0
 
 
 def possible(annotation: Any) -> list[bytes]:
