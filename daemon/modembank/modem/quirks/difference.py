@@ -72,7 +72,7 @@ class Quirks(msgspec.Struct, frozen=True):
     packed_ussd: bool = False
     """USSD codes go out as packed 7-bit hex."""
     keep_link: bool = True
-    hang_up: tuple[AtCommand, ...] = msgspec.field(default=(command("+CHUP"), AtCommand("ATH")))
+    hang_up: tuple[AtCommand, ...] = (command("+CHUP"), AtCommand("ATH"))
     resets: tuple[AtCommand, ...] = ()
     """The vendor's own restarts, for when AT+CFUN=1,1 did not help."""
 
