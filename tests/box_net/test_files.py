@@ -96,6 +96,25 @@ def test_the_daemon_and_what_it_waits_for_wait_for_no_files_in_tmp():
     assert masked("system/systemd-remount-fs.service")
 
 
+def test_of_the_generators_only_those_are_run_that_find_something():
+    """The one of fstab, which the initrd has obeyed already, and that which tests in a machine bring their units by."""
+    made = {path.name for path in (FILES / "etc/systemd/system-generators").iterdir()}
+    assert all(masked(f"system-generators/{name}") for name in made)
+    # Of systemd 257; those of systemd-boot, encrypted and integrity-checked disks are packages of their own.
+    known = "debug|fstab|getty|gpt-auto|hibernate-resume|rc-local|run|ssh|system-update|sysv|tpm2"
+    assert {f"systemd-{name}-generator" for name in known.split("|")} - made == {
+        "systemd-debug-generator",
+        "systemd-fstab-generator",
+    }
+
+
+def test_no_kernel_cipher_is_loaded_because_a_processor_has_instructions_for_it():
+    """Its tests take seconds of a start, where nothing encrypts in the kernel."""
+    lines = (FILES / "usr/lib/modprobe.d/modembank.conf").read_text().splitlines()
+    for name in ("aesni_intel", "ghash_clmulni_intel", "sha256_ssse3", "aes_ce_blk", "ghash_ce", "sha2_ce"):
+        assert f"blacklist {name}" in lines
+
+
 def test_what_no_program_of_the_box_looks_at_is_not_mounted():
     for name in ("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "dev-mqueue.mount", "sys-kernel-config.mount"):
         assert masked(f"system/{name}")
@@ -210,7 +229,8 @@ def test_s19_the_data_connections_of_modems_have_no_driver_and_their_serial_port
     ethernet = {"cdc_ether", "cdc_ncm", "r8152", "asix", "ax88179_178a", "smsc95xx", "lan78xx"}
     disks = {"vfat", "ext4", "squashfs", "loop", "exfat", "dm_verity"}
     assert not off & (needed | ethernet | disks)
-    assert not [line for line in lines if line and not re.fullmatch(r"#.*|blacklist \S+|install \S+ /bin/false", line)]
+    known = r"#.*|blacklist \S+|install \S+ /bin/false|options loop max_loop=0"
+    assert not [line for line in lines if line and not re.fullmatch(known, line)]
 
 
 def test_the_journal_has_bounds_in_memory_too():

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from fakes.namespaces import FILES
 from fakes.udev import RULES, Udev
 
 pytestmark = pytest.mark.systemd
@@ -29,7 +30,9 @@ def complaints(folder, paths):
 
 
 def test_udev_understands_every_line(tmp_path):
-    assert complaints(tmp_path, sorted(RULES.glob("*.rules"))) == []
+    of_the_image = sorted((FILES / "usr/lib/udev/rules.d").glob("*.rules"))
+    assert of_the_image
+    assert complaints(tmp_path, [*sorted(RULES.glob("*.rules")), *of_the_image]) == []
 
 
 @pytest.mark.parametrize(
