@@ -1,6 +1,6 @@
-"""A plain Debian 13 for QEMU, without and with the program installed as docs/service.md says; made once, as root.
+"""A plain Debian 13 for QEMU, and a small one with the program installed as docs/service.md says; made once, as root.
 
-Kernel and initrd are given to QEMU, so that it needs no boot loader and no partitions.
+Kernel and initrd are given to QEMU, so that they need no boot loader and no partitions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from fakes.machines import ROOT, install
 from machine.qemu import Hardware
 
 SUITE = "trixie"
+PLAIN = "standard"
+"""What the installer leaves where one chooses nothing but the standard system utilities: priorities up to standard."""
+SMALL = "minbase"
+"""Essential packages and apt."""
+# The installer lets the kernel bring what it recommends, and systemd its time synchronisation.
+RECOMMENDED = "apparmor systemd-timesyncd"
 PACKAGES = (
     "systemd systemd-sysv udev dbus kmod linux-image-amd64 initramfs-tools zstd iproute2 procps python3 usbutils "
     "uhubctl usb-modeswitch ca-certificates openssl libnss-systemd"
@@ -60,38 +66,43 @@ class Debian:
 
 
 def plain() -> Debian:
-    """Return a Debian as it comes, with DHCP."""
-    tar = _tar()
-    kernel, initrd, disk = (CACHE / name for name in ("vmlinuz", "initrd.img", "plain.img"))
-    if not disk.exists():
-        with _unpacked(tar) as root:
-            for path, name in ((kernel, "vmlinuz"), (initrd, "initrd.img")):
-                shutil.copy(root / name, path)
-            _disk_of(root, disk)
-    return Debian(disk, kernel, initrd)
+    """Return a Debian as its installer leaves it, with DHCP."""
+    return _debian(PLAIN)
 
 
 def with_program() -> Debian:
-    """Return one with what this tree holds installed; made anew each time."""
-    debian, disk = plain(), CACHE / "program.img"
-    with _unpacked(_tar()) as root:
+    """Return a small one with what this tree holds installed; made anew each time."""
+    debian, disk = _debian(SMALL), CACHE / "program.img"
+    with _unpacked(_tar(SMALL)) as root:
         _install_program(root)
         _disk_of(root, disk)
     return Debian(disk, debian.kernel, debian.initrd)
 
 
-def _tar() -> Path:
-    """Make the root, once for each list of packages."""
-    words = f"{SUITE} {PACKAGES}"
+def _debian(variant: str) -> Debian:
+    tar = _tar(variant)
+    disk, kernel, initrd = (tar.with_suffix(suffix) for suffix in (".img", ".vmlinuz", ".initrd"))
+    if not disk.exists():
+        with _unpacked(tar) as root:
+            shutil.copy(root / "vmlinuz", kernel)
+            shutil.copy(root / "initrd.img", initrd)
+            _disk_of(root, disk)
+    return Debian(disk, kernel, initrd)
+
+
+def _tar(variant: str) -> Path:
+    """Make the root, once for each variant and list of packages."""
+    packages = f"{PACKAGES} {RECOMMENDED}" if variant == PLAIN else PACKAGES
+    words = f"{SUITE} {variant} {packages}"
     tar = CACHE / f"debian-{hashlib.sha256(words.encode()).hexdigest()[:12]}.tar"
     if not tar.exists():
         CACHE.mkdir(exist_ok=True)
-        (CACHE / "plain.img").unlink(missing_ok=True)
         part = tar.with_suffix(".part")
-        including = f"--include={','.join(PACKAGES.split())}"
+        including = f"--include={','.join(packages.split())}"
         sources = [f"deb {mirror} {suite} main" for mirror, suite in _mirrors()]
         subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", including, SUITE, part, *sources], check=True
+            ["mmdebstrap", "--quiet", f"--variant={variant}", "--format=tar", including, SUITE, part, *sources],
+            check=True,
         )
         part.rename(tar)
     return tar
