@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from modembank.clock import Clock
-from modembank_fleet.authority import Authority, ends_at, new_server_key, serves, write_private, write_public
+from modembank_fleet.authority import (
+    Authority,
+    ends_at,
+    kept_authority,
+    new_server_key,
+    serves,
+    write_private,
+    write_public,
+)
 from modembank_hub.config import EnrolmentConfig
 
 DAYS = 397
 RENEWED_BEFORE_S = 60 * 86_400
 CERTIFICATE, KEY = "server.crt", "server.key"
+
+
+def issue_server(folder: Path, stem: str, names: Sequence[str], into: Path | None = None) -> tuple[Path, Path]:
+    """Write a server's certificate, such as a broker's, and its key; return both files.
+
+    It is of the authority in ``folder``, good for host names and IP addresses. Raises BadAuthority, OSError.
+    """
+    authority, key = kept_authority(folder, "Modembank fleet"), new_server_key()
+    certificate, private = (into or folder) / f"{stem}.crt", (into or folder) / f"{stem}.key"
+    made = authority.certify_server(key, names, DAYS)
+    write_private(private, key)
+    write_public(certificate, made + authority.pem)
+    return certificate, private
 
 
 class Doorway:

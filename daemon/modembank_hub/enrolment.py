@@ -48,6 +48,8 @@ from modembank_hub.rows_of_enrolment import CertificateRow, ShutOut, TokenRow
 MOST_HOURS = 720
 MOST_GOOD = 20
 """Certificates of a box that are good at once: one that asks for more asks in a loop."""
+OVERLAP = 1 / 3
+"""Of a certificate's life: so long before its end another one is due, and both are good."""
 KEPT_ON_LIST_S = 7 * 86_400
 """A list names a certificate for so long after its end: a broker's clock may be behind."""
 DATED_BEFORE_S = 86_400
@@ -302,6 +304,7 @@ class Enrolment:
             site=given.site,
             box=given.box,
             certificate=given.pem,
+            renew_before_s=self._config.certificate_days * OVERLAP * 86_400,
             authority=own,
             broker_ca=Path(self._config.broker_ca).read_text("ascii") if self._config.broker_ca else own,
             brokers=self._config.brokers,

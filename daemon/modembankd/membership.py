@@ -101,6 +101,5 @@ class FleetMembership:
         return await self._enroller().renew_now(serial)
 
     def _try_certificate(self) -> None:
-        self._app.fleet.enrolment.changed.set()  # the hub's keys may be others
         if self._agent is not None:
             self._agent.change_certificate()

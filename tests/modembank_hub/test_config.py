@@ -59,9 +59,15 @@ def test_the_reference_names_every_key_with_its_default():
         for key in msgspec.structs.fields(section.type):
             row = re.search(rf"^\| `\[{section.name}\]` `{key.name}` \| ([^|]*) \|", DOCUMENT, re.MULTILINE)
             assert row is not None, f"{section.name}.{key.name}"
-            assert row[1].strip() == (f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default:g}`")
+            assert row[1].strip() == _written(key.default), f"{section.name}.{key.name}"
     assert f'`listen = "{HubConfig().web.listen}"`' in DOCUMENT
     assert HubConfig().web != WebConfig()
+
+
+def _written(default):
+    if isinstance(default, str):
+        return f'`"{default}"`'
+    return "`[]`" if default == () else f"`{default:g}`"
 
 
 def test_the_example_is_a_configuration(tmp_path):

@@ -32,11 +32,8 @@ class Pair(msgspec.Struct, frozen=True):
     serial: str
     not_before: float
     not_after: float
-
-    @property
-    def renew_at(self) -> float:
-        """When another one is due: after two thirds of its life."""
-        return self.not_after - (self.not_after - self.not_before) / 3
+    renew_at: float
+    """When another one is due, by the hub's word."""
 
 
 class Asked(msgspec.Struct, frozen=True):

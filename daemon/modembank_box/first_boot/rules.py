@@ -43,7 +43,7 @@ FIELDS = (
     Field("wifi.passphrase", values.passphrase, needed=True),
     Field("wifi.country", values.country, needed=True),
     Field("ssh.authorized_keys", values.ssh_keys, needed=True),
-    Field("hub.url", values.https, needed=True),
+    Field("hub.url", values.https),
     Field("hub.token", values.token),
     Field("updates.automatic", values.yes_or_no),
     Field("updates.url", values.https),

@@ -186,13 +186,15 @@ class Agent:
             began = self._app.clock.monotonic()
             if fleet.state is not LinkState.REFUSED:
                 fleet.note(LinkState.CONNECTING, fleet.why)
+            self._tries += 1
             try:
                 await self._connected()
             except LinkRefused as error:
                 self._failed(LinkState.REFUSED, str(error))
             except LinkError as error:
                 self._failed(LinkState.WAITING, str(error))
-            self._tries += 1
+            else:
+                self._tries = 0  # it left for a new certificate: that is the next
             self._backoff.held(self._app.clock.monotonic() - began)
 
     def _failed(self, state: LinkState, why: str) -> None:
@@ -229,8 +231,11 @@ class Agent:
                 self._in_use = 0
 
     async def _another_certificate(self) -> None:
-        await self._other_certificate.wait()
-        raise _OtherCertificateError
+        while True:
+            await self._other_certificate.wait()
+            if self._coming is not None and self._coming.number != self._in_use:
+                raise _OtherCertificateError
+            self._other_certificate.clear()
 
     @property
     def _coming(self) -> Pair | None:
@@ -242,7 +247,7 @@ class Agent:
         member = self._app.fleet.enrolment.membership
         if member is None:
             return None
-        return member.pair if member.coming is None or self._tries % 2 else member.coming
+        return member.coming if member.coming is not None and self._tries % 2 else member.pair
 
     def _broker(self, pair: Pair | None) -> Broker:
         fleet = self._app.fleet

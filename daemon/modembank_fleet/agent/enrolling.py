@@ -46,6 +46,7 @@ class Enrolling:
         self._backoff = backoff or Backoff(FIRST_WITHIN_S)
         self._one_at_a_time = asyncio.Lock()
         self._asked: Asked | None = None
+        self._try_again_at = 0.0
 
     async def step(self) -> float | None:
         """Do what is due now; return the seconds until it is worth looking again (None: until something changes)."""
@@ -60,8 +61,8 @@ class Enrolling:
             return None
         if member.key or self._clock.now() >= (member.coming or member.pair).renew_at:
             return await self._renewed()
-        if member.coming is not None:
-            self._changed()
+        if member.coming is not None and self._clock.monotonic() >= self._try_again_at:
+            self._try_certificate()
         return random.uniform(0.5, 1.0) * LOOK_S
 
     async def renew_now(self, serial: str = "") -> dict[str, Any]:
@@ -158,8 +159,13 @@ class Enrolling:
                 raise HubAway(why="the enrolment is another by now")
         self._of.renewal_why = ""
         _log.info("hub_certificate_issued", serial=made.serial)
-        self._changed()
+        self._try_certificate()
+        self._of.changed.set()
         return made
+
+    def _try_certificate(self) -> None:
+        self._try_again_at = self._clock.monotonic() + LOOK_S / 2
+        self._changed()
 
     async def _key(self, number: int) -> bytes:
         """Return a pair's key; it is made when it is not there, and durable before anybody hears of it."""
@@ -180,7 +186,7 @@ class Enrolling:
             raise HubAway(why="the hub's certificate is for another name than its answer")
         await self._of.write_part(number, "crt", said.certificate.encode())
         await self._of.write_part(number, "ca", said.broker_ca.encode())
-        return Pair(number, facts.serial, facts.not_before, facts.not_after)
+        return Pair(number, facts.serial, facts.not_before, facts.not_after, facts.not_after - said.renew_before_s)
 
 
 def _membership(address: str, trusted: str, said: Enrolled, pair: Pair) -> Membership:

@@ -53,6 +53,8 @@ class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
     site: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
     box: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
     certificate: Pem
+    renew_before_s: Annotated[float, msgspec.Meta(ge=0, le=1e8)]
+    """So long before the certificate's end another one is due."""
     authority: Pem
     """The fleet's authority, which gave the certificate and is the hub's at this address."""
     broker_ca: Annotated[str, msgspec.Meta(min_length=1, max_length=32_768)]

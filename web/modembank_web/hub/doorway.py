@@ -72,6 +72,7 @@ _ANSWER = {
     "site": "leeds",
     "box": "b1",
     "certificate": _PEM_EXAMPLE,
+    "renew_before_s": 2_592_000.0,
     "authority": _PEM_EXAMPLE,
     "broker_ca": _PEM_EXAMPLE,
     "brokers": ["mqtts://hub.example.com:8883"],
