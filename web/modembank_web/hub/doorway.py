@@ -6,7 +6,7 @@ It shows nothing else of the hub: no pages, no accounts. Who asks shows what it 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from litestar import Litestar
 
@@ -17,7 +17,7 @@ from modembank_web.answer import Answer, json_answer
 from modembank_web.hub.surface import hub
 from modembank_web.operation import Access, Body, Call, Operation, Reply
 from modembank_web.problems import Failure
-from modembank_web.reading import JsonBody
+from modembank_web.reading import JsonBody, check_json_media, read_body
 from modembank_web.routing import litestar_over
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from modembank.app import App
 
+MOST_BODY = 65_536
+"""Octets of a request; a certificate and a request for one are some thousand each."""
+T = TypeVar("T")
 _PEM = b"application/x-pem-file"
 _ENROL, _RENEW = JsonBody(EnrolRequest), JsonBody(RenewRequest)
 
@@ -48,12 +51,18 @@ async def get_list(call: Call) -> Answer:
 
 async def enrol(call: Call) -> Answer:
     """Give a certificate for a token."""
-    return json_answer(await hub(call).enrolment.enrol(await call.json(_ENROL), call.source))
+    return json_answer(await hub(call).enrolment.enrol(await _read(call, _ENROL), call.source))
 
 
 async def renew(call: Call) -> Answer:
     """Give another certificate to who has one."""
-    return json_answer(await hub(call).enrolment.renew(await call.json(_RENEW), call.source))
+    return json_answer(await hub(call).enrolment.renew(await _read(call, _RENEW), call.source))
+
+
+async def _read(call: Call, reader: JsonBody[T]) -> T:
+    """Return the body: anybody may send one, so it is a small one."""
+    check_json_media(call.headers)
+    return reader.read(await read_body(call.receive, call.headers, MOST_BODY))
 
 
 def create_doorway(app: HubApp) -> Litestar:
