@@ -165,7 +165,7 @@ async def box_in(
         await daemon.stop()
 
 
-async def so(true: Any, within_s: float = 30.0) -> None:
+async def so(true: Any, within_s: float = 90.0) -> None:
     """Wait until what a coroutine function says is so."""
     async with asyncio.timeout(within_s):
         while not await true():

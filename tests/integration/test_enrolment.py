@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 
 import msgspec
@@ -18,7 +19,9 @@ from modembank_fleet.asking import HubAway
 from modembank_hub.rows_of_boxes import Wanted
 from modembankd.handed_over import HubToken
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+soon = functools.partial(until, within_s=90.0)
+"""After failures a box waits for longer and longer."""
 PAIR = ("ca", "crt", "key")
 
 
@@ -38,7 +41,7 @@ async def view_of(box):
 
 async def enrolled(fleet, box, name="b1"):
     await enrolment_of(box).ask(LOCAL_ADMIN, await fleet.token("kiel", name))
-    await until(lambda: enrolment_of(box).state == "enrolled")
+    await soon(lambda: enrolment_of(box).state == "enrolled")
 
 
 async def ordered(fleet, box, verb, **args):
@@ -111,7 +114,7 @@ async def test_a_box_waits_for_a_hub_that_is_away_and_a_restart_takes_it_up_agai
         await fleet.close()
         async with box_in(tmp_path) as box:
             await enrolment_of(box).ask(LOCAL_ADMIN, text)
-            await until(lambda: "cannot be reached" in enrolment_of(box).why)
+            await soon(lambda: "cannot be reached" in enrolment_of(box).why)
             assert (await view_of(box)).enrolment == "asking"
         await fleet.open()
         async with box_in(tmp_path):
@@ -123,9 +126,9 @@ async def test_a_refused_token_ends_it_visibly(tmp_path):
         text = await fleet.token()
         async with box_in(tmp_path) as first, box_in(tmp_path, "b2") as second:
             await enrolment_of(first).ask(LOCAL_ADMIN, text)
-            await until(lambda: enrolment_of(first).state == "enrolled")
+            await soon(lambda: enrolment_of(first).state == "enrolled")
             await enrolment_of(second).ask(LOCAL_ADMIN, text)
-            await until(lambda: enrolment_of(second).state == "refused")
+            await soon(lambda: enrolment_of(second).state == "refused")
             view = await view_of(second)
             assert "was used" in view.enrolment_why
             assert "by kiel/b1" in view.enrolment_why
@@ -192,7 +195,7 @@ async def test_a_command_renews_and_the_old_key_goes_when_a_session_stands_with_
         before = enrolment_of(box).membership.pair
         told = await ordered(fleet, "b1", "cred.rotate", serial=before.serial)
         assert told.state == "done", told
-        await until(lambda: enrolment_of(box).membership.coming is None)
+        await soon(lambda: enrolment_of(box).membership.coming is None)
         after = enrolment_of(box).membership.pair
         assert (before.number, after.number) == (1, 2)
         assert msgspec.json.decode(told.data)["serial"] == after.serial != before.serial
@@ -212,7 +215,7 @@ async def test_a_certificate_is_renewed_when_two_thirds_of_its_life_are_over(tmp
         due = msgspec.structs.replace(member.pair, renew_at=time.time() - 1)
         assert await enrolment_of(box).keep_membership(member, msgspec.structs.replace(member, pair=due))
         enrolment_of(box).changed.set()
-        await until(lambda: enrolment_of(box).membership.pair.number == 2)
+        await soon(lambda: enrolment_of(box).membership.pair.number == 2)
         assert files_of(tmp_path) == files(2)
 
 
@@ -227,7 +230,7 @@ async def test_a_renewal_waits_for_a_hub_that_is_away_and_says_so(tmp_path):
         key = (tmp_path / "b1/hub/2.key").read_bytes()
         await fleet.open()
         enrolment_of(box).changed.set()
-        await until(lambda: enrolment_of(box).membership.pair.number == 2)
+        await soon(lambda: enrolment_of(box).membership.pair.number == 2)
         assert (tmp_path / "b1/hub/2.key").read_bytes() == key
         assert (await view_of(box)).enrolment_why == ""
 
@@ -247,14 +250,14 @@ async def test_a_new_certificate_that_the_broker_refuses_does_not_cost_the_link(
 
         monkeypatch.setattr(enrolling.Enrolling, "_pair", of_nobody)
         await box._membership._renew("")
-        await until(lambda: box.box.app.fleet.why != "" or box.box.app.fleet.state == "waiting")
+        await soon(lambda: box.box.app.fleet.why != "" or box.box.app.fleet.state == "waiting")
         await fleet.online("kiel/b1")
         member = enrolment_of(box).membership
         assert (member.pair.number, member.coming.number) == (1, 2)
         assert files_of(tmp_path) == files(1, 2)
         monkeypatch.undo()
         await box._membership._renew("")  # the next one is good
-        await until(lambda: enrolment_of(box).membership.pair.number == 3)
+        await soon(lambda: enrolment_of(box).membership.pair.number == 3)
         assert files_of(tmp_path) == files(3)
 
 
@@ -296,7 +299,7 @@ async def test_a_stop_anywhere_in_a_renewal_leaves_a_credential_that_works(tmp_p
             monkeypatch.undo()
         async with box_in(tmp_path) as box:
             await fleet.online("kiel/b1")
-            await until(lambda: enrolment_of(box).membership.pair.number == 2)
+            await soon(lambda: enrolment_of(box).membership.pair.number == 2)
             assert files_of(tmp_path) == files(2)
         assert await certificates(fleet) == [("renewal", "good"), ("token", "good")]
 
@@ -330,9 +333,9 @@ async def test_a_box_that_is_shut_out_is_heard_no_more_and_the_broker_refuses_it
         fleet.broker.reload()
         await asyncio.sleep(0.3)
         box._membership._agent._session._client._client._sock_close()  # as a network that drops it
-        await until(lambda: box.box.app.fleet.state != "online")
-        await until(lambda: "hung up" in box.box.app.fleet.why)
-        await until(lambda: "certificate verify failed" in fleet.broker.log)
+        await soon(lambda: box.box.app.fleet.state != "online")
+        await soon(lambda: "hung up" in box.box.app.fleet.why)
+        await soon(lambda: "certificate verify failed" in fleet.broker.log)
         page = await fleet.app.fleet.listed(LOCAL_ADMIN, Wanted(standing="online"))
         assert [row.name for row in page.items] == ["kiel/b2"]
         # It gets no other certificate for the one that was revoked, and is let in with a new token.
@@ -343,9 +346,9 @@ async def test_a_box_that_is_shut_out_is_heard_no_more_and_the_broker_refuses_it
         await fleet.online("kiel/b1", "kiel/b2")
         assert await certificates(fleet) == [("token", "good"), ("token", "revoked")]
         fleet.broker.kill()
-        await until(lambda: box.box.app.fleet.state != "online")
+        await soon(lambda: box.box.app.fleet.state != "online")
         await asyncio.to_thread(fleet.broker.start)  # with the list as it is now
-        await until(lambda: box.box.app.fleet.state == "online")
+        await soon(lambda: box.box.app.fleet.state == "online")
 
 
 async def test_another_box_under_the_same_name_takes_its_place(tmp_path):
@@ -355,10 +358,10 @@ async def test_another_box_under_the_same_name_takes_its_place(tmp_path):
         (tmp_path / "other").mkdir()
         async with box_in(tmp_path / "other") as new:
             await enrolment_of(new).ask(LOCAL_ADMIN, await fleet.token("kiel", "b1"))
-            await until(lambda: enrolment_of(new).state == "enrolled")
+            await soon(lambda: enrolment_of(new).state == "enrolled")
             fleet.broker.reload()
-            await until(lambda: new.box.app.fleet.state == "online")
-            await until(lambda: "hung up" in old.box.app.fleet.why)
+            await soon(lambda: new.box.app.fleet.state == "online")
+            await soon(lambda: "hung up" in old.box.app.fleet.why)
             assert "certificate verify failed" in fleet.broker.log
             assert new.box.app.fleet.state == "online"
         assert await certificates(fleet) == [("token", "good"), ("token", "revoked")]
@@ -402,7 +405,7 @@ async def test_another_hub_key_counts_after_a_renewal(tmp_path):
         await fleet.online("kiel/b1")
         assert [key.kid for key in enrolment_of(box).membership.hub_keys] == ["h2"]
         await box._membership._renew("")
-        await until(lambda: [key.kid for key in enrolment_of(box).membership.hub_keys] == ["h3"])
-        await until(lambda: enrolment_of(box).membership.coming is None)
+        await soon(lambda: [key.kid for key in enrolment_of(box).membership.hub_keys] == ["h3"])
+        await soon(lambda: enrolment_of(box).membership.coming is None)
         await fleet.online("kiel/b1")
         assert (await ordered(fleet, "b1", "cfg.reload")).state == "done"

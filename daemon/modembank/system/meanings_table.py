@@ -97,7 +97,7 @@ MEANINGS = {
     "loops.within_s": "in so many seconds",
     "mqtt.url": (
         "mqtts://HOST:PORT of the hub's broker (8883 where no port is named); empty: as the hub said that enrolled the "
-        "box; without one it stands alone. "
+        "box (fleet.md); without one it stands alone. "
         "mqtt:// is for a broker on this box"
     ),
     "mqtt.site": "the first half of the name that the hub knows the box by",
