@@ -15,9 +15,11 @@ from modembank.errors import ModembankError
 from modembank.eventlog import Followers
 from modembank.events import Event
 from modembank.store import Store
+from modembank_fleet.authority import kept_authority
 from modembank_fleet.wire import Signer
 from modembank_hub.config import HubConfig, SigningConfig
 from modembank_hub.configs import Configs
+from modembank_hub.enrolment import Enrolment
 from modembank_hub.fleet import Fleet
 from modembank_hub.ingest import Ingest
 from modembank_hub.lending import Lending
@@ -56,6 +58,7 @@ class HubApp(msgspec.Struct, frozen=True):
     lines: Lines
     pool: Pool
     lending: Lending
+    enrolment: Enrolment
 
     @property
     def name(self) -> str:
@@ -68,9 +71,13 @@ class HubApp(msgspec.Struct, frozen=True):
 
 
 async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
-    """Open the store and build all services; nothing is connected yet. Raises StoreError, BadSigningKey."""
+    """Open the store and build all services; nothing is connected yet.
+
+    Raises StoreError, BadSigningKey, BadAuthority.
+    """
     data_dir = Path(config.hub.data_dir)
     signer = read_signer(config.signing)
+    authority = kept_authority(ca_dir(config), f"Modembank fleet {config.hub.id}") if config.enrolment.address else None
     bus, metrics = Bus(), HubMetrics()
     async with AsyncExitStack() as undo:
         store = await Store.open(data_dir / DATABASE, metrics=metrics, schema=HUB)
@@ -101,7 +108,20 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve)),
         pool=Pool(store, clock, bus, lending.wake, signed=signer is not None),
         lending=lending,
+        enrolment=Enrolment(
+            store, clock, bus, config.enrolment, authority=authority, signer=signer, crl=crl_file(config)
+        ),
     )
+
+
+def ca_dir(config: HubConfig) -> Path:
+    """Return where the fleet's authority is."""
+    return Path(config.enrolment.ca_dir or Path(config.hub.data_dir) / "ca")
+
+
+def crl_file(config: HubConfig) -> Path:
+    """Return where the list of revoked certificates is written."""
+    return Path(config.enrolment.crl_file or ca_dir(config) / "crl.pem")
 
 
 def keep_signer(path: Path, signer: Signer) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
 from modembank.config import ConfigError, LogConfig, WebConfig, line_of, read_as
+from modembank.fleet.token import is_hub_address
 
 DOCUMENT = "docs/hub.md"
 
@@ -51,6 +54,40 @@ class SigningConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ] = "h1"
 
 
+class EnrolmentConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[enrolment]``: where boxes get their certificates; without an address none is given."""
+
+    address: str = ""
+    """As boxes reach it: ``https://HOST:PORT``; tokens carry it."""
+    listen: Annotated[
+        str, msgspec.Meta(pattern=r"^\S+:[0-9]{1,5}\Z", description="an address such as 0.0.0.0:8443")
+    ] = "0.0.0.0:8443"
+    """Where this hub answers boxes, with a certificate of its own authority and nothing but that."""
+    names: tuple[
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z", description="a host or an IP")], ...
+    ] = ()
+    """What else it is called there, beside the host of the address."""
+    brokers: tuple[
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^mqtts?://[A-Za-z0-9.:\[\]-]{1,253}\Z",
+                description="an address such as mqtts://hub.example.com:8883",
+            ),
+        ],
+        ...,
+    ] = ()
+    """Where boxes connect; they try one after another."""
+    broker_ca: str = ""
+    """PEM file of the authorities of the broker's certificate; empty: the fleet's own."""
+    ca_dir: str = ""
+    """The authority: ca.crt and ca.key; empty: the folder ca in data_dir. Made where it is empty."""
+    crl_file: str = ""
+    """The list of revoked certificates, for the broker; empty: crl.pem beside the authority."""
+    token_hours: Annotated[float, msgspec.Meta(gt=0, le=720)] = 24.0
+    certificate_days: Annotated[int, msgspec.Meta(ge=1, le=825)] = 90
+
+
 class KeepConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[keep]``: for how many days what boxes told is kept; telemetry by the length of its stretches."""
 
@@ -68,6 +105,7 @@ class HubConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hub: IdentityConfig = IdentityConfig()
     mqtt: MqttConfig = MqttConfig()
     signing: SigningConfig = SigningConfig()
+    enrolment: EnrolmentConfig = EnrolmentConfig()
     keep: KeepConfig = KeepConfig()
     web: WebConfig = WebConfig(listen="127.0.0.1:8090")
     log: LogConfig = LogConfig()
@@ -90,4 +128,22 @@ def load_hub_config(path: Path) -> HubConfig:
         raise wrong(key="tls_(ca|cert|key)", problem="mqtt: tls_cert and tls_key go together, and need tls_ca")
     if not mqtt.tls_ca and mqtt.host not in _LOOPBACK:
         raise wrong(key="host", problem=f"mqtt: {mqtt.host} is another machine: name tls_ca, tls_cert and tls_key")
+    for key, problem in _of_enrolment(config.enrolment):
+        raise wrong(key=key, problem=f"enrolment: {problem}")
     return config
+
+
+def _of_enrolment(enrolment: EnrolmentConfig) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together, by the key to be named."""
+    if not enrolment.address:
+        return
+    if not is_hub_address(enrolment.address):
+        yield "address", "address is as boxes reach it, such as https://hub.example.com:8443, and no path"
+    if not enrolment.brokers:
+        yield "address", "address needs brokers, where boxes connect once they have their certificate"
+    for broker in enrolment.brokers:
+        host = urlsplit(broker).hostname or ""
+        if broker.startswith("mqtt:") and host not in _LOOPBACK:
+            yield "brokers", f"{broker} is without TLS, and another machine for boxes: mqtts:"
+    if enrolment.broker_ca and not Path(enrolment.broker_ca).is_file():
+        yield "broker_ca", f"broker_ca: there is no file {enrolment.broker_ca}"

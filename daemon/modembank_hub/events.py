@@ -17,6 +17,10 @@ class ConfigsChanged(Event, frozen=True):
     """What a box is to have, or says that it has, is another; or a roll-out went on."""
 
 
+class EnrolmentChanged(Event, frozen=True):
+    """A token was made or used, a certificate given or revoked."""
+
+
 class PoolChanged(Event, frozen=True):
     """A message of the pool was accepted, or came further."""
 

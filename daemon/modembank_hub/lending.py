@@ -28,6 +28,7 @@ from modembank_fleet.pool.assigning import Assignment, HubNow, Message, Stage
 from modembank_fleet.pool.leases import LEASE_S, Credit
 from modembank_fleet.pool.words import Code, Word
 from modembank_fleet.wire import Address, PoolMessage, Recall, Recalled, Signer, Submit
+from modembank_hub import rows_of_enrolment as enrolment
 from modembank_hub import rows_of_pool as rows
 from modembank_hub.events import PoolChanged
 from modembank_hub.rows_of_pool import PoolRow
@@ -235,7 +236,7 @@ class Lending:
         self._said_at = {key: at for key, at in self._said_at.items() if now.mono - at < LONGEST_LEASE_S * 2}
         for given in still:
             row = rows.get(conn, given.message)
-            if row is None:
+            if row is None or given.box not in made.places:
                 continue
             known = self._credits.get(given.box)
             recall = assigning.to_recall(row.message, given, known.credit if known else None, now)
@@ -321,5 +322,9 @@ def _takes(place: Place | None, credit: Credit) -> bool:
 
 
 def _places(conn: sqlite3.Connection) -> dict[int, Place]:
-    found = conn.execute("SELECT id, site, box, epoch, online FROM boxes")
-    return {row[0]: Place(Address(row[1], row[2]), row[3], bool(row[4])) for row in found}
+    """Return where boxes are; those that are shut out are nowhere."""
+    found = conn.execute("SELECT id, site, box, epoch, online FROM boxes").fetchall()
+    out = enrolment.all_out(conn)
+    return {
+        row[0]: Place(Address(row[1], row[2]), row[3], bool(row[4])) for row in found if (row[1], row[2]) not in out
+    }

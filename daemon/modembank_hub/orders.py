@@ -203,6 +203,8 @@ def _found(conn: sqlite3.Connection, command_id: str) -> CommandRow:
 
 
 def _check_box(known: boxes.BoxRow, verb: Verb) -> None:
+    if known.out_at is not None:
+        raise Conflict(why=f"{known.name} is shut out: enrol it with a new token first")
     if not known.epoch or known.birth is None:
         raise Conflict(why=f"{known.name} has not said yet what it can do: wait for its birth")
     if verb.name not in json.loads(known.birth)["verbs"]:

@@ -17,7 +17,8 @@ STANDING = f"CASE WHEN NOT online THEN 'offline' WHEN {_STALE} THEN 'stale' ELSE
 """SQL of how a box stands at the time ?1."""
 _COLUMNS = (
     "id, site, box, label, first_at, seen_at, epoch, boot, conn, online, why, presence_at, period_s, version, skew_ms,"
-    " problems, birth, birth_at, tele, tele_at, modems, modems_at, reported, ota"
+    " problems, birth, birth_at, tele, tele_at, modems, modems_at, reported, ota,"
+    " (SELECT at FROM shut_out WHERE shut_out.site = boxes.site AND shut_out.box = boxes.box) AS out_at"
 )
 
 
@@ -48,6 +49,8 @@ class BoxRow(NamedTuple):
     modems_at: int | None
     reported: str | None
     ota: str | None
+    out_at: int | None
+    """When it was shut out (unix ms); None: it is not."""
     standing: str
 
     @property
@@ -110,6 +113,13 @@ def note_presence(conn: sqlite3.Connection, box_id: int, avail: Avail, now_ms: i
         (avail.ep, avail.bs, avail.conn, avail.s == "online", avail.why, now_ms, box_id),
     )
     return True
+
+
+def note_out(conn: sqlite3.Connection, site: str, box: str, now_ms: int) -> None:
+    """A box is heard no more: it is offline, whatever it says."""
+    conn.execute(
+        "UPDATE boxes SET online = 0, why = 'revoked', presence_at = ? WHERE site = ? AND box = ?", (now_ms, site, box)
+    )
 
 
 def note_birth(conn: sqlite3.Connection, box_id: int, told: dict[str, Any]) -> None:

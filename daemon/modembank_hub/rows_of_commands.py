@@ -127,6 +127,16 @@ def cancel(conn: sqlite3.Connection, command_id: str, now_ms: int) -> bool:
     return changed.rowcount > 0
 
 
+def cancel_all(conn: sqlite3.Connection, site: str, box: str, now_ms: int, code: str) -> None:
+    """End every command of a box that has not ended, and send none of them again."""
+    conn.execute(
+        "UPDATE commands SET state = CASE WHEN sends = 0 THEN 'cancelled' ELSE 'unknown' END, code = ?3,"
+        " resend_at = NULL, ended_at = ?4"
+        " WHERE ended_at IS NULL AND box_id = (SELECT id FROM boxes WHERE site = ?1 AND box = ?2)",
+        (site, box, code, now_ms),
+    )
+
+
 def end_unanswered(conn: sqlite3.Connection, command_id: str, now_ms: int) -> None:
     """Its time is up: expired if it never left, else nobody knows."""
     conn.execute(

@@ -27,6 +27,8 @@ _FROM = (
     "FROM boxes b LEFT JOIN config_boxes c ON c.box_id = b.id"
     " LEFT JOIN config_versions v ON v.box_id = b.id AND v.ver = c.ver"
 )
+_HEARD = "NOT EXISTS (SELECT 1 FROM shut_out o WHERE o.site = b.site AND o.box = b.box)"
+"""Of boxes that are told anything at all."""
 
 
 class GroupRow(NamedTuple):
@@ -318,7 +320,7 @@ def compare_all(conn: sqlite3.Connection, now_ms: int) -> int:
 def due(conn: sqlite3.Connection, now_ms: int, limit: int) -> list[StandsRow]:
     """Return the boxes to which theirs is to be published now."""
     rows = conn.execute(
-        f"SELECT {_STANDS} {_FROM} WHERE c.publish_at <= ? ORDER BY c.publish_at LIMIT ?",
+        f"SELECT {_STANDS} {_FROM} WHERE c.publish_at <= ? AND {_HEARD} ORDER BY c.publish_at LIMIT ?",
         (now_ms, limit),
     )
     return [StandsRow(*row) for row in rows]
@@ -326,7 +328,8 @@ def due(conn: sqlite3.Connection, now_ms: int, limit: int) -> list[StandsRow]:
 
 def next_due(conn: sqlite3.Connection) -> int | None:
     """Return when the next is due."""
-    at: int | None = conn.execute("SELECT min(publish_at) FROM config_boxes WHERE publish_at IS NOT NULL").fetchone()[0]
+    query = f"SELECT min(c.publish_at) {_FROM} WHERE c.publish_at IS NOT NULL AND {_HEARD}"
+    at: int | None = conn.execute(query).fetchone()[0]
     return at
 
 

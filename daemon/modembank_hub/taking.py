@@ -15,6 +15,7 @@ from modembank_hub import lending
 from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_commands as commands
 from modembank_hub import rows_of_config as configs
+from modembank_hub import rows_of_enrolment as enrolment
 from modembank_hub import rows_of_quarantine as quarantine
 from modembank_hub import rows_of_streams as streams
 from modembank_hub import rows_of_telemetry as telemetry
@@ -113,10 +114,12 @@ def _check_batch(batch: wire.EvBatch | wire.ResBatch) -> None:
 
 def take(conn: sqlite3.Connection, uplink: Uplink, outcome: Outcome) -> None:
     """Put a message down; taken twice it is as taken once."""
-    if isinstance(uplink, Unreadable):
-        quarantine.add(conn, uplink.received_at, uplink.topic, uplink.code, uplink.reason, uplink.payload)
+    heard = _heard(conn, uplink)
+    if isinstance(heard, Unreadable):
+        quarantine.add(conn, heard.received_at, heard.topic, heard.code, heard.reason, heard.payload)
         outcome.quarantined += 1
         return
+    uplink = heard
     box_id = boxes.known(conn, uplink.address, uplink.received_at)
     outcome.boxes.add(uplink.address)
     message, now = uplink.message, uplink.received_at
@@ -144,6 +147,16 @@ def take(conn: sqlite3.Connection, uplink: Uplink, outcome: Outcome) -> None:
             _take_reported(conn, box_id, message, now, outcome)
         else:
             boxes.note_whole(conn, box_id, "ota", _encode(message).decode())
+
+
+def _heard(conn: sqlite3.Connection, uplink: Uplink) -> Uplink:
+    """Return a message as it counts: of a box that is shut out nothing does."""
+    if isinstance(uplink, Unreadable):
+        return uplink
+    if enrolment.shut_out(conn, uplink.address.site, uplink.address.box) is None:
+        return uplink
+    reason = "the box is shut out: nothing that it says counts"
+    return Unreadable(uplink.topic, uplink.payload, uplink.received_at, "revoked", reason)
 
 
 def _take_batch(

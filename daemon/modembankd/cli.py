@@ -44,6 +44,10 @@ LATER: dict[str, tuple[str, str]] = {
     "events": ("messages_cli.events", "Show what happens, as it happens, until Ctrl-C."),
     "fleet": ("fleet_cli.fleet", "See the boxes of a fleet and command them, on the machine that its hub runs on."),
     "hub": ("hub_cli.hub", "Run the hub of a fleet: it takes in what boxes tell over MQTT, and commands them."),
+    "hub-enrol": (
+        "hub_enrol_cli.hub_enrol",
+        "Enrol this box at a hub with the TOKEN of its page; - reads it from standard input.",
+    ),
     "inbox": ("messages_cli.inbox", "Show what came in, the newest first."),
     "mailing": ("mailings_cli.mailing", "Send files of recipients, and see how that goes."),
     "messages": ("messages_cli.messages", "Look at what was sent, and cancel what was not yet."),
@@ -128,12 +132,13 @@ def run(config_path: Path) -> None:
     from modembank.config import load_config
     from modembank.system import Process
     from modembankd.daemon import run_daemon
-    from modembankd.handed_over import sockets_from_systemd, with_credentials
+    from modembankd.handed_over import hub_token, sockets_from_systemd, with_credentials
     from modembankd.logs import configure_logs
 
     config, process = load_config(config_path), Process(config_path.absolute())
     configure_logs(config.log, process.logs)
-    run_async(run_daemon(with_credentials(config), process=process, sockets=sockets_from_systemd()))
+    given = with_credentials(config)
+    run_async(run_daemon(given, process=process, sockets=sockets_from_systemd(), hub_token=hub_token()))
 
 
 @main.command()

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -24,16 +23,14 @@ from modembank_web import WebServer, create_app, redirecting, serve, with_all_as
 from modembankd.compose import Box, assemble
 from modembankd.data_folder import make_data_folder
 from modembankd.garbage import spare_what_stays
-from modembankd.handed_over import Sockets
+from modembankd.handed_over import HubToken, Sockets
 from modembankd.heartbeat import beat
 from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
+from modembankd.membership import FleetMembership
 from modembankd.notify import notify
 from modembankd.status import StatusLine
 from modembankd.stopping import when_told
-
-if TYPE_CHECKING:
-    from modembank_fleet.agent import Agent
 
 ADDRESS_NAME = "address"
 NO_SOCKETS = Sockets()
@@ -54,11 +51,13 @@ class Daemon:
         *,
         sockets: Sockets = NO_SOCKETS,
         hub_within_s: float | None = None,
+        hub_token: HubToken | None = None,
     ) -> None:
         """Prepare; ``start`` opens the data folder and the ports.
 
         Listening ``sockets`` that somebody else made are taken instead of the configured address. The first try for
         the hub comes within ``hub_within_s`` seconds (None: two minutes, so that a fleet does not come all at once).
+        ``hub_token`` is what the first start's file says of a hub that shall enrol the box.
         """
         self._config = config
         self._options = options
@@ -66,11 +65,12 @@ class Daemon:
         self._process = process
         self._sockets = sockets
         self._hub_within_s = hub_within_s
+        self._hub_token = hub_token
         self._data_dir = Path(config.box.data_dir)
         self._supervisor = Supervisor()
         self._servers: list[WebServer] = []
         self._box: Box | None = None
-        self._agent: Agent | None = None
+        self._membership: FleetMembership | None = None
         self.url = ""
         """Where the API answers, once started."""
 
@@ -93,13 +93,10 @@ class Daemon:
             await app.appliance.clean()
             await app.health.load()
             app.events.start()
-            if app.fleet.set_up:
-                from modembank_fleet.agent import Agent  # with its libraries 9 MB, which only boxes of a fleet need
-                from modembank_fleet.link import Backoff
-
-                soon = None if self._hub_within_s is None else Backoff(self._hub_within_s)
-                self._agent = Agent(app, backoff=soon)
-                await self._agent.prepare()
+            if self._hub_token is not None:
+                await app.fleet.enrolment.ask_at_first(*self._hub_token)
+            self._membership = FleetMembership(app, self._hub_within_s)
+            await self._membership.prepare()
             await self._serve()
             await app.dispatcher.start()
             await app.mailings.start()
@@ -108,8 +105,7 @@ class Daemon:
             await app.discovery.start()
             await app.webhooks.start()
             await app.twilio.start()
-            if self._agent is not None:
-                await self._agent.start()
+            await self._membership.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -122,8 +118,8 @@ class Daemon:
         notify("STOPPING=1")
         box = self.box
         await box.app.health.stop()
-        if self._agent is not None:
-            await self._agent.stop()
+        if self._membership is not None:
+            await self._membership.stop()
         box.app.events.stop()
         telling = box.app.webhooks.stop(), box.app.twilio.stop()
         await asyncio.gather(*telling, *(server.stop(WEB_STOP_S) for server in self._servers))
@@ -167,10 +163,11 @@ async def run_daemon(
     started: Callable[[Daemon], None] | None = None,
     process: Process | None = None,
     sockets: Sockets = NO_SOCKETS,
+    hub_token: HubToken | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; ``started`` is called once everything runs."""
     stopping = when_told()
-    daemon = Daemon(config, process=process, sockets=sockets)
+    daemon = Daemon(config, process=process, sockets=sockets, hub_token=hub_token)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, daemon.take_certificate)
     await daemon.start()
     spare_what_stays()

@@ -1,7 +1,7 @@
 """``modembank demo-fleet``: a broker, a hub and boxes on emulated banks on this machine, with throw-away data.
 
-The broker is a Mosquitto of the machine's, set up as docs/hub.md says: boxes show certificates, and the hub comes over
-the loopback. Hub and boxes are the real ones, in one process.
+The broker is a Mosquitto of the machine's, set up as docs/hub.md says: boxes show certificates, which the hub gave them
+for a token, and the hub comes over the loopback. Hub and boxes are the real ones, in one process.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import click
 
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.bank import BankOptions
-from modembank.config import BankConfig, BoxConfig, Config, HubKeyConfig, LogConfig, MqttConfig, PortEntry, WebConfig
+from modembank.config import BankConfig, BoxConfig, Config, LogConfig, MqttConfig, PortEntry, WebConfig
 from modembank.errors import ModembankError
 from modembank_emulator import Bank, LatencyModel
 from modembank_emulator import BankConfig as EmulatedBankConfig
-from modembank_fleet.authority import Authority
-from modembank_fleet.wire import Signer, new_signer
+from modembank_fleet.wire import new_signer
 from modembank_hub.app import keep_signer
 from modembank_hub.config import load_hub_config
+from modembank_hub.doorway import issue_server
 from modembank_hub.rows_of_boxes import Wanted
 from modembankd.daemon import Daemon
 from modembankd.demo import LIMITS, until_registered
@@ -56,9 +56,10 @@ persistence false
 max_queued_messages 10000
 user {user}
 listener {tls} 127.0.0.1
-cafile {ca}
-certfile {certificate}
-keyfile {key}
+cafile {ca}/ca.crt
+crlfile {ca}/crl.pem
+certfile {ca}/broker.crt
+keyfile {ca}/broker.key
 require_certificate true
 use_identity_as_username true
 use_username_as_clientid true
@@ -75,6 +76,10 @@ port = {port}
 [signing]
 key_file = "{folder}/signing.key"
 kid = "{kid}"
+[enrolment]
+address = "https://127.0.0.1:{door}"
+listen = "127.0.0.1:{door}"
+brokers = ["mqtts://127.0.0.1:{tls}"]
 [web]
 listen = "127.0.0.1:{listen}"
 """
@@ -111,15 +116,12 @@ async def _run(boxes: int, modems: int, port: int, latency: LatencyModel) -> Non
     with tempfile.TemporaryDirectory(prefix="modembank-fleet-") as name:
         folder = Path(name)
         async with AsyncExitStack() as stack:
-            authority = Authority(folder, "Modembank demonstration")
-            tls, plain = await stack.enter_async_context(_broker(folder, authority))
-            signer = new_signer(KID)
+            tls, plain, door = _free_ports(3)
+            hub = await stack.enter_async_context(_hub(folder, port, tls, plain, door))
+            await stack.enter_async_context(_broker(folder, tls, plain))
             click.echo(f"a broker at {tls} (TLS, for boxes) and {plain} (for the hub); {boxes} boxes start …")
-            hub = await stack.enter_async_context(_hub(folder, plain, port, signer))
             started = [
-                await stack.enter_async_context(
-                    _box(folder, number, modems, latency, _section(authority, tls, number, signer))
-                )
+                await stack.enter_async_context(_box(folder, number, modems, latency, hub))
                 for number in range(1, boxes + 1)
             ]
             if await _online(hub, boxes, stopping):
@@ -130,17 +132,16 @@ async def _run(boxes: int, modems: int, port: int, latency: LatencyModel) -> Non
 
 
 @asynccontextmanager
-async def _broker(folder: Path, authority: Authority) -> AsyncIterator[tuple[int, int]]:
-    """Run a Mosquitto inside the block; yielded are the ports for boxes and for the hub. Raises NoBroker."""
+async def _broker(folder: Path, tls: int, plain: int) -> AsyncIterator[None]:
+    """Run a Mosquitto inside the block, with ports for boxes and for the hub. Raises NoBroker."""
     program = shutil.which("mosquitto", path="/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin")
     if program is None:
         raise NoBroker(reason="install Mosquitto (on Debian: apt install mosquitto)")
-    certificate, key = authority.issue("broker", _LOOPBACK)
-    tls, plain = _free_ports(2)
+    issue_server(folder / "hub/ca", "broker", [_LOOPBACK])
     (folder / "boxes.acl").write_text(_ACL)
     (folder / "boxes.acl").chmod(0o600)
-    given = {"user": getpass.getuser(), "tls": tls, "plain": plain, "ca": authority.ca, "acl": folder / "boxes.acl"}
-    (folder / "broker.conf").write_text(_BROKER.format(certificate=certificate, key=key, **given))
+    given = {"user": getpass.getuser(), "tls": tls, "plain": plain, "ca": folder / "hub/ca"}
+    (folder / "broker.conf").write_text(_BROKER.format(acl=folder / "boxes.acl", **given))
     with (folder / "broker.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             program, "-c", folder / "broker.conf", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -150,7 +151,7 @@ async def _broker(folder: Path, authority: Authority) -> AsyncIterator[tuple[int
         if not await _answers(process, plain):
             said = await asyncio.to_thread((folder / "broker.log").read_text, "utf-8", "replace")
             raise NoBroker(reason=f"Mosquitto does not answer: {said[-500:]}")
-        yield tls, plain
+        yield
     finally:
         if process.returncode is None:
             process.terminate()
@@ -171,10 +172,10 @@ async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:
 
 
 @asynccontextmanager
-async def _hub(folder: Path, broker: int, port: int, signer: Signer) -> AsyncIterator[HubDaemon]:
-    keep_signer(folder / "signing.key", signer)
+async def _hub(folder: Path, port: int, tls: int, plain: int, door: int) -> AsyncIterator[HubDaemon]:
+    keep_signer(folder / "signing.key", new_signer(KID))
     path = folder / "hub.toml"
-    path.write_text(_HUB.format(folder=folder, port=broker, kid=signer.kid, listen=port))
+    path.write_text(_HUB.format(folder=folder, port=plain, kid=KID, listen=port, tls=tls, door=door))
     daemon = HubDaemon(load_hub_config(path))
     await daemon.start()
     try:
@@ -184,9 +185,8 @@ async def _hub(folder: Path, broker: int, port: int, signer: Signer) -> AsyncIte
 
 
 @asynccontextmanager
-async def _box(
-    folder: Path, number: int, modems: int, latency: LatencyModel, mqtt: MqttConfig
-) -> AsyncIterator[Daemon]:
+async def _box(folder: Path, number: int, modems: int, latency: LatencyModel, hub: HubDaemon) -> AsyncIterator[Daemon]:
+    """Run a box that the hub enrols with a token of its name."""
     own = folder / f"box-{number}"
     own.mkdir()
     async with Bank(EmulatedBankConfig(modems=modems, link_dir=own / "tty", latency=latency)):
@@ -196,30 +196,17 @@ async def _box(
             web=WebConfig(listen=f"{_LOOPBACK}:0"),
             bank=BankConfig(port=ports),
             limits=LIMITS,
-            mqtt=mqtt,
+            mqtt=MqttConfig(pool=POOL),
         )
         daemon = Daemon(config, BankOptions(stagger_s=0.02), hub_within_s=1.0)
         await daemon.start()
         try:
+            _, token = await hub.app.enrolment.make_token(LOCAL_ADMIN, SITE, f"box-{number}")
+            await daemon.box.app.fleet.enrolment.ask(LOCAL_ADMIN, token)
             await until_registered(daemon, modems)
             yield daemon
         finally:
             await daemon.stop()
-
-
-def _section(authority: Authority, port: int, number: int, signer: Signer) -> MqttConfig:
-    """Return what makes a box the hub's; its certificate is its name at the broker."""
-    certificate, key = authority.issue(f"{SITE}/box-{number}")
-    return MqttConfig(
-        url=f"mqtts://{_LOOPBACK}:{port}",
-        site=SITE,
-        box=f"box-{number}",
-        ca=str(authority.ca),
-        certificate=str(certificate),
-        key=str(key),
-        hub_key=(HubKeyConfig(signer.kid, signer.public.written),),
-        pool=POOL,
-    )
 
 
 async def _online(hub: HubDaemon, boxes: int, stopping: asyncio.Event) -> bool:
@@ -249,6 +236,8 @@ In a second terminal, with the same modembank:
 
   modembank fleet list --config {folder}/hub.toml
   modembank fleet command {SITE}/box-1 diag.run --wait --config {folder}/hub.toml
+  modembank fleet command {SITE}/box-1 cred.rotate --wait --config {folder}/hub.toml
+  modembank fleet certificates --config {folder}/hub.toml
   modembank fleet send +447900900123 --text 'Hello from the fleet' --wait --config {folder}/hub.toml
 
 Ctrl-C ends it.

@@ -12,6 +12,7 @@ import click
 
 from modembankd.asking import ask_at, listed_at
 from modembankd.fleet_config_cli import config
+from modembankd.fleet_enrol_cli import certificates, enrol, revoke, tokens, withdraw
 from modembankd.fleet_places import data_dir_of, place_of
 from modembankd.hub_cli import hub_config_option
 from modembankd.messages_cli import json_option, print_json
@@ -29,6 +30,8 @@ def fleet() -> None:
 
 
 fleet.add_command(config)
+for _command in (enrol, tokens, withdraw, certificates, revoke):
+    fleet.add_command(_command)
 
 
 @fleet.command("list")

@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,10 @@ HTTP = "http"
 """The name of a socket where browsers are sent to https."""
 PIN_PREFIX = "modembank.pin."
 """Before the ICCID, in the name of the credential that holds a SIM's PIN."""
+
+
+OF_THE_HUB = "modembank.hub.token"
+"""The credential that holds what the file of the first start says of a hub, as JSON."""
 
 
 class BadCredential(ModembankError):
@@ -52,6 +57,26 @@ def sockets_from_systemd(environ: Mapping[str, str] = os.environ, first_fd: int 
     names = environ.get("LISTEN_FDNAMES", "").split(":")
     redirect = tuple(one for one, name in zip(passed, names, strict=False) if name == HTTP)
     return Sockets(tuple(one for one in passed if one not in redirect), redirect)
+
+
+class HubToken(NamedTuple):
+    """With what the box shall be enrolled at a hub."""
+
+    token: str
+    address: str = ""
+    """Where, instead of where the token says."""
+
+
+def hub_token(environ: Mapping[str, str] = os.environ) -> HubToken | None:
+    """Return the hub's token that came as a credential; None: there is none. Raises BadCredential."""
+    folder = environ.get("CREDENTIALS_DIRECTORY", "")
+    if not folder or not (path := Path(folder) / OF_THE_HUB).exists():
+        return None
+    try:
+        said = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadCredential(name=path.name, problem="cannot be read") from error
+    return HubToken(said.get("token", ""), said.get("url", "").rstrip("/"))
 
 
 def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) -> Config:

@@ -13,11 +13,14 @@ import structlog
 
 from modembank.accounts import LOCAL_ADMIN
 from modembank.clock import Clock, SystemClock
+from modembank.config import WebConfig
 from modembank.supervision import RestartPolicy, Supervisor
-from modembank_hub.app import HubApp, assemble_hub
+from modembank_fleet.authority import BadAuthority
+from modembank_hub.app import HubApp, assemble_hub, ca_dir
 from modembank_hub.config import HubConfig
+from modembank_hub.doorway import Doorway
 from modembank_web import WebServer, serve, with_all_as
-from modembank_web.hub import create_hub_web
+from modembank_web.hub import create_doorway, create_hub_web
 from modembankd.data_folder import make_data_folder
 from modembankd.housekeeping import Chore, start_chores
 from modembankd.local import SOCKET_NAME, listen_locally
@@ -40,8 +43,15 @@ class HubDaemon:
         self._supervisor = Supervisor()
         self._servers: list[WebServer] = []
         self._app: HubApp | None = None
+        self._doorway: Doorway | None = None
+        self._at_doorway: WebServer | None = None
         self.url = ""
         """Where the API and the pages answer, once started."""
+
+    @property
+    def doorway(self) -> str:
+        """Where boxes enrol; empty: nowhere."""
+        return "" if self._at_doorway is None else self._at_doorway.url
 
     @property
     def app(self) -> HubApp:
@@ -58,12 +68,13 @@ class HubDaemon:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
             await self._serve()
+            await self._open_doorway()
             undo.pop_all()
         policy = RestartPolicy(first_s=0.5, most_s=15.0)
         for number in range(1, self._config.hub.workers + 1):
             self._supervisor.start(f"hub.in-{number}", partial(app.lines.worker, number), policy)
         self._supervisor.start("hub.control", app.lines.control, policy)
-        start_chores(self._supervisor, _chores(app))
+        start_chores(self._supervisor, (*_chores(app), Chore("certificates", 86_400, self._daily, first_s=3600)))
         await app.first_start.offer()
         notify("READY=1")
         _log.info("hub_started", url=self.url, data_dir=str(self._data_dir), workers=self._config.hub.workers)
@@ -77,6 +88,34 @@ class HubDaemon:
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
         await self.app.store.close()
         _log.info("hub_stopped")
+
+    async def _open_doorway(self) -> None:
+        """Answer boxes that want a certificate, and have the list of revoked ones lie ready; raises BadAuthority."""
+        app, config = self.app, self._config.enrolment
+        if app.enrolment.authority is None:
+            return
+        self._doorway = Doorway(config, app.enrolment.authority, ca_dir(self._config), self._clock)
+        await self._renew_doorway()
+        await app.enrolment.write_list()
+        web = WebConfig(listen=config.listen, tls_cert=str(self._doorway.certificate), tls_key=str(self._doorway.key))
+        self._at_doorway = await serve(create_doorway(app), web)
+        self._servers.append(self._at_doorway)
+
+    async def _renew_doorway(self) -> None:
+        if self._doorway is None:
+            return
+        try:
+            another = await asyncio.to_thread(self._doorway.ready)
+        except OSError as error:
+            raise BadAuthority(
+                path=self._doorway.certificate, problem=f"cannot be written: {error.strerror}"
+            ) from error
+        if another and self._at_doorway is not None:
+            self._at_doorway.take_certificate()
+
+    async def _daily(self) -> None:
+        await self._renew_doorway()
+        await self.app.enrolment.write_list()
 
     async def _serve(self) -> None:
         answering = create_hub_web(self.app)

@@ -52,6 +52,8 @@ def hub_check(config_path: Path) -> None:
     click.echo(f"  data:    {loaded.hub.data_dir}")
     click.echo(f"  broker:  {loaded.mqtt.host}:{loaded.mqtt.port}{' (TLS)' if loaded.mqtt.tls_ca else ''}")
     click.echo(f"  listen:  {loaded.web.listen}{' (TLS)' if loaded.web.tls_cert else ''}")
+    where = loaded.enrolment.address
+    click.echo(f"  enrol:   {f'{where}, answered at {loaded.enrolment.listen}' if where else 'no boxes: no address'}")
     click.echo(f"  signing: {'key ' + signer.kid if signer else 'no key: only commands that need no signature'}")
 
 
@@ -68,6 +70,32 @@ def hub_setup_code(config_path: Path) -> None:
         message = f"there is no set-up code in {folder}: the hub has its admin, or was never started"
         raise click.ClickException(message)
     click.echo(ready_code(folder, to_ms(SystemClock().now())).text)
+
+
+@hub.command("certificate")
+@click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=".",
+    show_default=True,
+    help="Where broker.crt and broker.key are written.",
+)
+@hub_config_option
+def hub_certificate(names: tuple[str, ...], folder: Path, config_path: Path) -> None:
+    """Give the broker a certificate of the fleet's authority, good for NAMES: hosts and IP addresses."""
+    from modembank_hub.app import ca_dir, crl_file
+    from modembank_hub.config import load_hub_config
+    from modembank_hub.doorway import DAYS, issue_server
+
+    config = load_hub_config(config_path)
+    try:
+        certificate, key = issue_server(ca_dir(config), "broker", names, folder)
+    except OSError as error:
+        message = f"{error.filename} cannot be written: {error.strerror}"
+        raise click.ClickException(message) from error
+    click.echo(f"good for {DAYS} days; in the broker's configuration, for boxes:\n")
+    click.echo(f"cafile {ca_dir(config) / 'ca.crt'}\ncrlfile {crl_file(config)}\ncertfile {certificate}\nkeyfile {key}")
 
 
 @hub.command("key")

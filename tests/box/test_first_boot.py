@@ -291,10 +291,34 @@ def test_the_token_of_the_hub_is_taken_and_removed_from_the_boot_partition(box):
     assert box.file.read_bytes() == left
 
 
+def test_the_daemon_gets_the_token_at_each_start_as_a_credential(box):
+    given = box.places.root / "run/credstore/modembank.hub.token"
+    assert box.start() == []
+    assert not given.exists()
+    box.start('[hub]\ntoken = "0123456789abcdef0123"\n')  # which says where the hub is
+    assert json.loads(given.read_text()) == {"token": "0123456789abcdef0123"}
+    assert given.stat().st_mode & 0o777 == 0o600
+    assert given.parent.stat().st_mode & 0o777 == 0o700
+    given.unlink()  # the next start
+    assert box.start() == []
+    assert json.loads(given.read_text()) == {"token": "0123456789abcdef0123"}
+    box.start('[hub]\ntoken = "another-0123456789"\nurl = "https://10.0.0.7:8443"\n')
+    assert json.loads(given.read_text()) == {"token": "another-0123456789", "url": "https://10.0.0.7:8443"}
+    (box.places.data / "box/hub.json").unlink()  # a factory reset
+    assert box.start() == []
+    assert not given.exists()
+
+
+def test_a_table_of_the_hub_whose_token_was_taken_is_right(box):
+    assert box.start("[hub]\n") == []
+    assert box.start('[hub]\nurl = "https://hub.example.org"\n') == []
+
+
 def test_where_nothing_is_kept_the_token_stays(box):
     write_state(box.places.state("data"), {"state": "in_memory"})
     assert box.start(WHOLE) == []
     assert "0123456789abcdef0123" in box.file.read_text()
+    assert not (box.places.root / "run/credstore/modembank.hub.token").exists()
 
 
 def test_a_token_that_cannot_be_removed_is_told(box, monkeypatch):

@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-from modembank_fleet.authority import Authority
+from modembank_fleet import credentials
+from modembank_fleet.authority import new_authority, pem_of, read_request
+from modembank_fleet.credentials import new_key
 from modembank_fleet.link import Broker
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -83,13 +85,31 @@ class Mosquitto:
         self.kill()
 
 
-class Certificates(Authority):
+class Certificates:
     """An authority with a broker's certificate."""
 
     def __init__(self, folder: Path) -> None:
         """Make both in ``folder``."""
-        super().__init__(folder, "Test authority")
+        self._folder = folder
+        self._authority, _ = new_authority("Test authority")
+        self.ca = folder / "ca.crt"
+        self.ca.write_bytes(self._authority.pem)
         self.server = self.issue("broker", "127.0.0.1")
+
+    def issue(self, common_name: str, *addresses: str, days: int = 1) -> tuple[Path, Path]:
+        """Return the files of a new certificate and its key; a server's names its IP ``addresses``."""
+        key = new_key()
+        if addresses:
+            made = self._authority.certify_server(key, addresses, days)
+        else:
+            request = read_request(credentials.request(key, common_name))
+            made = pem_of(self._authority.certify_box(request, common_name, days)).encode()
+        stem = common_name.replace("/", "_")
+        certificate, private = self._folder / f"{stem}.crt", self._folder / f"{stem}.key"
+        certificate.write_bytes(made)
+        private.touch(0o600)
+        private.write_bytes(key)
+        return certificate, private
 
 
 class Way:

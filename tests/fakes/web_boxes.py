@@ -218,7 +218,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     parts["webhooks"] = Webhooks(means)
     talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)
     parts["twilio"] = Twilio(means, parts["accounts"], talk)
-    parts["fleet"] = Fleet(config, store, clock, parts["events"])
+    parts["fleet"] = Fleet(msgspec.structs.replace(config, box=placed), store, clock, parts["events"])
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], appliance=parts["appliance"], sims=sims, bank=parts["bank"], sending=Unexplained(),

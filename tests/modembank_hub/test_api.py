@@ -9,11 +9,11 @@ from fakes.hubs import hub_in
 from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import Role, Scope
 from modembank_hub import rows_of_quarantine
-from modembank_web.hub import api, config_api, documented, pool_api
+from modembank_web.hub import api, config_api, documented, enrolment_api, pool_api
 from modembank_web.hub.wording import ABOUT
 from modembank_web.openapi import document
 
-OPERATIONS = (*api.OPERATIONS, *config_api.OPERATIONS)
+OPERATIONS = (*api.OPERATIONS, *config_api.OPERATIONS, *enrolment_api.OPERATIONS)
 CHANGES = [operation for operation in api.OPERATIONS if operation.method != "GET"]
 
 

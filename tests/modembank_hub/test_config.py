@@ -9,7 +9,7 @@ import pytest
 
 from modembank.config import ConfigError, WebConfig
 from modembank_fleet.wire import new_signer
-from modembank_hub.app import BadSigningKey, read_signer
+from modembank_hub.app import BadSigningKey, ca_dir, crl_file, read_signer
 from modembank_hub.config import HubConfig, SigningConfig, load_hub_config
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "hub.md").read_text("utf-8")
@@ -59,9 +59,15 @@ def test_the_reference_names_every_key_with_its_default():
         for key in msgspec.structs.fields(section.type):
             row = re.search(rf"^\| `\[{section.name}\]` `{key.name}` \| ([^|]*) \|", DOCUMENT, re.MULTILINE)
             assert row is not None, f"{section.name}.{key.name}"
-            assert row[1].strip() == (f'`"{key.default}"`' if isinstance(key.default, str) else f"`{key.default:g}`")
+            assert row[1].strip() == _written(key.default), f"{section.name}.{key.name}"
     assert f'`listen = "{HubConfig().web.listen}"`' in DOCUMENT
     assert HubConfig().web != WebConfig()
+
+
+def _written(default):
+    if isinstance(default, str):
+        return f'`"{default}"`'
+    return "`[]`" if default == () else f"`{default:g}`"
 
 
 def test_the_example_is_a_configuration(tmp_path):
@@ -95,3 +101,38 @@ def test_what_is_no_key_is_refused_and_never_shown(tmp_path, text):
 def test_a_key_that_is_not_there_is_named(tmp_path):
     with pytest.raises(BadSigningKey, match="cannot be read"):
         read_signer(SigningConfig(str(tmp_path / "none")))
+
+
+GOOD = 'address = "https://hub.example.com:8443"\nbrokers = ["mqtts://hub.example.com:8883"]\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "words"),
+    [
+        ('address = "hub.example.com"\n', 2, "https://hub.example.com:8443"),
+        ('address = "http://hub.example.com"\nbrokers = ["mqtts://hub"]\n', 2, "https://hub.example.com:8443"),
+        ('address = "https://hub/enrol"\nbrokers = ["mqtts://hub"]\n', 2, "no path"),
+        ('address = "https://hub.example.com"\n', 2, "address needs brokers"),
+        ('address = "https://hub"\nbrokers = ["mqtt://hub.example.com"]\n', 3, "without TLS"),
+        ('address = "https://hub"\nbrokers = ["hub.example.com"]\n', 3, "enrolment.brokers"),
+        (GOOD + 'listen = "everywhere"\n', 4, "enrolment.listen"),
+        (GOOD + 'broker_ca = "/no/such/file.pem"\n', 4, "there is no file"),
+        (GOOD + "token_hours = 0\n", 4, "enrolment.token_hours"),
+        (GOOD + "certificate_days = 0\n", 4, "enrolment.certificate_days"),
+        (GOOD + 'names = ["a b"]\n', 4, "enrolment.names"),
+        (GOOD + "crl = 1\n", 4, "crl"),
+    ],
+)
+def test_a_mistake_of_the_enrolment_is_named_with_its_line(tmp_path, lines, line, words):
+    with pytest.raises(ConfigError) as caught:
+        load_hub_config(written(tmp_path, f"[enrolment]\n{lines}"))
+    assert words in str(caught.value)
+    assert caught.value.fields["line"] == line
+
+
+def test_where_the_authority_and_the_list_are(tmp_path):
+    config = load_hub_config(written(tmp_path, f'[hub]\ndata_dir = "/d"\n[enrolment]\n{GOOD}'))
+    assert (str(ca_dir(config)), str(crl_file(config))) == ("/d/ca", "/d/ca/crl.pem")
+    more = 'ca_dir = "/ca"\ncrl_file = "/etc/mosquitto/crl.pem"\n'
+    config = load_hub_config(written(tmp_path, f"[enrolment]\n{GOOD}{more}"))
+    assert (str(ca_dir(config)), str(crl_file(config))) == ("/ca", "/etc/mosquitto/crl.pem")

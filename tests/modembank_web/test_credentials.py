@@ -84,6 +84,8 @@ SCOPES = {
     ("GET", "/api/v1/outage"): set(),
     ("POST", "/api/v1/outage/decide"): set(),
     ("GET", "/api/v1/fleet"): set(),
+    ("POST", "/api/v1/fleet/enrolment"): set(),
+    ("DELETE", "/api/v1/fleet/enrolment"): set(),
     ("GET", "/api/v1/box"): set(),
     ("POST", "/api/v1/box/update"): set(),
     ("POST", "/api/v1/box/restart"): set(),

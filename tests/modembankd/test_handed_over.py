@@ -15,7 +15,14 @@ import pytest
 from fakes.daemons import MODEMBANK, DaemonProcess
 from modembank.config import Config, SimConfig
 from modembank_box.openssl import make_certificate, make_key
-from modembankd.handed_over import BadCredential, Sockets, sockets_from_systemd, with_credentials
+from modembankd.handed_over import (
+    BadCredential,
+    HubToken,
+    Sockets,
+    hub_token,
+    sockets_from_systemd,
+    with_credentials,
+)
 
 FIRST = "8944110000000000001"
 SECOND = "8944110000000000002"
@@ -160,3 +167,37 @@ def test_the_daemon_says_which_credential_is_wrong(tmp_path):
     with DaemonProcess(tmp_path, env={"CREDENTIALS_DIRECTORY": str(credentials)}) as daemon:
         assert daemon.ended() == 1
     assert f"the credential modembank.pin.{FIRST} must hold 4 to 8 digits" in daemon.log.read_text()
+
+
+# -- the hub's token
+
+
+def credential(folder, content):
+    (folder / "modembank.hub.token").write_bytes(content)
+    return {"CREDENTIALS_DIRECTORY": str(folder)}
+
+
+def test_without_a_credential_there_is_no_token_of_a_hub(tmp_path):
+    assert hub_token({}) is None
+    assert hub_token({"CREDENTIALS_DIRECTORY": str(tmp_path)}) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "token"),
+    [
+        (b'{"token": "mbh1_x"}', HubToken("mbh1_x")),
+        (b'{"token": "mbh1_x", "url": "https://hub.example.org/"}', HubToken("mbh1_x", "https://hub.example.org")),
+        (b'{"token": "mbh1_x", "url": ""}', HubToken("mbh1_x", "")),
+        (b"{}", HubToken("", "")),
+    ],
+)
+def test_the_token_of_a_hub_is_taken_as_the_first_start_s_file_has_it(tmp_path, content, token):
+    assert hub_token(credential(tmp_path, content)) == token
+
+
+@pytest.mark.parametrize("content", [b"", b"mbh1_secret", b'{"token": 1}', b"[]", b"\xff"])
+def test_a_token_that_cannot_be_read_is_said_without_what_is_in_it(tmp_path, content):
+    with pytest.raises(BadCredential) as caught:
+        hub_token(credential(tmp_path, content))
+    assert "modembank.hub.token" in str(caught.value)
+    assert "secret" not in str(caught.value)

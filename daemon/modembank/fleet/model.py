@@ -27,6 +27,16 @@ class HubState(enum.StrEnum):
     OFFLINE = "offline"
 
 
+class EnrolmentState(enum.StrEnum):
+    """How the box stands to a hub that it was given a token of."""
+
+    NONE = "none"
+    """It was given none; or the configuration file names the hub."""
+    ASKING = "asking"
+    REFUSED = "refused"
+    ENROLLED = "enrolled"
+
+
 class Life(msgspec.Struct, frozen=True):
     """Which life of the box this is."""
 
@@ -63,3 +73,10 @@ class FleetView(msgspec.Struct, frozen=True):
     configuration_newest: int
     configuration_state: str
     """What became of the newest: pending, applied, rejected, rolled_back; empty where there never was one."""
+    enrolment: EnrolmentState
+    enrolment_hub: str
+    """Where it was enrolled, or asks to be; empty: nowhere."""
+    enrolment_why: str
+    """What keeps it from being enrolled or its certificate from being renewed, in words; empty: nothing."""
+    certificate_ends_at: int | None
+    certificate_renews_at: int | None

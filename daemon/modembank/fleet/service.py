@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
 from modembank.accounts import Actor, Scope
 from modembank.clock import Clock, to_ms
-from modembank.config import Config
+from modembank.config import Config, MqttConfig
 from modembank.eventlog import EventLog, log
 from modembank.fleet import pool_rows, rows, shadow
+from modembank.fleet.enrolment import Enrolment
 from modembank.fleet.model import FleetView, HubState, Life, LinkState
 from modembank.store import Store, Urgency
 
@@ -24,29 +27,63 @@ class Fleet:
         self._config = config
         self._store = store
         self._clock = clock
-        self.set_up = bool(config.mqtt.url)
-        self.state = LinkState.CONNECTING if self.set_up else LinkState.NOT_SET_UP
-        self.since: int | None = to_ms(clock.now()) if self.set_up else None
+        self.enrolment = Enrolment(config, store, clock, self._begin_anew)
         self.why = ""
         self.hub = HubState.UNKNOWN
         self.next_try_at: int | None = None
         self.profile: str = config.mqtt.profile
         self.life: Life | None = None
         self.refused = 0
-        self.working_at: int | None = self.since
+        self._begin_anew()
+        events.keep_for(self._needed)
+
+    def _begin_anew(self) -> None:
+        """There is a link to be, or none, from now on."""
+        now = to_ms(self._clock.now()) if self.set_up else None
+        self.state = LinkState.CONNECTING if self.set_up else LinkState.NOT_SET_UP
+        self.since: int | None = now
+        self.working_at: int | None = now
         """When the hub was last known to hear the box, or when the daemon started."""
-        if self.set_up:
-            events.keep_for(self._needed)
+        self.why, self.next_try_at, self.hub = "", None, HubState.UNKNOWN
+
+    @property
+    def set_up(self) -> bool:
+        """Whether there is a hub to report to: of the configuration file, or one that enrolled the box."""
+        return bool(self._config.mqtt.url) or self.enrolment.membership is not None
+
+    @property
+    def mqtt(self) -> MqttConfig:
+        """The section in force: the file's, completed where that names no hub by what one answered."""
+        member = self.enrolment.membership
+        if member is None:
+            return self._config.mqtt
+        ca, certificate, key = self.enrolment.files(member.pair)
+        return msgspec.structs.replace(
+            self._config.mqtt,
+            url=member.brokers[0],
+            site=member.site,
+            box=member.box,
+            ca=ca,
+            certificate=certificate,
+            key=key,
+            hub_key=member.hub_keys,
+        )
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """Where the link can be made; one after another is tried."""
+        member = self.enrolment.membership
+        return (self._config.mqtt.url,) if member is None else member.brokers
 
     @property
     def site(self) -> str:
         """The first half of the box's name."""
-        return self._config.mqtt.site
+        return self.mqtt.site
 
     @property
     def box(self) -> str:
         """The second half."""
-        return self._config.mqtt.box or self._config.box.id
+        return self.mqtt.box or self._config.box.id
 
     async def begin(self) -> Life:
         """Count this start; once, before anything is told."""
@@ -73,7 +110,8 @@ class Fleet:
         events, results, oldest, acknowledged = (
             await self._store.read(rows.waiting) if self.set_up else (0, 0, None, None)
         )
-        mqtt = self._config.mqtt
+        mqtt, enrolment = self.mqtt, self.enrolment
+        member = enrolment.membership
         wanted = await self._store.read(shadow.load) if self.set_up else shadow.Shadow()
         return FleetView(
             state=self.state,
@@ -95,6 +133,11 @@ class Fleet:
             configuration=wanted.in_force[0],
             configuration_newest=wanted.ver,
             configuration_state=wanted.told if wanted.ver else "",
+            enrolment=enrolment.state,
+            enrolment_hub=enrolment.hub,
+            enrolment_why=enrolment.why,
+            certificate_ends_at=round(member.pair.not_after * 1000) if member else None,
+            certificate_renews_at=round((member.coming or member.pair).renew_at * 1000) if member else None,
         )
 
     async def owned(self, sim_id: int) -> list[shadow.Owned]:
@@ -110,5 +153,7 @@ class Fleet:
         return await self._store.write(lambda conn: rows.forget(conn, now - KEEP_COMMANDS_MS), Urgency.LAZY)
 
     def _needed(self, conn: sqlite3.Connection) -> int | None:
+        if not self.set_up:
+            return None
         known = rows.acked(conn)
         return max(known["ev"], log.latest(conn) - self._config.mqtt.most_events) if known else None

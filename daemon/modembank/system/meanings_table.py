@@ -96,7 +96,8 @@ MEANINGS = {
     ),
     "loops.within_s": "in so many seconds",
     "mqtt.url": (
-        "mqtts://HOST:PORT of the hub's broker (8883 where no port is named); empty: the box stands alone. "
+        "mqtts://HOST:PORT of the hub's broker (8883 where no port is named); empty: as the hub said that enrolled the "
+        "box (fleet.md); without one it stands alone. "
         "mqtt:// is for a broker on this box"
     ),
     "mqtt.site": "the first half of the name that the hub knows the box by",
@@ -113,7 +114,7 @@ MEANINGS = {
     ),
     "mqtt.commands": (
         "what the hub may have done here: diag.run, sim.pause, sim.resume, sim.limits, cfg.reload, modem.reset,"
-        " ussd.run, logs.collect, box.reboot"
+        " ussd.run, cred.rotate, logs.collect, box.reboot"
     ),
     "mqtt.hub_settings": (
         "what the hub may own of the box's settings: profile, quiet_hours, sim.label, sim.limits, sim.paused; the"

@@ -1,4 +1,7 @@
-"""The hub's token: taken from the boot partition, which others can read, to the data partition, which is root's."""
+"""The hub's token: taken from the boot partition, which others can read, to the data partition, which is root's.
+
+From there it goes to the daemon at each start, as a credential: the daemon presents it once.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,18 @@ def take_token(places: Places, read: Read, hub: Mapping[str, Any]) -> list[Mista
     except (OSError, BoxError) as error:
         return [Mistake(line, "hub.token", f"could not be removed from the file: {error}", way_out)]
     return []
+
+
+def hand_over(places: Places) -> None:
+    """Lay what was taken where systemd finds it for the daemon (ImportCredential=), which cannot read it here."""
+    taken, given = places.data / "box/hub.json", places.root / "run/credstore/modembank.hub.token"
+    try:
+        content = taken.read_bytes()
+    except OSError:
+        given.unlink(missing_ok=True)
+        return
+    given.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(given, content, 0o600)
 
 
 def _without_token(read: Read) -> str | None:

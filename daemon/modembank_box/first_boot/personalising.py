@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from modembank_box.first_boot.files import HOSTNAME, File, files
-from modembank_box.first_boot.hub import take_token
+from modembank_box.first_boot.hub import hand_over, take_token
 from modembank_box.first_boot.mistakes import Mistake
 from modembank_box.first_boot.reading import Read, read
 from modembank_box.first_boot.rules import PARTS, judge
@@ -30,6 +30,7 @@ def personalise(places: Places) -> None:
     found = read(places.boot)
     parts, mistakes = judge(found)
     mistakes += _set_down_hub(places, found, parts)
+    hand_over(places)
     kept = _remembered(places, found, parts, mistakes)
     _apply(places, kept | parts)
     state = {

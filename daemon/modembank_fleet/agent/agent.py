@@ -20,7 +20,7 @@ from modembank.clock import to_ms
 from modembank.config import MqttConfig
 from modembank.eventlog import Entry, append
 from modembank.events import Event, ModemStateChanged, SimChanged
-from modembank.fleet import HubState, LinkState
+from modembank.fleet import HubState, LinkState, Pair
 from modembank.store import Urgency
 from modembank.supervision import Supervisor
 from modembank_fleet.agent.clocks import Timekeeper
@@ -31,7 +31,7 @@ from modembank_fleet.agent.shadow import ConfigShadow, Trial
 from modembank_fleet.agent.streams import Means, Streams
 from modembank_fleet.agent.telemetry import LIVE_S, PERIODS, Telemetry
 from modembank_fleet.agent.telling import Pseudonyms
-from modembank_fleet.agent.verbs import Surroundings
+from modembank_fleet.agent.verbs import Renew, Surroundings, not_enrolled
 from modembank_fleet.link import Backoff, Broker, Incoming, LinkError, LinkRefused, Session, TlsFiles, Will, connect
 from modembank_fleet.wire import (
     HELLO,
@@ -61,11 +61,24 @@ class Agent:
     """The box's side of the fleet link; without a hub in the configuration it does nothing."""
 
     def __init__(
-        self, app: App, *, time: Timekeeper | None = None, backoff: Backoff | None = None, trial: Trial | None = None
+        self,
+        app: App,
+        *,
+        time: Timekeeper | None = None,
+        backoff: Backoff | None = None,
+        trial: Trial | None = None,
+        renew: Renew = not_enrolled,
     ) -> None:
-        """Make it; ``prepare`` lays over what the hub owns, ``start`` begins to tell."""
+        """Make it; ``prepare`` lays over what the hub owns, ``start`` begins to tell.
+
+        ``renew`` gets another certificate, where a hub enrolled the box.
+        """
         self._app = app
-        self._config = app.config.mqtt
+        self._config = app.fleet.mqtt
+        self._renew = renew
+        self._tries = 0
+        self._in_use = 0
+        self._other_certificate = asyncio.Event()
         self._time = time or Timekeeper(app.clock)
         self._backoff = backoff or Backoff()
         self._supervisor = Supervisor()
@@ -109,6 +122,7 @@ class Agent:
             self._send_log,
             self._shadow.again,
             lambda: 0 if self._shadow is None else self._shadow.in_force,
+            self._renew,
         )
         self._commands = Commands(trust, around, self._time, self._poke, pool)
         await pool.start()
@@ -153,23 +167,34 @@ class Agent:
                     await self._say_avail(session, "offline", "shutdown")
         await self._supervisor.stop_all(2.0)
 
+    def change_certificate(self) -> None:
+        """There is another certificate: connect with it soon, unless that is how the box is connected."""
+        coming = self._coming
+        if coming is not None and coming.number != self._in_use:
+            self._tries = 0
+            self._other_certificate.set()
+
     # -- the connection
 
     async def _keep_connected(self) -> None:
         fleet = self._app.fleet
         while True:
-            wait_s = self._backoff.next_s()
+            wait_s = 0.0 if self._other_certificate.is_set() else self._backoff.next_s()
+            self._other_certificate.clear()
             fleet.note(fleet.state if fleet.state is LinkState.REFUSED else LinkState.WAITING, fleet.why, wait_s)
             await asyncio.sleep(wait_s)
             began = self._app.clock.monotonic()
             if fleet.state is not LinkState.REFUSED:
                 fleet.note(LinkState.CONNECTING, fleet.why)
+            self._tries += 1
             try:
                 await self._connected()
             except LinkRefused as error:
                 self._failed(LinkState.REFUSED, str(error))
             except LinkError as error:
                 self._failed(LinkState.WAITING, str(error))
+            else:
+                self._tries = 0  # it left for a new certificate: that is the next
             self._backoff.held(self._app.clock.monotonic() - began)
 
     def _failed(self, state: LinkState, why: str) -> None:
@@ -181,11 +206,13 @@ class Agent:
         """Hold one connection until it is gone: raises LinkError or LinkRefused."""
         self._connections += 1
         will = Will(self._address.up("avail"), encode(self._avail("offline", "will")), WILL_S)
-        async with connect(self._broker(), will, clean_start=False) as session:
-            self._session = session
+        pair = self._pair()
+        async with connect(self._broker(pair), will, clean_start=False) as session:
+            self._session, self._in_use = session, pair.number if pair else 0
             try:
                 await session.subscribe(everything_down(self._address), HELLO)
                 await self._born(session)
+                await self._app.fleet.enrolment.prove(self._in_use)
                 self._app.fleet.note(LinkState.ONLINE)
                 _log.info("fleet_link_up", connection=self._connections)
                 self._streams = streams = Streams(self._means, session, self._heard, self._app.fleet.worked)
@@ -195,14 +222,40 @@ class Agent:
                     self._tell_of_itself(session),
                     self._be_born(session),
                     self._report_config(session),
+                    self._another_certificate(),
                 )
+            except _OtherCertificateError:  # the block ends in order: nobody believes that the box is gone
+                _log.info("fleet_link_anew")
             finally:
                 self._session = self._streams = None
+                self._in_use = 0
 
-    def _broker(self) -> Broker:
-        url = urlsplit(self._config.url)
+    async def _another_certificate(self) -> None:
+        while True:
+            await self._other_certificate.wait()
+            if self._coming is not None and self._coming.number != self._in_use:
+                raise _OtherCertificateError
+            self._other_certificate.clear()
+
+    @property
+    def _coming(self) -> Pair | None:
+        member = self._app.fleet.enrolment.membership
+        return None if member is None else member.coming
+
+    def _pair(self) -> Pair | None:
+        """Return which pair to connect with: a new one and the one before by turns, until a session proved the new."""
+        member = self._app.fleet.enrolment.membership
+        if member is None:
+            return None
+        return member.coming if member.coming is not None and self._tries % 2 else member.pair
+
+    def _broker(self, pair: Pair | None) -> Broker:
+        fleet = self._app.fleet
+        brokers = fleet.brokers
+        url = urlsplit(brokers[(self._tries // 2 if self._coming else self._tries) % len(brokers)])
         secure = url.scheme == "mqtts"
-        files = TlsFiles(self._config.ca, self._config.certificate, self._config.key)
+        named = self._config.ca, self._config.certificate, self._config.key
+        files = TlsFiles(*(named if pair is None else fleet.enrolment.files(pair)))
         return Broker(
             url.hostname or "",
             url.port or (8883 if secure else 1883),
@@ -375,6 +428,10 @@ class Agent:
                 entry = Entry(to_ms(self._app.clock.now()), "clock.stepped", None, None, body)
                 await self._app.store.write(lambda conn, entry=entry: append(conn, [entry]), Urgency.SOON)  # type: ignore[misc]
                 self._app.events.wake()
+
+
+class _OtherCertificateError(Exception):
+    """Leave the connection for one with another certificate."""
 
 
 def _keys(config: MqttConfig) -> tuple[HubKey, ...]:

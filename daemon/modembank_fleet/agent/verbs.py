@@ -16,7 +16,7 @@ from modembank.app import App
 from modembank.errors import ModembankError
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
 from modembank_fleet.agent.owning import beyond
-from modembank_fleet.wire.commands import CollectLogs, OneSim, PauseSim, Profile, ResetModem, RunUssd, SimLimits
+from modembank_fleet.wire.commands import CollectLogs, OneSim, PauseSim, Profile, ResetModem, Rotate, RunUssd, SimLimits
 
 RESETS_AN_HOUR = 3
 """Of one modem."""
@@ -36,6 +36,14 @@ class VerbRefused(ModembankError):
         self.code = code
 
 
+Renew: TypeAlias = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+async def not_enrolled(_: str) -> dict[str, Any]:
+    """Renew nothing: whoever configured the box by hand does that; raises VerbRefused."""
+    raise VerbRefused(code="not_enrolled")
+
+
 class Surroundings(msgspec.Struct):
     """What commands work on."""
 
@@ -48,6 +56,8 @@ class Surroundings(msgspec.Struct):
     """Tries the hub's configuration again."""
     config_version: Callable[[], int]
     """Which version of it is in force; 0: none."""
+    renew: Renew
+    """Gets the box another certificate."""
     resets: dict[str, deque[float]] = msgspec.field(default_factory=lambda: defaultdict(deque))
 
 
@@ -182,6 +192,12 @@ async def collect_logs(around: Surroundings, order: Order) -> dict[str, Any]:
     return {"lines": len(lines), "pieces": len(pieces)}
 
 
+async def rotate(around: Surroundings, order: Order) -> dict[str, Any]:
+    """Get another certificate for another key, where a hub enrolled the box; the link tries it at once."""
+    args: Rotate = order.args
+    return await around.renew(args.serial)
+
+
 async def restart_box(around: Surroundings, order: Order) -> dict[str, Any]:
     """Have the whole computer restart, where the box is an image; the answer may come once it is back."""
     if not around.app.appliance.present:
@@ -201,6 +217,7 @@ VERBS: dict[str, Execute] = {
     "cfg.reload": reload_config,
     "modem.reset": reset_modem,
     "ussd.run": run_ussd,
+    "cred.rotate": rotate,
     "logs.collect": collect_logs,
     "box.reboot": restart_box,
 }

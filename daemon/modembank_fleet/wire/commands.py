@@ -148,11 +148,10 @@ class OneJob(msgspec.Struct, kw_only=True):
 
 
 class Rotate(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A step of a new certificate: ask for a request, install the answer, delete the old key."""
+    """Another certificate for another key, which the box asks the hub for over HTTPS."""
 
-    step: Literal["csr", "install", "retire"]
-    serial: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    certificate: Annotated[str, msgspec.Meta(max_length=16_384)] = ""
+    serial: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{0,40}\Z")] = ""
+    """Of the one that is to be replaced, in hexadecimal digits: where another counts by now, nothing is done."""
 
 
 class Verb(msgspec.Struct, frozen=True):

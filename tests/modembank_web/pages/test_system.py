@@ -15,7 +15,8 @@ from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.backup import ScheduledBackups
 from modembank.config import BackupConfig, BankConfig, Config, LogConfig, MqttConfig, PortEntry, SimConfig
 from modembank.eventlog import Entry, append
-from modembank.fleet import Fleet, LinkState, shadow
+from modembank.fleet import Fleet, LinkState, Membership, Pair, shadow
+from modembank.fleet.token import HubToken
 from modembank.system import Process, System
 from modembankd.logs import configure_logs
 
@@ -231,3 +232,50 @@ async def test_only_admins_see_the_system(box: Box) -> None:
     async with reader(box) as admin:
         for path in PATHS:
             await admin.opens(f"/ui/system{path}")
+
+
+TOKEN = HubToken("https://hub.example.org:8443", bytes(32), bytes(16)).written
+
+
+async def test_a_token_of_a_hub_is_pasted_and_what_becomes_of_it_is_shown(box: Box) -> None:
+    of = box.fleet.enrolment
+    async with reader(box) as admin:
+        page = await admin.opens("/ui/system")
+        assert "Enrol at a hub" in page.text
+        assert "Leave the hub" not in page.text
+        told = await admin.sends("/ui/system/hub", 422, token="hello")
+        assert "is no token of a hub" in told.text
+        told = await admin.sends("/ui/system/hub", token=f" {TOKEN}\n")
+        assert "The box asks to be enrolled" in told.text
+        assert TOKEN not in told.text
+        of.asking_why = f"cannot be reached {HOSTILE}"
+        page = await admin.opens("/ui/system/hub")
+        assert "Not yet: cannot be reached" in page.text
+        assert not [each for each in page.all("img") if each["src"] == "x"]
+        assert of.asked is not None
+        await of.note_refused(of.asked, "token_used", f"the token was used {HOSTILE}")
+        page = await admin.opens("/ui/system/hub")
+        assert "The hub does not take the token" in page.text
+        assert "It is not asked again" in page.text
+        assert not [each for each in page.all("img") if each["src"] == "x"]
+        await admin.sends("/ui/system/hub", token=TOKEN)
+        assert of.asked is not None
+        pair = Pair(1, "ab", 1_795_000_000.0, 1_803_000_000.0, 1_800_000_000.0)
+        member = Membership("https://hub.example.org:8443", "PEM", "kiel", "b1", ("mqtts://hub",), (), pair)
+        assert await of.join(of.asked, member)
+        of.renewal_why = "the hub is away"
+        page = await admin.opens("/ui/system")
+        assert "https://hub.example.org:8443" in page.text
+        assert "could not be renewed yet" in page.text
+        assert "Leave the hub" in page.text
+        told = await admin.sends("/ui/system/hub/leave")
+        assert "stands alone" in told.text
+
+
+async def test_a_box_whose_file_names_a_hub_asks_for_no_token(box: Box) -> None:
+    mqtt = MqttConfig(url="mqtts://hub.example.com", site="kiel", box="b1")
+    box.config = msgspec.structs.replace(box.config, mqtt=mqtt)
+    box.fleet = Fleet(box.config, box.store, box.clock, box.events)
+    async with reader(box) as admin:
+        assert "Enrol at" not in (await admin.opens("/ui/system")).text
+        await admin.sends("/ui/system/hub", 409, token=TOKEN)

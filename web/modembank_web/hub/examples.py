@@ -10,6 +10,7 @@ BOX: dict[str, Any] = {
     "box": "b1",
     "label": "Cellar of Leeds",
     "standing": "online",
+    "shut_out": False,
     "why": "birth",
     "seen_at": "2026-11-20T14:05:00.000Z",
     "first_at": "2026-10-01T08:00:00.000Z",

@@ -11,13 +11,20 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.errors import Conflict, FieldProblem, InvalidRequest
-from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, PoolChanged, Quarantined
+from modembank_hub.events import (
+    BoxesChanged,
+    CommandsChanged,
+    ConfigsChanged,
+    EnrolmentChanged,
+    PoolChanged,
+    Quarantined,
+)
 from modembank_hub.orders import DEFAULT_TTL_S, VERBS
 from modembank_hub.rows_of_boxes import BoxRow, Wanted
 from modembank_hub.rows_of_commands import CommandRow
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
-from modembank_web.hub import config_pages, pool_pages, views
+from modembank_web.hub import config_pages, enrolment_pages, pool_pages, views
 from modembank_web.hub.api import number_of
 from modembank_web.hub.status import reasons_of
 from modembank_web.hub.surface import hub
@@ -39,6 +46,7 @@ TOPICS = {
     BoxesChanged: ("boxes",),
     CommandsChanged: ("commands",),
     ConfigsChanged: ("configs",),
+    EnrolmentChanged: ("enrolment",),
     PoolChanged: ("pool",),
     Quarantined: ("quarantine",),
 }
@@ -62,6 +70,7 @@ _MENU = (
             Entry("Pool", pool_pages.POOL, "message", Scope.MODEMS),
             Entry("Commands", COMMANDS, "send", Scope.MODEMS),
             Entry("Configuration", config_pages.CONFIG, "edit", Scope.MODEMS, also=config_pages.ROLLOUTS),
+            Entry("Enrolment", enrolment_pages.ENROLMENT, "key", Scope.MODEMS),
             Entry("Quarantine", QUARANTINE, "issue", Scope.ADMIN),
         ),
     ),
@@ -377,6 +386,7 @@ PAGES = (
     Page("commandNow", "GET", f"{COMMANDS}/{{id}}/now", command_now, _READ),
     Page("cancelCommand", "POST", f"{COMMANDS}/{{id}}/cancel", cancel, _CHANGE),
     *config_pages.PAGES,
+    *enrolment_pages.PAGES,
     Page("quarantine", "GET", QUARANTINE, quarantine, _CHANGE),
     Page("clearQuarantine", "POST", f"{QUARANTINE}/clear", clear_quarantine, _CHANGE),
     *pool_pages.PAGES,

@@ -29,6 +29,8 @@ class BoxView(msgspec.Struct, frozen=True):
     box: str
     label: str
     standing: str
+    shut_out: bool
+    """Whether nothing that it says counts, and it is told nothing."""
     why: str
     """Of the presence that counts: birth, shutdown, update, will."""
     seen_at: str
@@ -154,6 +156,7 @@ def summary_of(row: BoxRow) -> dict[str, Any]:
         "box": row.box,
         "label": row.label,
         "standing": row.standing,
+        "shut_out": row.out_at is not None,
         "why": row.why,
         "seen_at": rfc3339(row.seen_at),
         "first_at": rfc3339(row.first_at),

@@ -18,6 +18,12 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "cursor": _CURSOR,
         "limit": _LIMIT,
     },
+    "CertificatesQuery": {
+        "box": {"description": "Only those of this box, as site/name", "example": "leeds/b1"},
+        "cursor": _CURSOR | {"example": "7"},
+        "limit": _LIMIT,
+    },
+    "TokensQuery": {"cursor": _CURSOR | {"example": "7"}, "limit": _LIMIT},
     "ConfigsQuery": {
         "behind": {"description": "Only boxes that are not as they are to be", "example": True},
         "cursor": _CURSOR,
@@ -43,6 +49,7 @@ TAGS = {
     "Pool": "Messages that any box may send, followed to their end.",
     "Commands": "What boxes are told to do, followed to its end.",
     "Configuration": "What boxes are to have, whether they have it, and how it is brought to many.",
+    "Enrolment": "How boxes come to have certificates, and how they are shut out.",
     "Quarantine": "What came and could not be read.",
     **{name: text for name, text in wording.TAGS.items() if name in {"Account", "Users", "API keys", "Audit"}},
     **{name: text for name, text in wording.TAGS.items() if name in {"Status", "Documentation"}},

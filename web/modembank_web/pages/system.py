@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from modembank.accounts import Scope
+from modembank.errors import InvalidRequest
 from modembank.system import KEPT, LEVELS, Level
 from modembank_web.answer import Answer
+from modembank_web.forms import FormBody
 from modembank_web.operation import Call
-from modembank_web.pages.page import ROOT, Page
+from modembank_web.pages.page import ROOT, Page, errors_at
 from modembank_web.pages.rendering import render
 
 PATH = f"{ROOT}/system"
 _NEEDS = (Scope.ADMIN,)
 _CLOCK_ISSUE = "clock_not_set"
+
+
+class TokenForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hub's token, as it was pasted."""
+
+    token: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
+
+
+_TOKEN = FormBody(TokenForm)
 
 
 class LogQuery(msgspec.Struct, frozen=True):
@@ -36,9 +47,38 @@ async def system(call: Call) -> Answer:
         about=about,
         site=app.config.box.site,
         clock=clock,
-        hub=await app.fleet.view(actor),
         **shown,
+        **await _hub(call),
     )
+
+
+async def hub_now(call: Call) -> Answer:
+    """Answer how the link to the hub stands now."""
+    return render(call, "system/_hub.html", **await _hub(call))
+
+
+async def enrol(call: Call) -> Answer:
+    """Take a hub's token; what is wrong with it is shown with the form."""
+    form, errors = await call.form(_TOKEN), {}
+    try:
+        await call.app.fleet.enrolment.ask(call.caller, form.token)
+    except InvalidRequest as error:
+        errors = errors_at(error)
+    return render(call, "system/_hub.html", status=422 if errors else 200, **await _hub(call, errors))
+
+
+async def leave_hub(call: Call) -> Answer:
+    """Leave the hub, or take a token back. Raises Conflict."""
+    await call.app.fleet.enrolment.forget(call.caller)
+    return render(call, "system/_hub.html", **await _hub(call))
+
+
+async def _hub(call: Call, errors: dict[str, str] | None = None) -> dict[str, Any]:
+    return {
+        "hub": await call.app.fleet.view(call.caller),
+        "hub_in_file": bool(call.app.config.mqtt.url),
+        "errors": errors or {},
+    }
 
 
 async def backup_now(call: Call) -> Answer:
@@ -89,6 +129,9 @@ def _log(call: Call) -> dict[str, Any]:
 
 PAGES = (
     Page("system", "GET", PATH, system, _NEEDS),
+    Page("systemHub", "GET", f"{PATH}/hub", hub_now, _NEEDS),
+    Page("enrol", "POST", f"{PATH}/hub", enrol, _NEEDS),
+    Page("leaveHub", "POST", f"{PATH}/hub/leave", leave_hub, _NEEDS),
     Page("systemBackup", "POST", f"{PATH}/backup", backup_now, _NEEDS),
     Page("systemSettings", "GET", f"{PATH}/settings", settings, _NEEDS),
     Page("systemLog", "GET", f"{PATH}/log", log, _NEEDS),
