@@ -186,7 +186,7 @@ class AlertsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 Verb = Literal[
     "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "ussd.run", "logs.collect",
-    "box.reboot",
+    "box.reboot", "sw.update", "sw.cancel", "sw.rollback",
 ]  # fmt: skip
 HubSetting = Literal["profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused"]
 
@@ -234,7 +234,8 @@ class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     profile: Literal["standard", "lean", "metered"] = "standard"
     privacy: Literal["counts", "meta", "full"] = "meta"
     commands: tuple[Verb, ...] = (
-        "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "logs.collect", "box.reboot"
+        "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "logs.collect", "box.reboot",
+        "sw.update", "sw.cancel", "sw.rollback",
     )  # fmt: skip
     """What the hub may have done. USSD codes can move money: not by itself."""
     hub_settings: tuple[HubSetting, ...] = ("profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused")

@@ -14,9 +14,11 @@ import msgspec
 from modembank.accounts import Actor, Role, Scope
 from modembank.app import App
 from modembank.errors import ModembankError
+from modembank.fleet.rows import Journalled
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
 from modembank_fleet.agent.owning import beyond
-from modembank_fleet.wire.commands import CollectLogs, OneSim, PauseSim, Profile, ResetModem, RunUssd, SimLimits
+from modembank_fleet.agent.updating import ROLLBACK, UPDATE, Job, Updating
+from modembank_fleet.wire.commands import CollectLogs, OneJob, OneSim, PauseSim, Profile, ResetModem, RunUssd, SimLimits
 
 RESETS_AN_HOUR = 3
 """Of one modem."""
@@ -48,6 +50,7 @@ class Surroundings(msgspec.Struct):
     """Tries the hub's configuration again."""
     config_version: Callable[[], int]
     """Which version of it is in force; 0: none."""
+    updating: Updating
     resets: dict[str, deque[float]] = msgspec.field(default_factory=lambda: defaultdict(deque))
 
 
@@ -59,12 +62,20 @@ def hub_actor(issuer: str) -> Actor:
 class Order(msgspec.Struct, frozen=True):
     """A command that is carried out now."""
 
-    id: str
+    taken: Journalled
     actor: Actor
     args: Any
+    deadline: float
+    """Monotonic seconds."""
+
+    @property
+    def id(self) -> str:
+        """The command's id."""
+        return self.taken.id
 
 
-Execute: TypeAlias = Callable[[Surroundings, Order], Awaitable[dict[str, Any]]]
+Execute: TypeAlias = Callable[[Surroundings, Order], Awaitable[dict[str, Any] | None]]
+"""What it returns is told as done; None: it goes on by itself, and ends the command."""
 
 
 async def ping(around: Surroundings, order: Order) -> dict[str, Any]:  # noqa: ARG001 - what all verbs take
@@ -190,6 +201,20 @@ async def restart_box(around: Surroundings, order: Order) -> dict[str, Any]:
     return {}
 
 
+async def go_to_another_version(around: Surroundings, order: Order) -> None:
+    """Begin an update, or the way back to the other slot."""
+    if not around.updating.begin(Job(order.taken, order.actor, order.args, order.deadline)):
+        raise VerbRefused(code="update_under_way")
+
+
+async def cancel_update(around: Surroundings, order: Order) -> dict[str, Any]:
+    """End an update that is not being installed yet."""
+    args: OneJob = order.args
+    if code := await around.updating.cancel(args.job):
+        raise VerbRefused(code=code)
+    return {}
+
+
 VERBS: dict[str, Execute] = {
     "ping": ping,
     "rebirth": rebirth,
@@ -203,8 +228,15 @@ VERBS: dict[str, Execute] = {
     "ussd.run": run_ussd,
     "logs.collect": collect_logs,
     "box.reboot": restart_box,
+    UPDATE: go_to_another_version,
+    ROLLBACK: go_to_another_version,
+    "sw.cancel": cancel_update,
 }
 """What this release carries out."""
+LONG = frozenset({UPDATE, ROLLBACK})
+"""What goes on beside other commands, and over restarts."""
+ON_IMAGES = frozenset({UPDATE, ROLLBACK, "sw.cancel"})
+"""What only a box can do that was started from the appliance image."""
 LENDING = frozenset({"msg.submit", "msg.recall"})
 """Carried out in the write that journals it, where the site has the pool on."""
 ALWAYS = frozenset({"ping", "rebirth", "tele.profile"})
