@@ -291,7 +291,7 @@ class Commands(msgspec.Struct):
             async with asyncio.timeout(LONGEST_S):
                 data = await VERBS[taken.verb](self.around, Order(running, actor, args, deadline))
         except VerbRefused as error:
-            ended = replace(taken, state="failed", code=error.code)
+            ended = replace(taken, state="failed", code=error.code, data=_reason(error.why))
         except TimeoutError:
             ended = replace(taken, state="unknown", code="took_too_long")
         except StoreError:
@@ -322,6 +322,10 @@ class Commands(msgspec.Struct):
 
     def _now_ms(self) -> int:
         return to_ms(self.around.app.clock.now())
+
+
+def _reason(why: str) -> str:
+    return json.dumps({"why": why} if why else {})
 
 
 def _command(taken: Journalled) -> Command:

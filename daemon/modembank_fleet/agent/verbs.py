@@ -13,6 +13,7 @@ import msgspec
 
 from modembank.accounts import Actor, Role, Scope
 from modembank.app import App
+from modembank.bank import CannotReset, ResetLevel
 from modembank.errors import ModembankError
 from modembank.fleet.rows import Journalled
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
@@ -32,10 +33,11 @@ class VerbRefused(ModembankError):
     key = "command_refused"
     template = "{code}"
 
-    def __init__(self, code: str) -> None:
-        """Say why."""
+    def __init__(self, code: str, why: str = "") -> None:
+        """Say why in one word, and perhaps in a sentence."""
         super().__init__(code=code)
         self.code = code
+        self.why = why
 
 
 class Surroundings(msgspec.Struct):
@@ -148,17 +150,21 @@ async def reload_config(around: Surroundings, order: Order) -> dict[str, Any]:  
 
 
 async def reset_modem(around: Surroundings, order: Order) -> dict[str, Any]:
-    """Restart a modem; what is harder than its own restart is the recovery ladder's to decide."""
+    """Restart a modem, or reset it from outside where the box and its hubs can."""
     args: ResetModem = order.args
-    if args.mode != "soft":
-        raise VerbRefused(code="mode_not_available")
     slot = around.app.bank.modem(args.slot).slot
     done, now = around.resets[slot], time.monotonic()
     while done and now - done[0] >= 3600:
         done.popleft()
     if len(done) >= RESETS_AN_HOUR:
         raise VerbRefused(code="too_often")
-    around.app.bank.reset(slot)
+    if args.mode == "soft":
+        around.app.bank.reset(slot)
+    else:
+        try:
+            await around.app.bank.reset_hard(slot, ResetLevel(args.mode))
+        except CannotReset as error:
+            raise VerbRefused(code="mode_not_available", why=error.why) from error
     done.append(now)
     return {}
 
