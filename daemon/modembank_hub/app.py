@@ -27,6 +27,7 @@ from modembank_hub.orders import Orders
 from modembank_hub.pool import Pool
 from modembank_hub.rollouts import Rollouts
 from modembank_hub.schema import DATABASE, HUB
+from modembank_hub.software import Software
 
 
 class BadSigningKey(ModembankError):
@@ -50,6 +51,7 @@ class HubApp(msgspec.Struct, frozen=True):
     audit: Audit
     fleet: Fleet
     orders: Orders
+    software: Software
     configs: Configs
     rollouts: Rollouts
     ingest: Ingest
@@ -95,6 +97,7 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         audit=Audit(store, clock),
         fleet=Fleet(store, clock, config.keep),
         orders=orders,
+        software=Software(orders),
         configs=configs,
         rollouts=Rollouts(store, clock, configs),
         ingest=ingest,
