@@ -99,7 +99,7 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         orders=orders,
         software=Software(orders),
         configs=configs,
-        rollouts=Rollouts(store, clock, configs),
+        rollouts=Rollouts(store, clock, configs, orders.wake),
         ingest=ingest,
         lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve)),
         pool=Pool(store, clock, bus, lending.wake, signed=signer is not None),

@@ -8,7 +8,8 @@ from fakes.hubs import hub_in, signing_in
 from fakes.voices import SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN
 from modembank.clock import SystemClock, to_ms
-from modembank.errors import Conflict
+from modembank.errors import Conflict, InvalidRequest
+from modembank_hub.software import File, Release
 
 DIGEST = "0a" * 32
 VERBS = ["ping", "sw.update", "sw.cancel", "sw.rollback"]
@@ -142,3 +143,131 @@ async def test_without_a_key_nothing_is_ordered(tmp_path):
         await offers(hub, said, VERBS)
         with pytest.raises(Conflict, match="must be signed"):
             await hub.app.software.roll_back(LOCAL_ADMIN, "leeds", "b1")
+
+
+# -- roll-outs
+
+RELEASE = Release("1.3.0", {"arm64": File(DIGEST, "https://updates.example.com/x.raucb")})
+
+
+class Group:
+    """Ten boxes of one group, of which seven are appliances; they say what they are told to say."""
+
+    def __init__(self, hub, boxes):
+        self.hub, self.boxes, self.id = hub, boxes, 0
+
+    async def begin(self, release=RELEASE, **more):
+        begun = await self.hub.app.rollouts.begin_software(LOCAL_ADMIN, "all", release, **more)
+        self.id = begun.row.id
+        return begun
+
+    async def now(self):
+        await self.hub.app.rollouts.advance()
+        return await self.hub.app.rollouts.get(LOCAL_ADMIN, self.id)
+
+    async def given(self):
+        return [box for box in (await self.now()).boxes if box.command is not None and not box.outcome]
+
+    async def say(self, given, st, **more):
+        for one in given:
+            await says(self.hub, self.boxes[one.box], one.command, st, **more)
+        return await self.now()
+
+
+@pytest.fixture
+async def group(hub):
+    boxes = [SaidBox(box=f"b{n}", ep=f"ep{n:04d}") for n in range(10)]
+    await hub.hears_of(*boxes)
+    for box in boxes[:7]:
+        await offers(hub, box, VERBS)
+    await hub.app.configs.set_group(LOCAL_ADMIN, "all", "leeds/*", {})
+    return Group(hub, {box.box: box for box in boxes})
+
+
+async def test_a_version_goes_to_a_share_of_the_images_first_and_then_to_the_rest(group):
+    begun = await group.begin(steps=[10, 100])
+    assert (begun.counts.boxes, begun.counts.given, begun.row.revision) == (7, 1, 0)
+    (first,) = await group.given()
+    command = await group.hub.app.orders.get(LOCAL_ADMIN, first.command)
+    assert (command.verb, json.loads(command.args)) == (
+        "sw.update",
+        {"job": f"rollout-{group.id}", "version": "1.3.0", "sha256": DIGEST, "url": RELEASE.files["arm64"].url},
+    )
+    assert (await group.say([first], "running", data={"ph": "trial"})).counts.given == 1
+    assert (await group.say([first], "done")).counts.given == 7
+    done = await group.say(await group.given(), "done", code="already")
+    assert (done.row.state, done.counts.applied, done.counts.failed) == ("done", 7, 0)
+
+
+async def test_it_stops_where_too_many_came_back_and_goes_on_if_somebody_wants(group):
+    await group.begin(steps=[30, 100], limit_percent=30)
+    first, *rest = await group.given()
+    assert len(rest) == 2
+    stopped = await group.say([first], "failed", code="rolled_back", data={"why": "it did not come up"})
+    assert (stopped.row.state, stopped.row.why) == ("stopped", "1 of 3 boxes did not end with it")
+    (bad,) = [box for box in stopped.boxes if box.outcome == "failed"]
+    assert json.loads(bad.errors) == [{"path": "", "code": "rolled_back", "detail": "it did not come up"}]
+    await group.say(rest, "done")
+    assert (await group.now()).counts.given == 3
+    again = await group.hub.app.rollouts.go_on(LOCAL_ADMIN, group.id)
+    assert (again.row.state, again.counts.given) == ("running", 7)
+
+
+async def test_nobody_else_is_given_it_after_it_was_aborted(group):
+    await group.begin(steps=[10, 100])
+    first = await group.given()
+    await group.hub.app.rollouts.abort(LOCAL_ADMIN, group.id)
+    assert (await group.say(first, "done")).counts.given == 1
+
+
+async def test_a_roll_out_of_software_is_no_document_for_newcomers(group):
+    await group.begin(steps=[100])
+    await group.say(await group.given(), "done")
+    late = SaidBox(box="late", ep="ep9999")
+    await group.hub.hears_of(late)
+    await group.hub.app.rollouts.welcome()
+    assert (await group.hub.app.configs.get(LOCAL_ADMIN, "leeds", "late"))[0].state == "none"
+
+
+async def test_a_box_is_in_one_roll_out_at_a_time(group):
+    await group.begin(steps=[10, 100])
+    with pytest.raises(Conflict, match="has boxes of all"):
+        await group.hub.app.rollouts.begin(LOCAL_ADMIN, "all")
+
+
+async def test_what_fits_no_box_is_not_begun(group):
+    with pytest.raises(Conflict, match="no box of all installs updates"):
+        await group.begin(Release("1.3.0", {"amd64": File(DIGEST)}))
+    with pytest.raises(InvalidRequest):
+        await group.begin(Release("1.3.0", {}))
+
+
+async def test_it_is_begun_and_followed_over_the_api_and_on_pages(group):
+    hub = group.hub
+    async with hub.client(await hub.key()) as client:
+        asked = {"version": "1.3.0", "files": {"arm64": {"sha256": DIGEST}}, "steps": [50, 100], "wait_s": 7200}
+        answer = await client.post("/api/v1/config-groups/all/software", json=asked)
+        assert answer.status_code == 202
+        begun = answer.json()
+        assert (begun["software"]["version"], begun["given"], begun["wait_s"]) == ("1.3.0", 4, 7200)
+        group.id = int(begun["id"])
+        await group.say((await group.given())[:1], "failed", code="older_version")
+        now = (await client.get(answer.headers["location"])).json()
+        told = [(box["outcome"], box["errors"][0]["code"]) for box in now["items"] if box["errors"]]
+        assert told == [("failed", "older_version")]
+        bad = asked | {"files": {"arm64": {"sha256": "x"}}}
+        assert (await client.post("/api/v1/config-groups/all/software", json=bad)).status_code == 422
+        await hub.app.rollouts.abort(LOCAL_ADMIN, group.id)
+    async with hub.at_a_page() as client:
+        page = (await client.get(f"/ui/rollouts/{group.id}")).text
+        assert "Version 1.3.0 for" in page
+        assert "older version" in page
+        assert "Another version of the software" in (await client.get("/ui/config/groups/all")).text
+        bad = {"version": "", "amd64_sha256": "x", "arm64_url": "https://x/y", "steps": "100", "limit_percent": "10"}
+        answer = await client.post("/ui/config/groups/all/software", data=bad | {"wait_s": "3600"})
+        assert answer.status_code == 422
+        assert answer.text.count("must be the SHA-256") == 2
+        good = {"version": "1.4.0", "arm64_sha256": DIGEST, "steps": "100", "limit_percent": "10", "wait_s": "3600"}
+        answer = await client.post("/ui/config/groups/all/software", data=good)
+        assert answer.status_code in {200, 204}
+        assert answer.headers["hx-redirect"].startswith("/ui/rollouts/")

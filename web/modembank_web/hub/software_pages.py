@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -13,6 +13,7 @@ from modembank_hub.rows_of_boxes import BoxRow
 from modembank_hub.software import ROLLBACK, UPDATE, Wanted
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
+from modembank_web.hub.software_words import SAYS, Line, wrong_of
 from modembank_web.hub.surface import hub
 from modembank_web.operation import Call
 from modembank_web.pages.page import ROOT, Page, goes_to
@@ -21,14 +22,6 @@ from modembank_web.pages.rendering import render
 COMMANDS = f"{ROOT}/commands"
 _SOFTWARE = f"{ROOT}/boxes/{{site}}/{{box}}/software"
 _CHANGE = (Scope.ADMIN,)
-_SAYS = {
-    "version": "must be a version, such as 1.3.0",
-    "sha256": "must be the SHA-256 of the bundle: 64 digits 0-9, a-f",
-    "url": "must begin with https://, or be empty for the box's own source",
-    "window": "must be two times of a day, such as 02:00-05:00, or empty",
-}
-"""What is said of a field that cannot be meant."""
-Line = Annotated[str, msgspec.Meta(max_length=1_100)]
 
 
 class SoftwareForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,15 +67,9 @@ async def stop(call: Call) -> Answer:
 
 def wanted_of(form: SoftwareForm) -> Wanted:
     """Return what was filled in; raises InvalidRequest with what is wrong of each field."""
-    given: dict[str, Any] = {name: getattr(form, name).strip() for name in _SAYS}
+    given: dict[str, Any] = {name: getattr(form, name).strip() for name in SAYS}
     given["sha256"] = given["sha256"].lower()
-    problems = []
-    for field in msgspec.structs.fields(Wanted):
-        if field.name in _SAYS:
-            try:
-                msgspec.convert(given[field.name], field.type)
-            except msgspec.ValidationError:
-                problems.append(FieldProblem(f"/{field.name}", _SAYS[field.name]))
+    problems = [FieldProblem(f"/{name}", told) for name, told in wrong_of(given).items()]
     if problems:
         raise InvalidRequest(problems[0], *problems[1:])
     return Wanted(**given, force=form.force)
