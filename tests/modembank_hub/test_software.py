@@ -145,6 +145,24 @@ async def test_without_a_key_nothing_is_ordered(tmp_path):
             await hub.app.software.roll_back(LOCAL_ADMIN, "leeds", "b1")
 
 
+async def test_a_box_that_is_at_it_may_wait_for_its_hours(hub, box):
+    async with hub.client(await hub.key()) as client:
+        asked = {"version": "1.3.0", "sha256": DIGEST}
+        ids = [(await client.post("/api/v1/boxes/leeds/b1/software", json=asked)).json()["id"] for _ in range(2)]
+    sent = "UPDATE commands SET sends = 1, state = 'sent', issued_at = issued_at - 3 * 86400000"
+    await hub.store.write(lambda conn: conn.execute(sent).rowcount)
+    await says(hub, box, ids[0], "running", data={"ph": "waiting_window"})
+    await hub.app.orders.end_overdue()
+    states = [(await hub.app.orders.get(LOCAL_ADMIN, command)).state for command in ids]
+    assert states == ["running", "unknown"]
+    weeks = "UPDATE commands SET issued_at = issued_at - 8 * 86400000"
+    await hub.store.write(lambda conn: conn.execute(weeks).rowcount)
+    await hub.app.orders.end_overdue()
+    assert (await hub.app.orders.get(LOCAL_ADMIN, ids[0])).state == "unknown"
+    await says(hub, box, ids[0], "done")
+    assert (await hub.app.orders.get(LOCAL_ADMIN, ids[0])).state == "done"
+
+
 # -- roll-outs
 
 RELEASE = Release("1.3.0", {"arm64": File(DIGEST, "https://updates.example.com/x.raucb")})

@@ -131,6 +131,7 @@ class Agent:
         await self.prepare()
         commands, shadow, pool = self._commands, self._shadow, self._pool
         if commands is None or shadow is None or pool is None:
+            self._app.appliance.fetched.forget()  # of a hub that there was
             return
         self._means = Means(
             self._app.store,
