@@ -186,7 +186,7 @@ class AlertsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 Verb = Literal[
     "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "ussd.run", "cred.rotate",
-    "logs.collect", "box.reboot",
+    "logs.collect", "box.reboot", "sw.update", "sw.cancel", "sw.rollback",
 ]  # fmt: skip
 HubSetting = Literal["profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused"]
 
@@ -235,7 +235,7 @@ class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     privacy: Literal["counts", "meta", "full"] = "meta"
     commands: tuple[Verb, ...] = (
         "diag.run", "sim.pause", "sim.resume", "sim.limits", "cfg.reload", "modem.reset", "cred.rotate",
-        "logs.collect", "box.reboot",
+        "logs.collect", "box.reboot", "sw.update", "sw.cancel", "sw.rollback",
     )  # fmt: skip
     """What the hub may have done. USSD codes can move money: not by itself."""
     hub_settings: tuple[HubSetting, ...] = ("profile", "quiet_hours", "sim.label", "sim.limits", "sim.paused")

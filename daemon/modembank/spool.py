@@ -32,6 +32,16 @@ class Spool:
         self.hash = hashlib.sha256()
         """Of what was written; whole after end()."""
 
+    async def resume(self) -> int:
+        """Go on with a file that an earlier one ended or left, and return how many octets it has; 0: there is none."""
+        return await asyncio.to_thread(self._resume)
+
+    def close(self) -> None:
+        """Let go of it as far as it is written; what was written since the last piece may be lost."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     async def write(self, octets: bytes) -> None:
         """Add some octets; raises what ``no_room`` makes, and OSError."""
         self._buffer += octets
@@ -44,9 +54,7 @@ class Spool:
 
     def discard(self) -> None:
         """Forget it, whether or not it is complete."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self.close()
         self._path.unlink(missing_ok=True)
 
     async def _flush(self, *, last: bool = False) -> None:
@@ -57,6 +65,18 @@ class Spool:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             raise self._no_room(error.strerror or str(error)) from error
+
+    def _resume(self) -> int:
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return 0
+        self._file = os.fdopen(fd, "r+b", buffering=0)
+        octets = 0
+        while piece := self._file.read(_BUFFER):
+            self.hash.update(piece)
+            octets += len(piece)
+        return octets
 
     def _append(self, octets: bytes, last: bool) -> None:
         if self._file is None:

@@ -25,6 +25,7 @@ from modembank_box.progress import (
     TRIAL,
     Progress,
     Record,
+    Well,
     free_octets,
 )
 from modembank_box.release import Release, running_release, tell_release
@@ -70,7 +71,8 @@ class HealthGate:
         loader = boot_loader(self.places, release.slot)
         record = self.progress.record()
         if self._is_on_trial(record, release):
-            self._try(self.progress.note(record, state=TRIAL, version=release.version, reason=""), release, loader)
+            record = self.progress.note(record, state=TRIAL, version=release.version, reason="", code="")
+            self._try(record, release, loader)
             return
         if record.state == INSTALLED and not record.restarted and loader.restart_argument:
             # This firmware starts the other slot only when told to; switching the box off and on is meant alike.
@@ -90,7 +92,7 @@ class HealthGate:
             reason = (
                 "the power went, or the box was restarted, while it was written; the version that runs is as it was"
             )
-            return self.progress.note(record, state=FAILED, reason=reason)
+            return self.progress.note(record, state=FAILED, reason=reason, code="interrupted")
         if record.slot == release.slot or record.state not in {INSTALLED, TRIAL, GOOD}:
             return record
         if record.state == INSTALLED and not record.restarted and loader.primary() == record.slot:
@@ -162,7 +164,7 @@ class HealthGate:
         if not loader.may_start(before):
             reason = f"{reason}. There is no way back: the version before cannot read the database of this one"
             loader.set_good(running)
-            self.progress.note(record, state=FAILED, reason=reason)
+            self.progress.note(record, state=FAILED, reason=reason, code="not_well")
             return
         self.progress.note(record, reason=reason)
         loader.set_primary(before)
@@ -180,6 +182,7 @@ class HealthGate:
         if not self._is_on_trial(record, release):
             loader.set_good(release.slot)
             self.progress.raise_floor(release.version)
+            self.progress.note_well(release.slot, Well(release.version, release.schema))
             return
         why = self._wait_until_well()
         if why:
@@ -188,6 +191,10 @@ class HealthGate:
         loader.set_primary(release.slot)
         loader.set_good(release.slot)
         self.progress.raise_floor(release.version)
+        self.progress.note_well(release.slot, Well(release.version, release.schema))
+        if self.progress.well(record.from_slot) is None and record.from_slot == other(release.slot):
+            # Written by a version that did not note it: what asked for the update ran there, and was not on trial.
+            self.progress.note_well(record.from_slot, Well(record.from_version, record.from_schema))
         self.progress.note(record, state=GOOD)
 
     def _wait_until_well(self) -> str:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 from modembank_box.boot_loader import boot_loader, other
-from modembank_box.bundles import Bundle, Refused, judge, look_at, reason
+from modembank_box.bundles import Bundle, Refused, explained, judge, look_at
 from modembank_box.errors import BoxError
 from modembank_box.places import Places
 from modembank_box.progress import CHECKING, FAILED, INSTALLED, INSTALLING, REFUSED, TRIAL, Progress, Record, percent
@@ -25,11 +25,13 @@ class Install:
     by: str
     id: str = ""
     rauc: str = "rauc"
+    version: str = ""
+    """The only one that may be in the bundle; empty: any."""
 
     def checked(self, path: str) -> Bundle:
         """Return a bundle that may be installed now. Raises Refused, BoxError; tells nothing."""
         bundle = look_at(path, self.places.etc / "rauc/system.conf", self.rauc)
-        judge(bundle, running_release(self.places), self.progress.floor())
+        judge(bundle, running_release(self.places), self.progress.floor(), self.version)
         return bundle
 
     def install(self, path: str) -> None:
@@ -52,10 +54,11 @@ class Install:
         except BoxError as error:
             self._refused(before, record, error)
             raise
+        self.progress.forget_slot(record.slot)
         record = self.progress.note(record, state=INSTALLING, version=bundle.version)
-        said = self._run(bundle, record)
+        said, code = self._run(bundle, record)
         if said:
-            self.progress.note(record, state=FAILED, reason=f"{said}; the version that runs is as it was")
+            self.progress.note(record, state=FAILED, reason=f"{said}; the version that runs is as it was", code=code)
             raise BoxError(said)
         self.progress.note(record, state=INSTALLED)
 
@@ -64,8 +67,8 @@ class Install:
         if before.state == INSTALLED:
             self.progress.note(before, reason=f"another bundle was refused meanwhile: {error}")
         else:
-            state = REFUSED if isinstance(error, Refused) else FAILED
-            self.progress.note(record, state=state, reason=str(error))
+            state, code = (REFUSED, error.code) if isinstance(error, Refused) else (FAILED, "")
+            self.progress.note(record, state=state, reason=str(error), code=code)
 
     def _refuse_during_trial(self, running: Release) -> None:
         record = self.progress.record()
@@ -73,8 +76,8 @@ class Install:
             message = f"version {running.version} is still on trial: ask again when it is found good"
             raise BoxError(message)
 
-    def _run(self, bundle: Bundle, record: Record) -> str:
-        """Let RAUC write the other slot; returned is why it did not, or nothing."""
+    def _run(self, bundle: Bundle, record: Record) -> tuple[str, str]:
+        """Let RAUC write the other slot; returned is why it did not, in words and in one, or nothing."""
         words = [self.rauc, "install", bundle.path]
         told: list[str] = []
         try:
@@ -88,9 +91,9 @@ class Install:
                         told = [*told[-20:], line]
                 status = process.wait(SLOWEST_S)
         except OSError as error:
-            return f"RAUC cannot be started: {error}"
+            return f"RAUC cannot be started: {error}", ""
         if status:
-            return reason("".join(told))
+            return explained("".join(told))
         # What counts is what the boot loader was told.
         loader = boot_loader(self.places, record.from_slot)
-        return "" if loader.primary() == record.slot else "the boot loader does not know of the new version"
+        return ("", "") if loader.primary() == record.slot else ("the boot loader does not know of the new version", "")

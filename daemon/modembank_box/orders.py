@@ -23,18 +23,22 @@ REQUEST = "request.json"
 BUNDLE = "bundle.raucb"
 LARGEST_REQUEST = 4096
 LARGEST_BUNDLE = 1_500_000_000
-VERBS = ("update", "restart", "reset", "postpone")
+VERBS = ("update", "restart", "reset", "postpone", "rollback")
 MOST_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Order:
-    """Something asked for, by whom; ``days`` is for ``postpone``."""
+    """Something asked for, by whom.
+
+    ``days`` is for ``postpone``; ``version`` is the only one that an ``update`` may bring (empty: any).
+    """
 
     verb: str
     id: str = ""
     by: str = ""
     days: int = 0
+    version: str = ""
 
 
 def take_order(places: Places) -> Order | None:
@@ -87,7 +91,7 @@ def _order(content: bytes) -> Order:
     days = told.get("days")
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_DAYS:
         days = 0
-    return Order(told["verb"], _text(told, "id"), _text(told, "by"), days)
+    return Order(told["verb"], _text(told, "id"), _text(told, "by"), days, _text(told, "version"))
 
 
 def _text(told: dict[str, Any], name: str) -> str:

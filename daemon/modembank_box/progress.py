@@ -47,6 +47,16 @@ class Record:
     """The one that is written."""
     restarted: bool = False
     """Whether the box was restarted into it."""
+    code: str = ""
+    """Why it did not work, in one word, where there is one."""
+
+
+@dataclass(frozen=True)
+class Well:
+    """What was found well in a slot; ``schema`` is the number of the latest migration that its database may have."""
+
+    version: str
+    schema: int
 
 
 def now() -> str:
@@ -95,6 +105,7 @@ class Progress:
             "from_version": record.from_version,
             "version": record.version,
             "reason": record.reason,
+            "code": record.code,
             "by": record.by,
             "at": record.at or now(),
             "id": record.id,
@@ -129,6 +140,27 @@ class Progress:
         if is_older(self.floor(), version):
             write_whole(self.folder / "floor.json", json.dumps({"version": version}).encode() + b"\n", 0o600)
 
+    # -- what the slots hold
+
+    def well(self, slot: str) -> Well | None:
+        """Return what a slot holds, if that was well when it last ran and nothing was written there since."""
+        told = read_state(self._folder / "slots.json").get(slot)
+        version, schema = (told.get("version"), told.get("schema")) if isinstance(told, dict) else (None, None)
+        return Well(version, schema) if isinstance(version, str) and isinstance(schema, int) else None
+
+    def note_well(self, slot: str, well: Well) -> None:
+        """Note that what a slot holds is well."""
+        if self.well(slot) != well:
+            self._keep_slots(read_state(self._folder / "slots.json") | {slot: asdict(well)})
+
+    def forget_slot(self, slot: str) -> None:
+        """Forget what a slot holds: it is about to be written."""
+        if self.well(slot) is not None:
+            self._keep_slots({**read_state(self._folder / "slots.json"), slot: None})
+
+    def _keep_slots(self, slots: dict[str, Any]) -> None:
+        write_whole(self.folder / "slots.json", json.dumps(slots).encode("ascii") + b"\n", 0o600)
+
     def postponed_until(self) -> str:
         """Return until when the box does not restart by itself; empty: it may."""
         return str(read_state(self._folder / "postponed.json").get("until", ""))[:40]
@@ -144,7 +176,12 @@ class Progress:
             return
         record = self.record()
         if record.state == INSTALLING:
-            self.note(record, state=FAILED, reason="it was interrupted; the version that runs is as it was")
+            self.note(
+                record,
+                state=FAILED,
+                reason="it was interrupted; the version that runs is as it was",
+                code="interrupted",
+            )
         else:
             self.tell(record)
 

@@ -29,6 +29,7 @@ from modembank_hub.orders import Orders
 from modembank_hub.pool import Pool
 from modembank_hub.rollouts import Rollouts
 from modembank_hub.schema import DATABASE, HUB
+from modembank_hub.software import Software
 
 
 class BadSigningKey(ModembankError):
@@ -52,6 +53,7 @@ class HubApp(msgspec.Struct, frozen=True):
     audit: Audit
     fleet: Fleet
     orders: Orders
+    software: Software
     configs: Configs
     rollouts: Rollouts
     ingest: Ingest
@@ -102,8 +104,9 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         audit=Audit(store, clock),
         fleet=Fleet(store, clock, config.keep),
         orders=orders,
+        software=Software(orders),
         configs=configs,
-        rollouts=Rollouts(store, clock, configs),
+        rollouts=Rollouts(store, clock, configs, orders.wake),
         ingest=ingest,
         lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve)),
         pool=Pool(store, clock, bus, lending.wake, signed=signer is not None),

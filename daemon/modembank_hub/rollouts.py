@@ -1,4 +1,6 @@
-"""Roll-outs: a group's document brought to its boxes in steps, a share of them first; it stops where too many fail.
+"""Roll-outs: a group's document, or a version of the software, brought to its boxes in steps, a share of them first.
+
+It stops where too many fail.
 
 Where one is, is in the rows alone: after a restart it goes on from there.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -21,7 +23,9 @@ from modembank_hub import rows_of_config as configs
 from modembank_hub import rows_of_rollouts as rows
 from modembank_hub.configs import Configs, group_named, members
 from modembank_hub.fleet import Page
+from modembank_hub.rows_of_config import GroupRow
 from modembank_hub.rows_of_rollouts import ABORTED, DONE, PAUSED, RUNNING, STOPPED, Counts, RolloutBox, RolloutRow
+from modembank_hub.software import TTL_S, Release, order_release
 
 STEPS = (10, 100)
 LIMIT_PERCENT = 10
@@ -40,9 +44,10 @@ class Progress(msgspec.Struct, frozen=True):
 class Rollouts:
     """Begins them, moves them on, and stops them."""
 
-    def __init__(self, store: Store, clock: Clock, configs_: Configs) -> None:
-        """Over the hub's store."""
+    def __init__(self, store: Store, clock: Clock, configs_: Configs, commands_due: Callable[[], None]) -> None:
+        """Over the hub's store; ``commands_due`` is called when there may be commands to send."""
         self._store = store
+        self._commands_due = commands_due
         self._clock = clock
         self._configs = configs_
 
@@ -56,30 +61,57 @@ class Rollouts:
         wait_s: int = WAIT_S,
     ) -> Progress:
         """Bring a group's newest document to its boxes of now. Raises NotFound, Conflict, InvalidRequest, Forbidden."""
+        return await self._begin(actor, group, None, steps, limit_percent, wait_s)
+
+    async def begin_software(
+        self,
+        actor: Actor,
+        group: str,
+        release: Release,
+        *,
+        steps: Sequence[int] = STEPS,
+        limit_percent: int = LIMIT_PERCENT,
+        wait_s: int = TTL_S,
+    ) -> Progress:
+        """Bring a version to those boxes of a group that install updates and have a file in it. Raises as begin()."""
+        if not release.files:
+            raise InvalidRequest(FieldProblem("/files", "must have a file for amd64 or arm64"))
+        return await self._begin(actor, group, release, steps, limit_percent, wait_s)
+
+    async def _begin(
+        self,
+        actor: Actor,
+        group: str,
+        release: Release | None,
+        steps: Sequence[int],
+        limit_percent: int,
+        wait_s: int,
+    ) -> Progress:
         actor.require(Scope.ADMIN)
         if not self._configs.possible:
-            raise Conflict(why="a configuration must be signed, and this hub has no key ([signing] key_file)")
+            raise Conflict(why="what is rolled out must be signed, and this hub has no key ([signing] key_file)")
         _check(steps, limit_percent, wait_s)
         now = self._now()
 
         def begin(conn: sqlite3.Connection) -> Progress:
             found = group_named(conn, group)
-            mine = members(conn, found)
-            if not mine:
-                raise Conflict(why=f"no box belongs to {group} ({found.pattern})")
+            mine = _boxes_for(conn, found, release)
             under_way = _under_way(conn, {box_id for box_id, _ in mine})
             if under_way is not None:
                 raise Conflict(why=f"roll-out {under_way} has boxes of {group}: let it end, or abort it")
-            new = rows.NewRollout(found.id, found.revision, actor.name, steps, limit_percent, wait_s)
+            revision = found.revision if release is None else 0
+            software = "" if release is None else msgspec.json.encode(release).decode()
+            new = rows.NewRollout(found.id, revision, actor.name, steps, limit_percent, wait_s, software)
             rollout_id = rows.add(conn, new, mine, now)
-            told = {"group": group, "revision": found.revision, "boxes": len(mine), "steps": list(steps)}
+            what = {"revision": revision} if release is None else {"version": release.version}
+            told = {"group": group, **what, "boxes": len(mine), "steps": list(steps)}
             audit.record(conn, actor, "rollout.begin", str(rollout_id), now, told)
             _advance(conn, _found(conn, rollout_id), now)
             return _progress(conn, rollout_id)
 
         begun = await self._store.write(begin)
         _log.info("rollout_begun", rollout=begun.row.id, group=group, boxes=begun.counts.boxes, actor=actor.name)
-        self._configs.changed()
+        self._changed()
         return begun
 
     async def pause(self, actor: Actor, rollout_id: int) -> Progress:
@@ -122,7 +154,7 @@ class Rollouts:
         if await self._store.read(lambda conn: bool(rows.open_ones(conn, RUNNING))) and await self._store.write(
             advance
         ):
-            self._configs.changed()
+            self._changed()
 
     async def welcome(self) -> None:
         """Give boxes that are new what was rolled out to the whole of their group: the first one by name."""
@@ -147,8 +179,12 @@ class Rollouts:
             return _progress(conn, rollout_id)
 
         done = await self._store.write(order)
-        self._configs.changed()
+        self._changed()
         return done
+
+    def _changed(self) -> None:
+        self._configs.changed()
+        self._commands_due()
 
     def _now(self) -> int:
         return to_ms(self._clock.now())
@@ -189,17 +225,12 @@ def _under_way(conn: sqlite3.Connection, box_ids: set[int]) -> int | None:
 def _advance(conn: sqlite3.Connection, row: RolloutRow, now: int) -> bool:
     """Do what is next of one that runs; return whether anything was."""
     boxes = rows.boxes_of(conn, row.id)
-    fresh = [box for box in boxes if box.step == row.step and box.ver is None]
+    fresh = [box for box in boxes if box.step == row.step and not box.given]
     if _failing(conn, row, boxes, now):
         return True
     if fresh:
         for box in fresh:
-            known = configs.stands(conn, box.box_id)
-            why = f"roll-out {row.id} of {row.group}"
-            ver = configs.give(
-                conn, box.box_id, own_rev=known.own_rev, group_rev=row.revision, actor=row.actor, why=why, now_ms=now
-            )
-            rows.note_given(conn, row.id, box.box_id, ver)
+            _give(conn, row, box.box_id, now)
         return True
     given = [box for box in boxes if box.step == row.step]
     counts = rows.counts_of(given)
@@ -217,12 +248,43 @@ def _advance(conn: sqlite3.Connection, row: RolloutRow, now: int) -> bool:
     return True
 
 
+def _give(conn: sqlite3.Connection, row: RolloutRow, box_id: int, now: int) -> None:
+    """Let a box be to have it from now on: a document, or the command for a version."""
+    if row.software:
+        release = msgspec.json.decode(row.software, type=Release)
+        ttl_s = max(row.wait_s, TTL_S)
+        command = order_release(conn, release, box_id, f"rollout-{row.id}", (row.actor, now, ttl_s))
+        rows.note_command(conn, row.id, box_id, command)
+        return
+    known = configs.stands(conn, box_id)
+    why = f"roll-out {row.id} of {row.group}"
+    ver = configs.give(
+        conn, box_id, own_rev=known.own_rev, group_rev=row.revision, actor=row.actor, why=why, now_ms=now
+    )
+    rows.note_given(conn, row.id, box_id, ver)
+
+
+def _boxes_for(conn: sqlite3.Connection, group: GroupRow, release: Release | None) -> list[tuple[int, str]]:
+    """Return the boxes that it is for: row id and name. Raises Conflict when there are none."""
+    mine = members(conn, group)
+    if not mine:
+        raise Conflict(why=f"no box belongs to {group.name} ({group.pattern})")
+    if release is None:
+        return mine
+    births = dict(conn.execute("SELECT id, birth FROM boxes").fetchall())
+    fitting = [(box_id, name) for box_id, name in mine if release.fits(births[box_id])]
+    if not fitting:
+        raise Conflict(why=f"no box of {group.name} installs updates and is of a machine that has a file in this one")
+    return fitting
+
+
 def _failing(conn: sqlite3.Connection, row: RolloutRow, boxes: Sequence[RolloutBox], now: int) -> bool:
     """Stop where too many of those that have it failed; return whether that is so."""
     counts = rows.counts_of([box for box in boxes if not box.forgiven])
     if not counts.failed or counts.failed * 100 < row.limit_percent * counts.given:
         return False
-    why = f"{counts.failed} of {counts.given} boxes rejected it or rolled it back"
+    how = "did not end with it" if row.software else "rejected it or rolled it back"
+    why = f"{counts.failed} of {counts.given} boxes {how}"
     rows.move(conn, row.id, STOPPED, why, now)
     return True
 

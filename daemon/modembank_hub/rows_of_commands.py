@@ -11,6 +11,7 @@ WAITING, SENT = "waiting", "sent"
 """States before a box has said anything: not yet with the broker; handed to it."""
 NO_ANSWER = "no_answer"
 """Code of a command that the box said nothing about in its time; what it says later wins."""
+_RESTARTS_WITHIN_MS = 7 * 86_400_000
 _RANK = {WAITING: 0, SENT: 1, "accepted": 2, "running": 3} | dict.fromkeys(ENDED, 4)
 _COLUMNS = (
     "c.n, c.id, b.site, b.box, c.verb, c.args, c.epoch, c.actor, c.issued_at, c.ttl_s, c.state, c.code, c.percent,"
@@ -147,11 +148,14 @@ def end_unanswered(conn: sqlite3.Connection, command_id: str, now_ms: int) -> No
 
 
 def unanswered_since(conn: sqlite3.Connection, now_ms: int, grace_ms: int, limit: int) -> list[str]:
-    """Return commands whose time is up: that never left, or, so long after it, that the box has not ended."""
+    """Return commands whose time is up: that never left, or, so long after it, that the box has not ended.
+
+    A box that is at another version of its software may have to wait for the hours in which it may restart.
+    """
     rows = conn.execute(
-        "SELECT id FROM commands WHERE ended_at IS NULL"
-        " AND issued_at + ttl_s * 1000 + CASE WHEN sends = 0 THEN 0 ELSE ?2 END <= ?1 LIMIT ?3",
-        (now_ms, grace_ms, limit),
+        "SELECT id FROM commands WHERE ended_at IS NULL AND issued_at + ttl_s * 1000 + CASE WHEN sends = 0 THEN 0"
+        " WHEN running_at IS NOT NULL AND verb IN ('sw.update', 'sw.rollback') THEN ?4 ELSE ?2 END <= ?1 LIMIT ?3",
+        (now_ms, grace_ms, limit, _RESTARTS_WITHIN_MS),
     )
     return [row[0] for row in rows]
 

@@ -1,4 +1,4 @@
-"""Rows of roll-outs: a revision of a group's document on its way, and how far each box is."""
+"""Rows of roll-outs: a revision of a group's document, or a version of the software, on its way to each box."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from modembank_hub.rows_of_config import FAILED
 
 _COLUMNS = (
     "r.id, g.name, r.revision, r.actor, r.at, r.steps, r.limit_percent, r.wait_s, r.state, r.why, r.step, r.step_at,"
-    " r.ended_at"
+    " r.ended_at, r.software"
 )
 _FROM = "FROM rollouts r JOIN config_groups g ON g.id = r.group_id"
+_BADLY = FAILED | {"failed", "expired", "unknown", "cancelled"}
+"""How a box says that it has not what it was given, or says nothing any more."""
 RUNNING, PAUSED, STOPPED, DONE, ABORTED = "running", "paused", "stopped", "done", "aborted"
 
 
@@ -35,6 +37,8 @@ class RolloutRow(NamedTuple):
     step: int
     step_at: int
     ended_at: int | None
+    software: str
+    """Version and files, as JSON; empty: it is of a document."""
 
     @property
     def shares(self) -> list[int]:
@@ -55,11 +59,18 @@ class RolloutBox(NamedTuple):
     errors: str
     forgiven: int
     """Whether it had failed when somebody let the roll-out go on: it counts no more against it."""
+    command: str | None
+    """That it was given, in a roll-out of software."""
 
     @property
     def name(self) -> str:
         """Site and box."""
         return f"{self.site}/{self.box}"
+
+    @property
+    def given(self) -> bool:
+        """Whether it is to have it by now."""
+        return self.ver is not None or self.command is not None
 
 
 class Counts(NamedTuple):
@@ -82,17 +93,18 @@ class NewRollout(NamedTuple):
     steps: Sequence[int]
     limit_percent: int
     wait_s: int
+    software: str = ""
 
 
 def add(conn: sqlite3.Connection, new: NewRollout, boxes: Sequence[tuple[int, str]], now_ms: int) -> int:
     """Begin one over boxes (row id and name): which go first is drawn anew each time, and the same after a restart."""
     rollout_id = int(
         conn.execute(
-            "INSERT INTO rollouts (group_id, revision, actor, at, steps, limit_percent, wait_s, state, step_at)"
-            " VALUES (?1, ?2, ?3, ?8, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+            "INSERT INTO rollouts (group_id, revision, actor, at, steps, limit_percent, wait_s, state, step_at,"
+            " software) VALUES (?1, ?2, ?3, ?8, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
             (
                 *(new.group_id, new.revision, new.actor, json.dumps(list(new.steps)), new.limit_percent, new.wait_s),
-                *(RUNNING, now_ms),
+                *(RUNNING, now_ms, new.software),
             ),
         ).fetchone()[0]
     )
@@ -134,11 +146,16 @@ def open_ones(conn: sqlite3.Connection, state: str | None = None) -> list[Rollou
 def boxes_of(conn: sqlite3.Connection, rollout_id: int) -> list[RolloutBox]:
     """Return the boxes of one by step and name, with what became of it."""
     rows = conn.execute(
-        """SELECT b.id, b.site, b.box, o.step, o.ver, CASE WHEN o.ver IS NULL THEN '' WHEN v.ended != '' THEN v.ended
-           WHEN c.ver != o.ver THEN 'superseded' ELSE '' END, CASE WHEN c.told_ver = o.ver THEN c.errors ELSE '[]' END,
-           o.forgiven FROM rollout_boxes o JOIN boxes b ON b.id = o.box_id LEFT JOIN config_boxes c ON c.box_id = b.id
-           LEFT JOIN config_versions v ON v.box_id = b.id AND v.ver = o.ver WHERE o.rollout_id = ?
-           ORDER BY o.step, b.site, b.box""",
+        """SELECT b.id, b.site, b.box, o.step, o.ver,
+           CASE WHEN o.command IS NOT NULL THEN CASE WHEN k.state = 'done' THEN 'applied'
+             WHEN k.ended_at IS NULL AND k.id IS NOT NULL THEN '' ELSE coalesce(k.state, 'superseded') END
+           WHEN o.ver IS NULL THEN '' WHEN v.ended != '' THEN v.ended WHEN c.ver != o.ver THEN 'superseded' ELSE '' END,
+           CASE WHEN o.command IS NOT NULL THEN CASE WHEN k.state = 'done' OR coalesce(k.code, '') = '' THEN '[]'
+             ELSE json_array(json_object('path', '', 'code', k.code, 'detail', coalesce(k.data ->> '$.why', ''))) END
+           WHEN c.told_ver = o.ver THEN c.errors ELSE '[]' END, o.forgiven, o.command
+           FROM rollout_boxes o JOIN boxes b ON b.id = o.box_id LEFT JOIN config_boxes c ON c.box_id = b.id
+           LEFT JOIN config_versions v ON v.box_id = b.id AND v.ver = o.ver LEFT JOIN commands k ON k.id = o.command
+           WHERE o.rollout_id = ? ORDER BY o.step, b.site, b.box""",
         (rollout_id,),
     )
     return [RolloutBox(*row) for row in rows]
@@ -146,12 +163,12 @@ def boxes_of(conn: sqlite3.Connection, rollout_id: int) -> list[RolloutBox]:
 
 def counts_of(boxes: Sequence[RolloutBox]) -> Counts:
     """Return how many are how."""
-    given = [box for box in boxes if box.ver is not None]
+    given = [box for box in boxes if box.given]
     return Counts(
         boxes=len(boxes),
         given=len(given),
         applied=sum(box.outcome == "applied" for box in given),
-        failed=sum(box.outcome in FAILED for box in given),
+        failed=sum(box.outcome in _BADLY for box in given),
         silent=sum(not box.outcome for box in given),
     )
 
@@ -161,12 +178,20 @@ def note_given(conn: sqlite3.Connection, rollout_id: int, box_id: int, ver: int)
     conn.execute("UPDATE rollout_boxes SET ver = ? WHERE rollout_id = ? AND box_id = ?", (ver, rollout_id, box_id))
 
 
+def note_command(conn: sqlite3.Connection, rollout_id: int, box_id: int, command_id: str) -> None:
+    """A box was given a command for it."""
+    conn.execute(
+        "UPDATE rollout_boxes SET command = ? WHERE rollout_id = ? AND box_id = ?", (command_id, rollout_id, box_id)
+    )
+
+
 def forgive(conn: sqlite3.Connection, rollout_id: int, now_ms: int) -> None:
     """Somebody lets it go on: what has failed until now counts no more, and the step's time begins anew."""
     conn.execute(
-        "UPDATE rollout_boxes SET forgiven = 1 WHERE rollout_id = ? AND EXISTS (SELECT 1 FROM config_versions v"
+        "UPDATE rollout_boxes SET forgiven = 1 WHERE rollout_id = ? AND (EXISTS (SELECT 1 FROM config_versions v"
         " WHERE v.box_id = rollout_boxes.box_id AND v.ver = rollout_boxes.ver"
-        " AND v.ended IN ('rejected', 'rolled_back'))",
+        " AND v.ended IN ('rejected', 'rolled_back')) OR EXISTS (SELECT 1 FROM commands k"
+        " WHERE k.id = rollout_boxes.command AND k.ended_at IS NOT NULL AND k.state != 'done'))",
         (rollout_id,),
     )
     conn.execute("UPDATE rollouts SET step_at = ? WHERE id = ?", (now_ms, rollout_id))
@@ -176,7 +201,7 @@ def settled(conn: sqlite3.Connection) -> dict[int, int]:
     """Return by group the revision that was rolled out to the whole of it last."""
     rows = conn.execute(
         "SELECT group_id, revision FROM rollouts WHERE id IN"
-        " (SELECT max(id) FROM rollouts WHERE state = 'done' GROUP BY group_id)"
+        " (SELECT max(id) FROM rollouts WHERE state = 'done' AND software = '' GROUP BY group_id)"
     )
     return dict(rows.fetchall())
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from fakes.updates import make_bundle, make_keys, updated_box
-from modembank_box.bundles import Bundle, Refused, judge, look_at, reason
+from modembank_box.bundles import Bundle, Refused, explained, judge, look_at, reason
 from modembank_box.errors import BoxError
 from modembank_box.installing import Install
 from modembank_box.release import Release, is_older
@@ -82,8 +82,29 @@ def test_one_for_another_machine_is_refused(box, signing, tmp_path):
 
 def test_an_older_one_is_refused(box, signing, tmp_path):
     path = make_bundle(tmp_path / "x.raucb", signing, version="0.0.9")
-    with pytest.raises(Refused, match=r"older \(0.0.9\) than what this box has had \(0.1.0\)"):
+    with pytest.raises(Refused, match=r"older \(0.0.9\) than what this box has had \(0.1.0\)") as raised:
         checked(box, path)
+    assert raised.value.code == "older_version"
+
+
+def test_one_of_another_version_than_was_asked_for_is_refused(box, good):
+    with pytest.raises(Refused, match=r"it is version 0\.2\.0, and 0\.3\.0 was asked for") as raised:
+        Install(box.places, box.progress, "ada", version="0.3.0").checked(str(good))
+    assert raised.value.code == "other_version"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("LastError: Signature size (1) exceeds bundle size", "damaged"),
+        ("LastError: signature verification failed: Verify error: self-signed certificate", "bad_signature"),
+        ("LastError: Failed to verify signature: certificate has expired", "bad_signature"),
+        ("LastError: write: No space left on device", "no_room"),
+        ("LastError: something else", "refused"),
+    ],
+)
+def test_each_reason_has_a_word(said, code):
+    assert explained(said)[1] == code
 
 
 RUNNING = Release("1.2.0", "b", "amd64", 11, "a")

@@ -1,14 +1,10 @@
 """Fetching updates by HTTPS: not twice, not too much, and on from where it was interrupted."""
 
-import contextlib
-import ssl
-import subprocess
-import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from fakes.bundle_servers import CONTENT, bundle_server, make_certificate
 from fakes.updates import make_keys, updated_box
 from modembank_box import fetching
 from modembank_box.errors import BoxError
@@ -16,76 +12,19 @@ from modembank_box.fetching import Fetch
 from modembank_box.settings import UpdateSettings
 from modembank_box.verbs import fetch_update
 
-CONTENT = bytes(range(256)) * 4096
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
-
-
-class Server(ThreadingHTTPServer):
-    """Serves one file; ``ends`` after so many octets of it, to begin with."""
-
-    daemon_threads = True
-    content = CONTENT
-    tag = '"one"'
-    ends = None
-    says_length = True
-    leads_to = None
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, asked = self.server, self.headers
-        server.asked.append((self.path, asked.get("Range"), asked.get("If-None-Match")))
-        if server.leads_to:
-            self.send_response(302)
-            self.send_header("Location", server.leads_to)
-            self.end_headers()
-            return
-        if asked.get("If-None-Match") == server.tag:
-            self.send_response(304)
-            self.end_headers()
-            return
-        begin = 0
-        if asked.get("Range") and asked.get("If-Range") == server.tag:
-            begin = int(asked["Range"].removeprefix("bytes=").rstrip("-"))
-        self.send_response(206 if begin else 200)
-        self.send_header("ETag", server.tag)
-        if server.says_length:
-            self.send_header("Content-Length", str(len(server.content) - begin))
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            self.wfile.write(server.content[begin : server.ends])
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
-    words += ["-subj", "/CN=localhost"]
-    words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    subprocess.run(["openssl", *words], check=True, capture_output=True)
-    return folder
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def server(certificate, monkeypatch):
-    made = Server()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    made.socket = context.wrap_socket(made.socket, server_side=True)
-    thread = threading.Thread(target=made.serve_forever, args=(0.02,))
-    thread.start()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with bundle_server(certificate) as made:
+        yield made
 
 
 @pytest.fixture

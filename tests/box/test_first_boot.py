@@ -53,6 +53,7 @@ token = "0123456789abcdef0123"  # of the page Boxes
 [updates]
 automatic = true
 window = "02:00-05:00"
+hosts = ["updates.example.org", "mirror.example.org"]
 """
 
 
@@ -106,7 +107,9 @@ def test_a_whole_file(box):
     ]
     assert box.text(rendered.TIME_SERVERS) == "[Time]\nNTP=time.example.org\n"
     assert box.text(rendered.SSH_KEYS) == f"{key()}\n"
-    assert box.text(rendered.UPDATES) == 'automatic = true\nwindow = "02:00-05:00"\n'
+    assert box.text(rendered.UPDATES) == (
+        'automatic = true\nwindow = "02:00-05:00"\nhosts = ["updates.example.org", "mirror.example.org"]\n'
+    )
     assert "\tssid=436166c3a9\n" in box.text(rendered.WIFI)
     assert '\tpsk="say "please" \\n"\n' in box.text(rendered.WIFI)
     assert "country=GB\n" in box.text(rendered.WIFI)
@@ -213,6 +216,7 @@ def test_a_folder_of_that_name_is_told(box):
         ('[network]\ndhcp = "yes"', (2, "network.dhcp"), "quotes"),
         ('[network]\ndns = "router"', (2, "network.dns"), "192"),
         ('[network]\nntp = "a b"', (2, "network.ntp"), "pool"),
+        ('[updates]\nhosts = "https://x.org/"', (2, "updates.hosts"), "updates.example.org"),
         ('[network]\nadress = "192.168.1.20/24"', (2, "network.adress"), "Did you mean address?"),
         ('[network]\nhostname = "x"', (2, "network.hostname"), "before all tables"),
         ('[network]\nssid = "x"', (2, "network.ssid"), "[wifi]"),

@@ -10,55 +10,16 @@ import pytest
 
 from fakes.daemons import MODEMBANK
 from fakes.machines import ROOT
+from fakes.trial_machines import FakeMachine, Stopped
 from fakes.updates import updated_box
 from modembank_box import health_gate
 from modembank_box.boot_loader import TRYBOOT, boot_loader, pi_default
 from modembank_box.cli import main
-from modembank_box.errors import BoxError
 from modembank_box.health_gate import DEADLINE_S, HEALTHY_S, HealthGate
-from modembank_box.machine import DAEMON, ON_TRIAL
+from modembank_box.machine import ON_TRIAL
 from modembank_box.progress import INSTALLED, STATES, Record
 from modembank_box.states import read_state
 from modembank_box.verbs import fetch_update, update
-
-
-class Stopped(BaseException):
-    """The machine restarts: nothing of what runs comes back from that."""
-
-
-class FakeMachine:
-    """A machine whose time passes only where somebody waits."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.calls = []
-        self.trial = None
-        self.states = itertools.repeat(("active", "run-1"))
-
-    def restart(self, argument=""):
-        self.calls.append(("restart", argument))
-
-    def start(self, unit, *, within_s=0.0):
-        self.calls.append(("start", unit))
-        if callable(self.trial):
-            self.trial()
-        elif self.trial is not None:
-            raise BoxError(self.trial)
-
-    def stop(self, unit):
-        self.calls.append(("stop", unit))
-
-    def health(self, unit):
-        assert unit == DAEMON
-        return next(self.states)
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        if ("restart", "") in self.calls or ("restart", TRYBOOT) in self.calls:
-            raise Stopped
-        self.now += seconds
 
 
 @pytest.fixture

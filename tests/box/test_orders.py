@@ -58,6 +58,13 @@ def test_a_name_is_no_command_for_a_terminal(places, folder):
     assert order.id == ""
 
 
+def test_an_update_may_be_of_one_version_alone(places, folder):
+    ask(folder, verb="update", id="cmd-0001", by="hub: ada", version="1.3.0-rc.1+x\x1b[2J")
+    assert take_order(places) == Order("update", "cmd-0001", "hub ada", version="1.3.0-rc.1+x2J")
+    ask(folder, verb="rollback", version=7)
+    assert take_order(places) == Order("rollback")
+
+
 @pytest.mark.parametrize(("days", "taken"), [(3, 3), (30, 30), (31, 0), (-1, 0), (True, 0), ("3", 0), (None, 0)])
 def test_it_is_not_postponed_for_ever(places, folder, days, taken):
     ask(folder, verb="postpone", days=days)

@@ -87,7 +87,7 @@ async def opened(
         await sims.load()
         lines, sink = Lines(), RememberingSink()
         config = BankConfig(port=entries if ports is None else ports(emulated))
-        found_on = {} if usb is None else {"sysfs": usb.sysfs, "dev": usb.dev, "settle_s": 0.3}
+        found_on = {} if usb is None else {**usb.options, "settle_s": 0.3}
         options = BankOptions(timings=timings, state_dir=folder, stagger_s=0.01, **found_on)
         bank = Bank(config, sims, sink, lines, bus=bus, clock=clock, metrics=metrics, options=options)
         box = Box(emulated, bank, lines, sims, sink, metrics)

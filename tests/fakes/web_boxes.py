@@ -208,7 +208,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "image": Image(folder / "run", folder),
     }
     placed = msgspec.structs.replace(config.box, data_dir=str(folder))
-    parts["appliance"] = Appliance(placed, store, bus, clock, parts["image"].run)
+    parts["appliance"] = Appliance(placed, store, bus, clock, parts["image"].run, folder / "updates.toml")
     tree = UsbTree(folder / "usb" / "sys", folder / "usb" / "dev")
     parts["discovery"] = Discovery(config.bank, parts["bank"], tree, UsbPorts(tree), UsbWatch())
     parts["first_start"] = FirstStart(store, clock, parts["accounts"], folder)

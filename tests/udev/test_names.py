@@ -95,3 +95,11 @@ def test_a_hub_can_be_switched_by_the_daemon(udev):
     assert "cd /sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1:1.0 &&" in switches
     modem = udev.plug("1-1.1", "2c7c:0125")
     assert udev.test(modem).group is None
+
+
+def test_a_modem_can_be_taken_off_the_usb_by_the_daemon_and_nothing_else(udev):
+    udev.plug("1-1.4", "2c7c:0125")
+    said = udev.test(udev.tty("1-1.4", 2)).output
+    assert "/bus/usb/devices/1-1.4 && chgrp -f modembank authorized && chmod -f 0664 authorized" in said
+    disk = udev.plug("1-3", "0781:5567")
+    assert "authorized" not in udev.test(disk).output

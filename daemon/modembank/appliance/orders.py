@@ -17,7 +17,10 @@ TAKEN_WITHIN_S = 300.0
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Something asked for: ``update``, ``restart``, ``reset`` or ``postpone``; by whom and when (RFC 3339)."""
+    """Something asked for, by whom and when (RFC 3339).
+
+    ``verb`` is ``update``, ``restart``, ``reset``, ``postpone`` or ``rollback``.
+    """
 
     verb: str
     id: str
@@ -25,6 +28,8 @@ class Order(msgspec.Struct, frozen=True):
     at: str
     days: int = 0
     """Of ``postpone``: for how long the box does not restart by itself."""
+    version: str = ""
+    """Of ``update``: the only version that may be in the bundle; empty: any."""
 
 
 def write_order(folder: Path, order: Order) -> None:

@@ -10,7 +10,9 @@ import structlog
 
 from modembank.accounts import Actor, Scope
 from modembank.appliance.bundle import BUNDLE, PARTIAL, BundleUpload, NoRoom
+from modembank.appliance.fetching import BundleFetch
 from modembank.appliance.orders import Order, waiting_order, write_order
+from modembank.appliance.rules import UPDATES, UpdateRules, read_rules
 from modembank.appliance.state import INSTALLED, RUN, State, read_state, signature
 from modembank.appliance.views import BoxOrder, BoxUpload, BoxView, box_view
 from modembank.audit import Audit
@@ -20,12 +22,19 @@ from modembank.config import BoxConfig
 from modembank.errors import Conflict, FieldProblem, InvalidRequest
 from modembank.events import BoxChanged
 from modembank.ids import random_token
+from modembank.outgoing import Getter
 from modembank.store import Store
 
 FOLDER = "box"
 """In the data folder: what root's side takes."""
 STALE_MS = 2 * 3_600_000
-WORDS = {"update": "an update", "restart": "a restart", "reset": "a factory reset", "postpone": "a later restart"}
+WORDS = {
+    "update": "an update",
+    "restart": "a restart",
+    "reset": "a factory reset",
+    "postpone": "a later restart",
+    "rollback": "the way back to the version before",
+}
 MOST_DAYS = 30
 _log = structlog.get_logger()
 
@@ -33,8 +42,13 @@ _log = structlog.get_logger()
 class Appliance:
     """The image, if the box was started from one."""
 
-    def __init__(self, box: BoxConfig, store: Store, bus: Bus, clock: Clock, run: Path = RUN) -> None:
-        """``run`` is where root's side tells of the box; nothing is read until asked."""
+    def __init__(
+        self, box: BoxConfig, store: Store, bus: Bus, clock: Clock, run: Path = RUN, updates: Path = UPDATES
+    ) -> None:
+        """``run`` is where root's side tells of the box, ``updates`` what the owner says of updates.
+
+        Nothing is read until asked.
+        """
         self._name = box.id
         self._folder = Path(box.data_dir) / FOLDER
         self._store = store
@@ -42,6 +56,9 @@ class Appliance:
         self._bus = bus
         self._clock = clock
         self._run = run
+        self._updates = updates
+        self.fetched = BundleFetch(self._folder, store.health.reserve_octets, Getter())
+        """The bundle that is fetched for somebody who named it."""
         self._upload: tuple[BundleUpload, BoxUpload] | None = None
         self._seen: object = None
 
@@ -53,6 +70,15 @@ class Appliance:
     async def state(self) -> State:
         """Return what root's side says now."""
         return await asyncio.to_thread(read_state, self._run)
+
+    async def rules(self) -> UpdateRules:
+        """Return what the owner lets others do with updates."""
+        return await asyncio.to_thread(read_rules, self._updates)
+
+    async def waits(self, order: str) -> bool:
+        """Whether an order of this id was not taken yet."""
+        waiting = await asyncio.to_thread(waiting_order, self._folder)
+        return waiting is not None and waiting.id == order
 
     async def view(self, actor: Actor) -> BoxView:
         """Return how the image is and what is asked of it. Raises Forbidden for all but admins."""
@@ -82,6 +108,25 @@ class Appliance:
         detail = {"octets": upload.octets, "sha256": upload.sha256}
         await self._audit.note(actor, "box.update", self._name, detail)
         await self._order(actor, "update", upload)
+
+    async def install_fetched(self, actor: Actor, order: str, version: str) -> None:
+        """Ask for the installation of the bundle that was fetched, under an id; of this version and no other.
+
+        Raises Forbidden, Conflict, NoRoom, and StoreError.
+        """
+        await self._check(actor)
+        await self._audit.note(actor, "box.update", self._name, {"order": order, "version": version})
+        await self._order(actor, "update", self.fetched, order=order, version=version)
+
+    async def roll_back(self, actor: Actor, order: str) -> None:
+        """Ask, under an id, for a start of the other slot if that is in order. Raises as restart()."""
+        await self._check(actor)
+        await self._audit.note(actor, "box.rollback", self._name, {"order": order})
+        await self._order(actor, "rollback", order=order)
+
+    async def check(self, actor: Actor) -> None:
+        """Raise Forbidden, or Conflict where nothing can be asked for now."""
+        await self._check(actor)
 
     async def restart(self, actor: Actor) -> None:
         """Ask for a restart of the whole box. Raises Forbidden, Conflict, and StoreError."""
@@ -139,19 +184,27 @@ class Appliance:
         if self._upload is not None:
             raise _conflict(self._upload[1])
 
-    async def _order(self, actor: Actor, verb: str, upload: BundleUpload | None = None, days: int = 0) -> None:
-        order = Order(verb, random_token(9), actor.name, rfc3339(self._now_ms()), days)
+    async def _order(
+        self,
+        actor: Actor,
+        verb: str,
+        bundle: BundleUpload | BundleFetch | None = None,
+        days: int = 0,
+        order: str = "",
+        version: str = "",
+    ) -> None:
+        made = Order(verb, order or random_token(9), actor.name, rfc3339(self._now_ms()), days, version)
 
         def write() -> None:
-            if upload is not None:
-                upload.keep()
-            write_order(self._folder, order)
+            if bundle is not None:
+                bundle.keep()
+            write_order(self._folder, made)
 
         try:
             await asyncio.to_thread(write)
         except OSError as error:
             raise NoRoom(reason=error.strerror or str(error)) from error
-        _log.info("box_order", verb=verb, id=order.id, by=actor.name)
+        _log.info("box_order", verb=verb, id=made.id, by=actor.name)
         self._tell()
 
     def _clean(self) -> None:

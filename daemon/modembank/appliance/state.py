@@ -98,6 +98,10 @@ class Update(msgspec.Struct, frozen=True):
     reason: str
     by: str
     at: int | None
+    id: str = ""
+    """Of the order that it is by; empty: it was brought in another way, or is older than ids."""
+    code: str = ""
+    """Why it did not work, in one word, where there is one."""
 
     @property
     def is_under_way(self) -> bool:
@@ -234,6 +238,8 @@ def _update(told: Mapping[str, Any]) -> Update | None:
         reason=_text(told, "reason"),
         by=_text(told, "by"),
         at=_moment(told, "at"),
+        id=_text(told, "id"),
+        code=_word(told, "code"),
     )
 
 

@@ -11,7 +11,8 @@ import msgspec
 import structlog
 
 from modembank.bank.claims import Claims
-from modembank.bank.errors import NoSuchSlot, NotNow
+from modembank.bank.errors import CannotReset, NoSuchSlot, NotNow
+from modembank.bank.hard_reset import HardReset, ResetLevel
 from modembank.bank.line import LineListener
 from modembank.bank.pins import Pins
 from modembank.bank.port_power import PortPower
@@ -38,8 +39,10 @@ from modembank.port import (
     PROGRAM,
     SETTLE_S,
     SYSFS,
+    HubError,
     PortConfig,
     Uhubctl,
+    UsbAuthority,
     UsbPorts,
     UsbTree,
     in_order,
@@ -52,6 +55,8 @@ from modembank.supervision import RestartPolicy, Supervisor
 _log = structlog.get_logger()
 SWEEP_S = 20.0
 """For reading and deleting what lies in a modem's memories, as long as somebody waits for it."""
+USB_NOTES = "usb-left-off.json"
+"""In the folder of state: which device is taken off the USB just now."""
 STOP_S = 10.0
 """The bank is down within this time, whatever its modems do."""
 
@@ -110,6 +115,9 @@ class Bank:
         self._learnt = Learnt()
         self._paths: dict[str, str] = {}
         self._power = _port_power(config, self._paths, options, self._at_work)
+        usb = UsbAuthority(options.sysfs, options.state_dir and options.state_dir / USB_NOTES)
+        self._hard = HardReset(self._paths, options.tree(), self._power, usb, self._at_work)
+        self._resetting: set[str] = set()
         self._workers: dict[str, SlotWorker] = {}
         self._running = False
         for number, entry in enumerate(config.port):
@@ -118,6 +126,7 @@ class Bank:
 
     async def start(self) -> None:
         """Start every slot's worker and return at once."""
+        await self._hard.heal()
         self._running = True
         self._unsubscribe = self._bus.subscribe(SimChanged, self._sim_changed)
         for worker in self._workers.values():
@@ -182,6 +191,31 @@ class Bank:
             raise NotNow(slot, "is disabled")
         worker.modem.reset()
 
+    async def reset_hard(self, slot: str, level: ResetLevel) -> None:
+        """Reset the modem from outside, whatever it does; the exchange in flight may finish.
+
+        Raises NoSuchSlot, NotNow for a disabled one, and CannotReset where that cannot or must not be: nothing is
+        disturbed then.
+        """
+        worker = self._worker(slot)
+        if worker.admin is AdminState.DISABLED:
+            raise NotNow(slot, "is disabled")
+        if slot in self._resetting:
+            raise NotNow(slot, "is being reset")
+        self._resetting.add(slot)
+        try:
+            await self._hard.check(slot, level)
+            if not await self._supervisor.stop(_task_name(slot), STOP_S):
+                raise NotNow(slot, f"did not let go of its port within {STOP_S:g} s")
+            await self._hard.carry_out(slot, level)
+            _log.warning("modem_reset_hard", modem=slot, level=level.value)
+        except HubError as error:
+            raise CannotReset(slot, str(error)) from error
+        finally:
+            self._resetting.discard(slot)
+            worker.modem.was_cut_off()
+            self._begin_again(worker)
+
     def enter_pin(self, slot: str, pin: str) -> None:
         """Try a PIN once on the SIM of a modem that wants one; one that opens it is kept for that SIM.
 
@@ -203,8 +237,7 @@ class Bank:
         """Serve again, also after ``drain``. Raises NoSuchSlot."""
         worker = self._worker(slot)
         worker.wish(AdminState.ENABLED)
-        if _task_name(slot) not in self._supervisor.names():
-            self._begin(worker)
+        self._begin_again(worker)
 
     def is_found(self, slot: str) -> bool:
         """Return whether a slot was added while the bank ran, and is not listed. Raises NoSuchSlot."""
@@ -310,6 +343,12 @@ class Bank:
 
     def _begin(self, worker: SlotWorker) -> None:
         self._supervisor.start(_task_name(worker.slot), worker.run, RestartPolicy())
+
+    def _begin_again(self, worker: SlotWorker) -> None:
+        """Let a slot be served again, unless it is, or somebody wants it left alone."""
+        kept_off = worker.admin is AdminState.DISABLED or worker.slot in self._resetting or not self._running
+        if not kept_off and _task_name(worker.slot) not in self._supervisor.names():
+            self._begin(worker)
 
     def _sim_changed(self, event: SimChanged) -> None:
         for worker in self._workers.values():

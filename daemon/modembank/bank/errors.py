@@ -13,6 +13,15 @@ class NoSuchSlot(NotFound):
         super().__init__(what="modem", which=slot)
 
 
+class CannotReset(Conflict):
+    """The slot's modem cannot be reset from outside, or must not be."""
+
+    def __init__(self, slot: str, why: str) -> None:
+        """Name the slot and the reason."""
+        super().__init__(why=f"{slot} cannot be reset: {why}")
+        self.why = why
+
+
 class NotNow(Conflict):
     """The slot is in a state in which this cannot be done."""
 

@@ -69,14 +69,22 @@ class PortPower:
     async def cycle(self, slot: str) -> bool:
         """Cut the slot's power for two seconds; False, with a line in the log, where that cannot or must not be."""
         try:
-            switch = await asyncio.to_thread(self._switch, slot)
-            self._spare(slot, switch)
-            await self._hubs.cycle(switch.hub, switch.port)
+            await self.switch(slot)
         except HubError as error:
             _log.warning("port_power_not_cycled", modem=slot, why=str(error))
             return False
-        _log.warning("port_power_cycled", modem=slot, hub=switch.hub, port=switch.port or "all")
         return True
+
+    async def switch(self, slot: str) -> None:
+        """Cut the slot's power for two seconds. Raises HubError where that cannot or must not be."""
+        switch = await asyncio.to_thread(self._switch, slot)
+        self._spare(slot, switch)
+        await self._hubs.cycle(switch.hub, switch.port)
+        _log.warning("port_power_cycled", modem=slot, hub=switch.hub, port=switch.port or "all")
+
+    async def spare(self, slot: str) -> None:
+        """Raise HubError when something else that must not would lose its power with the slot."""
+        self._spare(slot, await asyncio.to_thread(self._switch, slot))
 
     async def outlook(self, slot: str) -> Outlook:
         """Look without switching anything."""

@@ -101,6 +101,13 @@ def insert(conn: sqlite3.Connection, mailing: Mailing, key: str | None, digest: 
     conn.execute(f"INSERT INTO mailings ({_COLUMNS}, state, key, digest) VALUES ({marks})", values)  # noqa: S608 - constants
 
 
+def any_sending(conn: sqlite3.Connection) -> bool:
+    """Whether there is one whose messages are being sent; one that waits for a person is none."""
+    states = (MailingState.IMPORTING, MailingState.SENDING)
+    query = "SELECT 1 FROM mailings WHERE (finished_at IS NULL OR walk IS NOT NULL) AND state IN (?, ?) LIMIT 1"
+    return conn.execute(query, states).fetchone() is not None
+
+
 def save(conn: sqlite3.Connection, mailing: Mailing, now: int) -> None:
     """Write one back."""
     names = [name.strip() for name in _COLUMNS.split(",")]

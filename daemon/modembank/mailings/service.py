@@ -234,6 +234,10 @@ class Mailings:
         """
         return await self._change(actor, mailing, "cancel", changing.cancel(actor.name))
 
+    async def sending(self) -> bool:
+        """Whether messages of a mailing are being sent."""
+        return await self._store.read(rows.any_sending)
+
     async def history(self, actor: Actor, mailing: str) -> tuple[MomentView, ...]:
         """Return how many of its messages were in which state at some moments, the oldest first, now the last.
 

@@ -120,6 +120,11 @@ class Modem:
             self._serving.end(Hung(Trouble.RESET_WANTED, "asked for"))
         self._kick.set()
 
+    def was_cut_off(self) -> None:
+        """It was reset from outside: every rung is allowed again, and silence is what a starting modem gives."""
+        self.recovery.forgive()
+        self._grant(self._timings.boot_s)
+
     def wake(self) -> None:
         """Try at once to open the port, if it is closed: something is new there."""
         if self._channel is None:

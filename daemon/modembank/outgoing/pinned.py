@@ -7,7 +7,7 @@ import contextlib
 import errno
 import re
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpcore
@@ -34,6 +34,31 @@ async def exchange(
 
     One connection for one request: nothing is followed, decompressed, cached or remembered. Raises EndpointFailed.
     """
+    async with answering("POST", target, addresses, body, headers, tls) as answer:
+        chunks, size = [], 0
+        async for chunk in answer.aiter_stream():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+        return answer.status, headers_of(answer), b"".join(chunks)[:limit], size > limit
+
+
+def headers_of(answer: httpcore.Response) -> dict[str, str]:
+    """Return an answer's headers, names in lower case; of a repeated one the last."""
+    return {name.decode("ascii").lower(): value.decode("latin-1") for name, value in answer.headers}
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    method: str,
+    target: Target,
+    addresses: Sequence[Address],
+    body: bytes | None,
+    headers: Mapping[str, str],
+    tls: ssl.SSLContext,
+) -> AsyncIterator[httpcore.Response]:
+    """Make a request and yield its answer, whose body has not been read. Raises EndpointFailed."""
     network = _Pinned(addresses[:MOST_ADDRESSES])
     connection = httpcore.AsyncHTTPConnection(
         origin=httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port),
@@ -43,22 +68,23 @@ async def exchange(
     url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
     sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
     try:
-        async with (
-            contextlib.aclosing(connection),
-            connection.stream("POST", url, headers=sent, content=body) as answer,
-        ):
-            chunks, size = [], 0
-            async for chunk in answer.aiter_stream():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    break
-            found = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in answer.headers}
-            return answer.status, found, b"".join(chunks)[:limit], size > limit
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-        raise _explained(error, target) from error
+        with explaining(target):
+            async with (
+                contextlib.aclosing(connection),
+                connection.stream(method, url, headers=sent, content=body) as answer,
+            ):
+                yield answer
     finally:
         await network.aclose()
+
+
+@contextlib.contextmanager
+def explaining(target: Target) -> Iterator[None]:
+    """Let what httpcore raises inside the block be an EndpointFailed."""
+    try:
+        yield
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        raise _explained(error, target) from error
 
 
 class _Pinned(httpcore.AsyncNetworkBackend):

@@ -36,7 +36,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 @functools.cache
-def _system_trust() -> ssl.SSLContext:
+def system_trust() -> ssl.SSLContext:
     """The certificates that the system trusts; reading them takes 20 ms, so once."""
     return ssl.create_default_context()
 
@@ -44,7 +44,7 @@ def _system_trust() -> ssl.SSLContext:
 class Poster:
     """Posts; what it resolves names with and whom it trusts can be given."""
 
-    def __init__(self, resolve: Resolve | None = None, trust: Callable[[], ssl.SSLContext] = _system_trust) -> None:
+    def __init__(self, resolve: Resolve | None = None, trust: Callable[[], ssl.SSLContext] = system_trust) -> None:
         """Ask the system unless told otherwise."""
         self._resolve = resolve or Resolver()
         self._trust = trust
@@ -63,20 +63,11 @@ class Poster:
         target = check_url(url, allow_private)
         try:
             async with asyncio.timeout(timeout_s):
-                addresses = await self._addresses(target, allow_private)
+                addresses = await addresses_of(self._resolve, target, allow_private=allow_private)
                 return await self._exchange(target, addresses, body, headers, started)
         except TimeoutError:
             message = f"{target.authority} did not answer within {timeout_s:g} seconds"
             raise EndpointFailed(Why.TIMEOUT, message) from None
-
-    async def _addresses(self, target: Target, allow_private: bool) -> tuple[Address, ...]:
-        if target.literal is not None:
-            return (target.literal,)
-        found = await self._resolve(target.host, target.port)
-        for address in found:
-            if why := refusal(address, allow_private=allow_private):
-                raise AddressRefused(reason=f"{target.host} leads to {address}: {why}")
-        return found
 
     async def _exchange(
         self, target: Target, addresses: tuple[Address, ...], body: bytes, headers: Mapping[str, str], started: float
@@ -92,6 +83,17 @@ class Poster:
         }
         status, answered, content, cut = await exchange(target, addresses, body, sent, self._trust(), ANSWER_LIMIT)
         return Reply(status, answered, content, round((time.monotonic() - started) * 1000), cut)
+
+
+async def addresses_of(resolve: Resolve, target: Target, *, allow_private: bool) -> tuple[Address, ...]:
+    """Return where a target leads, if each of it may be used. Raises AddressRefused, and EndpointFailed."""
+    if target.literal is not None:
+        return (target.literal,)
+    found = await resolve(target.host, target.port)
+    for address in found:
+        if why := refusal(address, allow_private=allow_private):
+            raise AddressRefused(reason=f"{target.host} leads to {address}: {why}")
+    return found
 
 
 _POSTER = Poster()

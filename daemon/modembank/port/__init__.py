@@ -5,6 +5,7 @@ from modembank.port.holders import Holder, holder_of, holders_of
 from modembank.port.opening import open_port
 from modembank.port.types import OnData, OnLost, Port, PortConfig, PortError, PortFailure
 from modembank.port.uhubctl import PROGRAM, HubError, HubStatus, Uhubctl
+from modembank.port.usb_authority import UsbAuthority
 from modembank.port.usb_place import DEV, SYSFS, UsbDevice, UsbInterface, UsbPlace, UsbTree, UsbTty, in_order, place_in
 from modembank.port.usb_port import SETTLE_S, UsbPorts
 
@@ -24,6 +25,7 @@ __all__ = [
     "PortFailure",
     "Role",
     "Uhubctl",
+    "UsbAuthority",
     "UsbDevice",
     "UsbInterface",
     "UsbPlace",

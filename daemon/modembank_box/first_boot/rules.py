@@ -48,6 +48,7 @@ FIELDS = (
     Field("updates.automatic", values.yes_or_no),
     Field("updates.url", values.https),
     Field("updates.window", values.window),
+    Field("updates.hosts", values.hosts),
 )
 PARTS = tuple(dict.fromkeys(field.part for field in FIELDS))
 TABLES = tuple(dict.fromkeys(field.part for field in FIELDS if "." in field.name))

@@ -124,6 +124,16 @@ def time_servers(value: Any) -> list[str]:
     return found
 
 
+def hosts(value: Any) -> list[str]:
+    """Names of servers."""
+    found = [text(each) for each in _one_or_more(value)]
+    for each in found:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", each):
+            reason = f"holds {each}, which is no name of a server"
+            raise Wrong(reason, 'Such as "updates.example.org", without https:// and without a path.')
+    return found
+
+
 def ssid(value: Any) -> str:
     """The name of a wireless network."""
     if not 1 <= len(text(value).encode()) <= 32:

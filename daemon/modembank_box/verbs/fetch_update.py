@@ -45,6 +45,7 @@ def _fetch(places: Places, progress: Progress, settings: UpdateSettings) -> None
         bundle = install.checked(str(fetch.file))
         record = progress.record()
         failed_before = record.state == ROLLED_BACK and record.version == bundle.version
+        failed_before |= record.from_version == bundle.version and is_older(record.version, bundle.version)
         if is_older(running.version, bundle.version) and not failed_before:
             install.install(bundle.path)
     except BoxError as error:

@@ -1,4 +1,4 @@
-"""Do what the daemon asked for: an update, a restart, a factory reset.
+"""Do what the daemon asked for: an update, the way back from one, a restart, a factory reset.
 
 The name of the path unit that starts this is ``modembank-update.path``.
 """
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from modembank_box.boot_loader import boot_loader, running_slot
+from modembank_box.going_back import roll_back
 from modembank_box.installing import Install
 from modembank_box.machine import Machine
 from modembank_box.orders import Order, take_order, taken_bundle
@@ -37,8 +38,11 @@ def carry_out(places: Places, order: Order, machine: Machine) -> None:
     progress = Progress(places)
     if order.verb == "update":
         with progress.alone(), taken_bundle(places) as path:
-            Install(places, progress, order.by, order.id).install(path)
+            Install(places, progress, order.by, order.id, version=order.version).install(path)
     elif order.verb == "restart":
+        restart(places, progress, machine)
+    elif order.verb == "rollback":
+        roll_back(places, progress, order)
         restart(places, progress, machine)
     elif order.verb == "postpone":
         until = datetime.now(UTC) + timedelta(days=order.days)

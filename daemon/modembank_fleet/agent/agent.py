@@ -19,18 +19,20 @@ from modembank.app import App
 from modembank.clock import to_ms
 from modembank.config import MqttConfig
 from modembank.eventlog import Entry, append
-from modembank.events import Event, ModemStateChanged, SimChanged
+from modembank.events import BoxChanged, Event, ModemStateChanged, SimChanged
 from modembank.fleet import HubState, LinkState, Pair
 from modembank.store import Urgency
 from modembank.supervision import Supervisor
 from modembank_fleet.agent.clocks import Timekeeper
 from modembank_fleet.agent.commands import Commands, Trust
+from modembank_fleet.agent.ota import ota
 from modembank_fleet.agent.owning import Owning
 from modembank_fleet.agent.pool import Pool
 from modembank_fleet.agent.shadow import ConfigShadow, Trial
-from modembank_fleet.agent.streams import Means, Streams
+from modembank_fleet.agent.streams import Means, Streams, stamp
 from modembank_fleet.agent.telemetry import LIVE_S, PERIODS, Telemetry
 from modembank_fleet.agent.telling import Pseudonyms
+from modembank_fleet.agent.updating import Pace, Updating
 from modembank_fleet.agent.verbs import Renew, Surroundings, not_enrolled
 from modembank_fleet.link import Backoff, Broker, Incoming, LinkError, LinkRefused, Session, TlsFiles, Will, connect
 from modembank_fleet.wire import (
@@ -54,6 +56,7 @@ CLOCK_S = 10.0
 CHANGES_S = 10.0
 """Within so many seconds a change of modems is told; several that come together in one."""
 LOG_S = 3600
+UPDATE_S = 5.0
 _log = structlog.get_logger()
 
 
@@ -68,6 +71,7 @@ class Agent:
         backoff: Backoff | None = None,
         trial: Trial | None = None,
         renew: Renew = not_enrolled,
+        pace: Pace | None = None,
     ) -> None:
         """Make it; ``prepare`` lays over what the hub owns, ``start`` begins to tell.
 
@@ -90,6 +94,8 @@ class Agent:
         self._commands: Commands | None = None
         self._shadow: ConfigShadow | None = None
         self._trial = trial or Trial()
+        self._updating = Updating(app, self._poke, self._update_changed, pace or Pace())
+        self._updated = asyncio.Event()
         self._reconfigured = asyncio.Event()
         self._pool: Pool | None = None
         self._unsubscribe: list[Callable[[], None]] = []
@@ -123,6 +129,7 @@ class Agent:
             self._shadow.again,
             lambda: 0 if self._shadow is None else self._shadow.in_force,
             self._renew,
+            self._updating,
         )
         self._commands = Commands(trust, around, self._time, self._poke, pool)
         await pool.start()
@@ -133,6 +140,7 @@ class Agent:
         await self.prepare()
         commands, shadow, pool = self._commands, self._shadow, self._pool
         if commands is None or shadow is None or pool is None:
+            self._app.appliance.fetched.forget()  # of a hub that there was
             return
         self._means = Means(
             self._app.store,
@@ -147,9 +155,11 @@ class Agent:
         await commands.resume()
         for kind in (ModemStateChanged, SimChanged):
             self._unsubscribe.append(self._app.bus.subscribe(kind, self._changed))
+        self._unsubscribe.append(self._app.bus.subscribe(BoxChanged, lambda _: self._update_changed()))
         self._supervisor.start("fleet.commands", commands.run)
         self._supervisor.start("fleet.config", shadow.run)
         self._supervisor.start("fleet.pool", pool.run)
+        self._supervisor.start("fleet.update", self._updating.run)
         self._supervisor.start("fleet.clock", self._watch_clock)
         self._supervisor.start("fleet.link", self._keep_connected)
 
@@ -223,6 +233,7 @@ class Agent:
                     self._be_born(session),
                     self._report_config(session),
                     self._another_certificate(),
+                    self._report_update(session),
                 )
             except _OtherCertificateError:  # the block ends in order: nobody believes that the box is gone
                 _log.info("fleet_link_anew")
@@ -327,6 +338,21 @@ class Agent:
             payload, how = pack(encode(self._telemetry.birth(self._connections)))
             await session.publish(self._address.up("birth"), payload, retain=True, user={"ce": how} if how else {})
             await self._say_config(session)
+            await self._say_update(session)
+
+    async def _report_update(self, session: Session) -> None:
+        """Say how the latest update goes whenever that changes, every few seconds at most."""
+        while True:
+            await self._updated.wait()
+            self._updated.clear()
+            await self._say_update(session)
+            await asyncio.sleep(UPDATE_S)
+
+    async def _say_update(self, session: Session) -> None:
+        state = await self._app.appliance.state()
+        if state.present:
+            payload = ota(stamp(self._time, self._life), state, self._updating.job)
+            await session.publish(self._address.up("ota"), encode(payload), retain=True)
 
     async def _report_config(self, session: Session) -> None:
         """Say how the hub's configuration stands whenever that changes."""
@@ -408,6 +434,9 @@ class Agent:
             self._rebirth(CHANGES_S)
         if self._pool is not None and self._pool.has_other_window():
             self._retimed.set()
+
+    def _update_changed(self) -> None:
+        self._updated.set()
 
     def _poke(self) -> None:
         if self._streams is not None:

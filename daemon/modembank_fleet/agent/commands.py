@@ -27,7 +27,18 @@ from modembank.fleet.rows import Journalled
 from modembank.store import StoreError
 from modembank_fleet.agent.clocks import Timekeeper
 from modembank_fleet.agent.pool import Pool, Prepared
-from modembank_fleet.agent.verbs import ALWAYS, LENDING, VERBS, Order, Surroundings, VerbRefused, hub_actor
+from modembank_fleet.agent.updating import Job
+from modembank_fleet.agent.verbs import (
+    ALWAYS,
+    LENDING,
+    LONG,
+    ON_IMAGES,
+    VERBS,
+    Order,
+    Surroundings,
+    VerbRefused,
+    hub_actor,
+)
 from modembank_fleet.link import Incoming
 from modembank_fleet.wire import (
     BY_VERB,
@@ -112,6 +123,9 @@ class Commands(msgspec.Struct):
     async def resume(self) -> None:
         """Take up what the last run left: what ran may have run; what had not begun may begin if it still may."""
         for taken in await self.around.app.store.read(rows.unfinished):
+            if taken.state == "running" and taken.verb in LONG:
+                self._go_on(taken)
+                continue
             if taken.state == "running" and not BY_VERB[taken.verb].rerun:
                 await self._move(replace(taken, state="unknown", code="interrupted"))
                 continue
@@ -248,6 +262,8 @@ class Commands(msgspec.Struct):
             return "rejected", "not_available"
         if not self.trust.carries_out(verb.name):
             return "rejected", "gate_closed"
+        if verb.name in ON_IMAGES and not self.around.app.appliance.present:
+            return "rejected", "not_an_image"
         if command.cond is not None and command.cond.cfg not in {None, self.around.config_version()}:
             return "rejected", "precondition_failed"
         try:
@@ -273,9 +289,9 @@ class Commands(msgspec.Struct):
         args = arguments(BY_VERB[taken.verb], _command(taken))
         try:
             async with asyncio.timeout(LONGEST_S):
-                data = await VERBS[taken.verb](self.around, Order(taken.id, actor, args))
+                data = await VERBS[taken.verb](self.around, Order(running, actor, args, deadline))
         except VerbRefused as error:
-            ended = replace(taken, state="failed", code=error.code)
+            ended = replace(taken, state="failed", code=error.code, data=_reason(error.why))
         except TimeoutError:
             ended = replace(taken, state="unknown", code="took_too_long")
         except StoreError:
@@ -283,8 +299,17 @@ class Commands(msgspec.Struct):
         except ModembankError as error:
             ended = replace(taken, state="failed", code=error.key)
         else:
+            if data is None:
+                return
             ended = replace(taken, state="done", data=json.dumps(data))
         await self._move(ended)
+
+    def _go_on(self, taken: Journalled) -> None:
+        """Go on with what had begun before a start of the daemon; what has not asked for anything yet may be late."""
+        now = self.time.now()
+        left_s = taken.ends_at - now if now is not None else taken.ends_at - taken.issued_at
+        args = arguments(BY_VERB[taken.verb], _command(taken))
+        self.around.updating.begin(Job(taken, hub_actor(taken.issuer), args, self._monotonic() + left_s))
 
     async def _move(self, taken: Journalled) -> None:
         now = self._now_ms()
@@ -297,6 +322,10 @@ class Commands(msgspec.Struct):
 
     def _now_ms(self) -> int:
         return to_ms(self.around.app.clock.now())
+
+
+def _reason(why: str) -> str:
+    return json.dumps({"why": why} if why else {})
 
 
 def _command(taken: Journalled) -> Command:

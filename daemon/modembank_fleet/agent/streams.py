@@ -186,10 +186,11 @@ class Streams(msgspec.Struct):
             octets += len(one.data) + 200
             if octets > _MOST_OCTETS and results:
                 break
+            data = msgspec.json.decode(one.data)
             results.append(
                 Result(
                     seq=one.seq, id=one.command, verb=one.verb, st=one.state,  # type: ignore[arg-type]  # ours
-                    code=one.code, data=msgspec.json.decode(one.data), at=one.at / 1000 if dated else None,
+                    code=one.code, pct=data.get("pct"), data=data, at=one.at / 1000 if dated else None,
                 )
             )  # fmt: skip
         last = results[-1].seq

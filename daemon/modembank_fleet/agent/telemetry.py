@@ -19,7 +19,7 @@ from modembank_fleet.agent.commands import Trust
 from modembank_fleet.agent.pool import Pool
 from modembank_fleet.agent.streams import stamp
 from modembank_fleet.agent.telling import Privacy, Pseudonyms
-from modembank_fleet.agent.verbs import LENDING, VERBS
+from modembank_fleet.agent.verbs import LENDING, ON_IMAGES, VERBS
 from modembank_fleet.wire import Birth, ModemCounts, Outbox, Queue, Software, Table, TeleBox, TeleModems, Totals
 
 LIVE_S = 900.0
@@ -74,12 +74,15 @@ class Telemetry(msgspec.Struct):
                 arch=platform.machine(),
                 os=f"{platform.system()} {platform.release()}",
             ),
-            verbs=[verb for verb in (*VERBS, *sorted(LENDING)) if self.trust.carries_out(verb)],
+            verbs=[verb for verb in (*VERBS, *sorted(LENDING)) if self._carries_out(verb)],
             profile=app.fleet.profile,
             privacy=self._privacy,
             kids=[key.kid for key in self.trust.keys],
             modems=Table(cols=list(_BIRTH), rows=self.identities()),
         )
+
+    def _carries_out(self, verb: str) -> bool:
+        return self.trust.carries_out(verb) and (verb not in ON_IMAGES or self.app.appliance.present)
 
     def identities(self) -> list[list[Any]]:
         """Return who the modems are, as a birth tells it."""

@@ -13,10 +13,23 @@ import msgspec
 
 from modembank.accounts import Actor, Role, Scope
 from modembank.app import App
+from modembank.bank import CannotReset, ResetLevel
 from modembank.errors import ModembankError
+from modembank.fleet.rows import Journalled
 from modembank.sim import LimitName, RateLimits, Sim, SimChange
 from modembank_fleet.agent.owning import beyond
-from modembank_fleet.wire.commands import CollectLogs, OneSim, PauseSim, Profile, ResetModem, Rotate, RunUssd, SimLimits
+from modembank_fleet.agent.updating import ROLLBACK, UPDATE, Job, Updating
+from modembank_fleet.wire.commands import (
+    CollectLogs,
+    OneJob,
+    OneSim,
+    PauseSim,
+    Profile,
+    ResetModem,
+    Rotate,
+    RunUssd,
+    SimLimits,
+)
 
 RESETS_AN_HOUR = 3
 """Of one modem."""
@@ -30,10 +43,11 @@ class VerbRefused(ModembankError):
     key = "command_refused"
     template = "{code}"
 
-    def __init__(self, code: str) -> None:
-        """Say why."""
+    def __init__(self, code: str, why: str = "") -> None:
+        """Say why in one word, and perhaps in a sentence."""
         super().__init__(code=code)
         self.code = code
+        self.why = why
 
 
 Renew: TypeAlias = Callable[[str], Awaitable[dict[str, Any]]]
@@ -58,6 +72,7 @@ class Surroundings(msgspec.Struct):
     """Which version of it is in force; 0: none."""
     renew: Renew
     """Gets the box another certificate."""
+    updating: Updating
     resets: dict[str, deque[float]] = msgspec.field(default_factory=lambda: defaultdict(deque))
 
 
@@ -69,12 +84,20 @@ def hub_actor(issuer: str) -> Actor:
 class Order(msgspec.Struct, frozen=True):
     """A command that is carried out now."""
 
-    id: str
+    taken: Journalled
     actor: Actor
     args: Any
+    deadline: float
+    """Monotonic seconds."""
+
+    @property
+    def id(self) -> str:
+        """The command's id."""
+        return self.taken.id
 
 
-Execute: TypeAlias = Callable[[Surroundings, Order], Awaitable[dict[str, Any]]]
+Execute: TypeAlias = Callable[[Surroundings, Order], Awaitable[dict[str, Any] | None]]
+"""What it returns is told as done; None: it goes on by itself, and ends the command."""
 
 
 async def ping(around: Surroundings, order: Order) -> dict[str, Any]:  # noqa: ARG001 - what all verbs take
@@ -147,17 +170,21 @@ async def reload_config(around: Surroundings, order: Order) -> dict[str, Any]:  
 
 
 async def reset_modem(around: Surroundings, order: Order) -> dict[str, Any]:
-    """Restart a modem; what is harder than its own restart is the recovery ladder's to decide."""
+    """Restart a modem, or reset it from outside where the box and its hubs can."""
     args: ResetModem = order.args
-    if args.mode != "soft":
-        raise VerbRefused(code="mode_not_available")
     slot = around.app.bank.modem(args.slot).slot
     done, now = around.resets[slot], time.monotonic()
     while done and now - done[0] >= 3600:
         done.popleft()
     if len(done) >= RESETS_AN_HOUR:
         raise VerbRefused(code="too_often")
-    around.app.bank.reset(slot)
+    if args.mode == "soft":
+        around.app.bank.reset(slot)
+    else:
+        try:
+            await around.app.bank.reset_hard(slot, ResetLevel(args.mode))
+        except CannotReset as error:
+            raise VerbRefused(code="mode_not_available", why=error.why) from error
     done.append(now)
     return {}
 
@@ -206,6 +233,20 @@ async def restart_box(around: Surroundings, order: Order) -> dict[str, Any]:
     return {}
 
 
+async def go_to_another_version(around: Surroundings, order: Order) -> None:
+    """Begin an update, or the way back to the other slot."""
+    if not around.updating.begin(Job(order.taken, order.actor, order.args, order.deadline)):
+        raise VerbRefused(code="update_under_way")
+
+
+async def cancel_update(around: Surroundings, order: Order) -> dict[str, Any]:
+    """End an update that is not being installed yet."""
+    args: OneJob = order.args
+    if code := await around.updating.cancel(args.job):
+        raise VerbRefused(code=code)
+    return {}
+
+
 VERBS: dict[str, Execute] = {
     "ping": ping,
     "rebirth": rebirth,
@@ -220,8 +261,15 @@ VERBS: dict[str, Execute] = {
     "cred.rotate": rotate,
     "logs.collect": collect_logs,
     "box.reboot": restart_box,
+    UPDATE: go_to_another_version,
+    ROLLBACK: go_to_another_version,
+    "sw.cancel": cancel_update,
 }
 """What this release carries out."""
+LONG = frozenset({UPDATE, ROLLBACK})
+"""What goes on beside other commands, and over restarts."""
+ON_IMAGES = frozenset({UPDATE, ROLLBACK, "sw.cancel"})
+"""What only a box can do that was started from the appliance image."""
 LENDING = frozenset({"msg.submit", "msg.recall"})
 """Carried out in the write that journals it, where the site has the pool on."""
 ALWAYS = frozenset({"ping", "rebirth", "tele.profile"})

@@ -17,6 +17,7 @@ from modembank_fleet.wire.commands import (
     command,
     verb_of,
 )
+from modembank_fleet.wire.commands import Update as UpdateArguments
 from modembank_fleet.wire.configuration import (
     EVERY_SIM,
     CfgDocument,
@@ -68,7 +69,8 @@ __all__ = [
     "Batch", "Birth", "CfgDesired", "CfgDocument", "CfgLimits", "CfgQuietHours", "CfgReported", "CfgSim", "Channel",
     "Command", "EvBatch", "Event", "Hello", "HubKey", "If", "LogChunk", "ModemCounts", "Ota", "Outbox", "PoolCredit",
     "PoolMessage", "PoolWord", "Queue", "Recall", "Recalled", "ReportedError", "ResBatch", "Result", "Setting",
-    "Signer", "Software", "Submit", "Table", "TeleBox", "TeleModems", "Topic", "Totals", "Verb", "WireError",
+    "Signer", "Software", "Submit", "Table", "TeleBox", "TeleModems", "Topic", "Totals", "UpdateArguments", "Verb",
+    "WireError",
     "arguments", "canonical", "command", "decode", "desired", "document", "document_of", "encode", "everything_down",
     "everything_up", "hash_of", "is_name", "judge", "new_signer", "of_sim", "pack", "parse", "unpack", "verb_of",
     "verify",

@@ -15,6 +15,15 @@ Iccid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{18,20}\Z")]
 Slot: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,32}\Z")]
 Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Number: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9]{3,20}\Z")]
+Version: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+-]{1,64}\Z")]
+Digest: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z", description="SHA-256, 64 hexadecimal digits")
+]
+UpdateUrl: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(https://\S{1,1000})?\Z")]
+Hours: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?\Z")
+]
+"""From when to when in a day, such as ``02:00-05:00``; or nothing."""
 Lease: TypeAlias = Annotated[int, msgspec.Meta(ge=10, le=3600)]
 
 
@@ -136,9 +145,16 @@ class Update(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An image to install, fetched by HTTPS and judged by its own signature."""
 
     job: Id
-    version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    url: Annotated[str, msgspec.Meta(pattern=r"^https://\S{1,1000}\Z")]
+    version: Version
+    """The only one that may be in it."""
+    sha256: Digest
+    """Of the whole file."""
+    url: UpdateUrl = ""
+    """On a host that the box's owner allows; empty: the box's own source."""
+    window: Hours = ""
+    """In which hours of the box's day it may restart into it; empty: those that its owner named."""
     force: bool = False
+    """At once, whatever the hour and whatever is being sent."""
 
 
 class OneJob(msgspec.Struct, kw_only=True):

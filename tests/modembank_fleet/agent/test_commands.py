@@ -94,7 +94,24 @@ async def test_a_modem_is_restarted_three_times_an_hour(fleet):
     assert [end["st"] for end in ends] == ["done", "done", "done", "failed"]
     assert ends[3]["code"] == "too_often"
     assert (await fleet.do("modem.reset", {"slot": "slot-04"}))["st"] == "done"
-    assert (await fleet.do("modem.reset", {"slot": "slot-03", "mode": "power"}))["code"] == "mode_not_available"
+
+
+async def test_a_modem_is_reset_from_outside_where_that_can_be(fleet, monkeypatch):
+    for mode in ("usb", "power"):
+        ended = await fleet.do("modem.reset", {"slot": "slot-03", "mode": mode})
+        assert (ended["st"], ended["code"]) == ("failed", "mode_not_available")
+        assert ended["data"] == {"why": "it is not on the USB of this machine"}
+    done = []
+
+    async def reset_hard(slot, level):
+        done.append((slot, level.value))
+
+    monkeypatch.setattr(fleet.box.bank, "reset_hard", reset_hard)
+    ends = [
+        await fleet.do("modem.reset", {"slot": "slot-03", "mode": mode}) for mode in ("usb", "power", "soft", "usb")
+    ]
+    assert [end["st"] for end in ends] == ["done", "done", "done", "failed"], "what was refused did not count"
+    assert done == [("slot-03", "usb"), ("slot-03", "power")]
 
 
 async def test_an_image_is_restarted_unless_something_else_is_asked_of_it(fleet):
@@ -273,8 +290,9 @@ async def test_what_the_box_does_not_do_is_answered(fleet, code, monkeypatch):
     assert not fleet.sim.paused
 
 
-async def test_verbs_of_other_releases_and_bad_arguments_are_answered(fleet):
-    assert (await fleet.do("sw.rollback"))["code"] == "not_available"
+async def test_verbs_of_other_releases_and_bad_arguments_are_answered(fleet, monkeypatch):
+    monkeypatch.delitem(VERBS, "logs.collect")
+    assert (await fleet.do("logs.collect"))["code"] == "not_available"
     assert (await fleet.do("sim.pause", {"iccid": "12"}))["code"] == "bad_args"
     assert (await fleet.do("ussd.run", {"slot": "slot-03", "code": "*100#"}))["code"] == "gate_closed"
     assert sorted(await fleet.refusals(3)) == ["bad_args", "gate_closed", "not_available"]

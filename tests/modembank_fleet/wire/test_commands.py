@@ -16,7 +16,7 @@ GOOD = {
     "msg.submit": {"run": "0123456789abcdef", "up": 60.5, "lease": 600, "msgs": [
         {"id": "m-000001", "to": "+447900900123", "body": "x", "fence": 1, "not_after": 2e9}]},
     "msg.recall": {"msgs": [{"id": "m-000001", "fence": 1}]},
-    "sw.update": {"job": "j-000001", "version": "1.2", "url": "https://hub.example/x.raucb"},
+    "sw.update": {"job": "j-000001", "version": "1.2", "url": "https://hub.example/x.raucb", "sha256": "0a" * 32},
     "sw.cancel": {"job": "j-000001"}, "sw.rollback": {}, "cred.rotate": {"step": "csr"}, "box.reboot": {},
 }  # fmt: skip
 BAD = [
@@ -26,7 +26,10 @@ BAD = [
     ("logs.collect", {"max_kb": 4096}), ("logs.collect", {"unit": "../etc"}),
     ("msg.submit", {"run": "0123456789abcdef", "up": 60.5, "lease": 600, "msgs": []}),
     ("msg.submit", {"lease": 600, "msgs": [GOOD["msg.submit"]["msgs"][0]]}),
-    ("sw.update", {"job": "j-000001", "version": "1", "url": "http://hub.example/x"}), ("ping", []),
+    ("sw.update", {"job": "j-000001", "version": "1", "sha256": "0a" * 32, "url": "http://x.example/x"}), ("ping", []),
+    ("sw.update", {"job": "j-000001", "version": "1", "sha256": "0A" * 32}),
+    ("sw.update", {"job": "j-000001", "version": "1", "sha256": "0a" * 32, "window": "2-5"}),
+    ("sw.update", {"job": "j-000001", "version": "1 2", "sha256": "0a" * 32}),
 ]  # fmt: skip
 
 

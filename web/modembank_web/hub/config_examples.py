@@ -62,11 +62,12 @@ ROLLOUT_ROW: dict[str, Any] = {
     "failed": 0,
     "silent": 1,
     "ended_at": None,
+    "software": None,
 }
 ROLLOUT = ROLLOUT_ROW | {
     "items": [
-        {"box": "leeds/b2", "step": 1, "version": 3, "outcome": "", "errors": []},
-        {"box": "leeds/b1", "step": 2, "version": None, "outcome": "", "errors": []},
+        {"box": "leeds/b2", "step": 1, "version": 3, "outcome": "", "errors": [], "command": None},
+        {"box": "leeds/b1", "step": 2, "version": None, "outcome": "", "errors": [], "command": None},
     ],
 }
 PAUSED = ROLLOUT | {"state": "paused"}

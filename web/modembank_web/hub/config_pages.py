@@ -13,9 +13,11 @@ from modembank.accounts import Scope
 from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from modembank_hub.rollouts import LIMIT_PERCENT, STEPS, WAIT_S, Progress
 from modembank_hub.rows_of_config import GroupRow
+from modembank_hub.software import MACHINES, TTL_S, Architecture, File, Release
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.hub.config_views import errors_of
+from modembank_web.hub.software_words import Line, wrong_of
 from modembank_web.hub.surface import hub
 from modembank_web.operation import Call
 from modembank_web.pages.page import ROOT, Page, goes_to
@@ -29,7 +31,8 @@ _READ, _CHANGE = (Scope.MODEMS,), (Scope.ADMIN,)
 _A_PAGE, _FEW = 50, 10
 TONES = {
     "none": "", "waiting": "info", "pending": "info", "applied": "ok", "rejected": "bad", "rolled_back": "bad",
-    "superseded": "", "running": "info", "paused": "warn", "stopped": "bad", "done": "ok", "aborted": "",
+    "superseded": "", "failed": "bad", "expired": "warn", "unknown": "warn", "cancelled": "",
+    "running": "info", "paused": "warn", "stopped": "bad", "done": "ok", "aborted": "",
 }  # fmt: skip
 """Of how a box stands to its configuration, and how far a roll-out is."""
 Word = Annotated[str, msgspec.Meta(max_length=120)]
@@ -65,6 +68,39 @@ class GroupForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: Word = ""
 
 
+class SoftwareRolloutForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version for a group, and how it shall go, as it was filled in."""
+
+    version: Line = ""
+    amd64_sha256: Line = ""
+    amd64_url: Line = ""
+    arm64_sha256: Line = ""
+    arm64_url: Line = ""
+    window: Line = ""
+    force: bool = False
+    steps: Word = ", ".join(map(str, STEPS))
+    limit_percent: Word = str(LIMIT_PERCENT)
+    wait_s: Word = str(TTL_S)
+
+    def release(self) -> Release:
+        """Return the version; raises InvalidRequest with what is wrong of each field."""
+        files: dict[Architecture, File] = {}
+        problems: list[FieldProblem] = []
+        for machine in MACHINES:
+            digest, url = getattr(self, f"{machine}_sha256").strip().lower(), getattr(self, f"{machine}_url").strip()
+            found = wrong_of({"sha256": digest, "url": url}) if digest or url else {}
+            problems += [FieldProblem(f"/{machine}_{name}", told) for name, told in found.items()]
+            if digest and not found:
+                files[machine] = File(digest, url)
+        given = {"version": self.version.strip(), "window": self.window.strip()}
+        problems += [FieldProblem(f"/{name}", told) for name, told in wrong_of(given).items()]
+        if not files and not problems:
+            problems.append(FieldProblem("/amd64_sha256", "one file at least is needed"))
+        if problems:
+            raise InvalidRequest(problems[0], *problems[1:])
+        return Release(given["version"], files, given["window"], self.force)
+
+
 class RolloutForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a roll-out shall go, as it was filled in."""
 
@@ -74,6 +110,7 @@ class RolloutForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _DOCUMENT, _GROUP_FORM, _ROLLOUT_FORM = FormBody(DocumentForm), FormBody(GroupForm), FormBody(RolloutForm)
+_SOFTWARE_FORM = FormBody(SoftwareRolloutForm)
 
 
 async def overview(call: Call) -> Answer:
@@ -135,6 +172,7 @@ async def group(call: Call) -> Answer:
     begun = await hub(call).rollouts.list(call.caller, group=found.name, limit=_FEW)
     return render(
         call, "hub/group.html", boxes=boxes, form=form, errors={}, how=RolloutForm(), how_errors={},
+        software=SoftwareRolloutForm(), software_errors={},
         rollouts=begun.items, **_of_group(found),
     )  # fmt: skip
 
@@ -176,6 +214,25 @@ async def begin_rollout(call: Call) -> Answer:
     except (InvalidRequest, Conflict) as refused:
         errors = _errors(refused, "steps")
         return render(call, "hub/_rollout_form.html", status=422, how=form, how_errors=errors, **_of_group(found))
+    return goes_to(call, f"{ROLLOUTS}/{begun.row.id}")
+
+
+async def roll_out_software(call: Call) -> Answer:
+    """Roll a version out to a group; what is wrong is shown with the form, else its own page follows it."""
+    form = await call.form(_SOFTWARE_FORM)
+    found, _ = await hub(call).configs.group(call.caller, call.path("group"))
+    try:
+        begun = await hub(call).rollouts.begin_software(
+            call.caller,
+            found.name,
+            form.release(),
+            steps=[_whole(part, "/steps") for part in form.steps.replace(",", " ").split()],
+            limit_percent=_whole(form.limit_percent, "/limit_percent"),
+            wait_s=_whole(form.wait_s, "/wait_s"),
+        )
+    except (InvalidRequest, Conflict) as refused:
+        shown = {"software": form, "software_errors": _errors(refused, "version"), **_of_group(found)}
+        return render(call, "hub/_software_rollout.html", status=422, **shown)
     return goes_to(call, f"{ROLLOUTS}/{begun.row.id}")
 
 
@@ -245,7 +302,8 @@ def _of_group(found: GroupRow) -> dict[str, Any]:
 
 def _of_rollout(found: Progress) -> dict[str, Any]:
     items = [(box, errors_of(box.errors)) for box in found.boxes]
-    return {"row": found.row, "counts": found.counts, "items": items, "tones": TONES}
+    release = json.loads(found.row.software) if found.row.software else None
+    return {"row": found.row, "counts": found.counts, "items": items, "release": release, "tones": TONES}
 
 
 def _at(name: str) -> str:
@@ -306,6 +364,7 @@ PAGES = (
     Page("setGroup", "POST", _GROUP, set_group, _CHANGE),
     Page("deleteGroup", "POST", f"{_GROUP}/delete", delete_group, _CHANGE),
     Page("beginRollout", "POST", f"{_GROUP}/rollouts", begin_rollout, _CHANGE),
+    Page("rollOutSoftware", "POST", f"{_GROUP}/software", roll_out_software, _CHANGE),
     Page("rollout", "GET", _ROLLOUT, rollout, _READ),
     Page("rolloutNow", "GET", f"{_ROLLOUT}/now", rollout_now, _READ),
     Page("pauseRollout", "POST", f"{_ROLLOUT}/pause", pause, _CHANGE),

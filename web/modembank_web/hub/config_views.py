@@ -12,6 +12,7 @@ from modembank.clock import rfc3339
 from modembank_hub.configs import OfBox
 from modembank_hub.rollouts import Progress
 from modembank_hub.rows_of_config import GroupRow, StandsRow, VersionRow
+from modembank_hub.software import Release
 
 
 class KeyErrorView(msgspec.Struct, frozen=True):
@@ -105,16 +106,19 @@ class RolloutView(msgspec.Struct, frozen=True):
     failed: int
     silent: int
     ended_at: str | None
+    software: Release | None
+    """Which version it is of; null: it is of a document."""
 
 
 class RolloutBoxView(msgspec.Struct, frozen=True):
-    """A box of a roll-out; ``version`` is null before it was given."""
+    """A box of a roll-out; ``version``, or of software ``command``, is null before it was given."""
 
     box: str
     step: int
     version: int | None
     outcome: str
     errors: Sequence[KeyErrorView]
+    command: str | None
 
 
 class RolloutDetail(RolloutView, frozen=True):
@@ -167,7 +171,10 @@ def rollout_view(found: Progress) -> RolloutView:
 
 def rollout_detail(found: Progress) -> RolloutDetail:
     """Return a roll-out with its boxes."""
-    items = [RolloutBoxView(box.name, box.step + 1, box.ver, box.outcome, errors_of(box.errors)) for box in found.boxes]
+    items = [
+        RolloutBoxView(box.name, box.step + 1, box.ver, box.outcome, errors_of(box.errors), box.command)
+        for box in found.boxes
+    ]
     return RolloutDetail(**_rollout(found), items=items)
 
 
@@ -216,6 +223,7 @@ def _rollout(found: Progress) -> dict[str, Any]:
         "limit_percent": row.limit_percent,
         "wait_s": row.wait_s,
         "ended_at": _when(row.ended_at),
+        "software": msgspec.json.decode(row.software, type=Release) if row.software else None,
         **found.counts._asdict(),
     }
 

@@ -24,7 +24,7 @@ from modembank_hub.rows_of_boxes import BoxRow, Wanted
 from modembank_hub.rows_of_commands import CommandRow
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
-from modembank_web.hub import config_pages, enrolment_pages, pool_pages, views
+from modembank_web.hub import config_pages, enrolment_pages, pool_pages, software_pages, views
 from modembank_web.hub.api import number_of
 from modembank_web.hub.status import reasons_of
 from modembank_web.hub.surface import hub
@@ -174,7 +174,8 @@ async def box(call: Call) -> Answer:
         "events_at": f"{_path(row)}/events?cursor={events.cursor}" if events.cursor else "",
         "gaps": await hub(call).fleet.gaps(call.caller, *which),
     }
-    return render(call, "hub/box.html", **(shown | _form(call, row) | _now(row) | await _charts(call, row)))
+    shown |= _form(call, row) | software_pages.software_form(row)
+    return render(call, "hub/box.html", **(shown | _now(row) | await _charts(call, row)))
 
 
 async def box_now(call: Call) -> Answer:
@@ -387,6 +388,7 @@ PAGES = (
     Page("cancelCommand", "POST", f"{COMMANDS}/{{id}}/cancel", cancel, _CHANGE),
     *config_pages.PAGES,
     *enrolment_pages.PAGES,
+    *software_pages.PAGES,
     Page("quarantine", "GET", QUARANTINE, quarantine, _CHANGE),
     Page("clearQuarantine", "POST", f"{QUARANTINE}/clear", clear_quarantine, _CHANGE),
     *pool_pages.PAGES,

@@ -48,6 +48,7 @@ TAGS = {
     "Fleet": "The boxes: how they stand, and what they tell.",
     "Pool": "Messages that any box may send, followed to their end.",
     "Commands": "What boxes are told to do, followed to its end.",
+    "Software": "Which version a box runs: another one, and the way back.",
     "Configuration": "What boxes are to have, whether they have it, and how it is brought to many.",
     "Enrolment": "How boxes come to have certificates, and how they are shut out.",
     "Quarantine": "What came and could not be read.",
