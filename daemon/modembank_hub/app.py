@@ -16,6 +16,11 @@ from modembank.eventlog import Followers
 from modembank.events import Event
 from modembank.store import Store
 from modembank_fleet.wire import Signer
+from modembank_hub.alerting.channels import Channels
+from modembank_hub.alerting.mail import Mailer
+from modembank_hub.alerting.service import Alerts
+from modembank_hub.alerting.telling import Means, Tellers
+from modembank_hub.alerting.watching import Watch
 from modembank_hub.config import HubConfig, SigningConfig
 from modembank_hub.configs import Configs
 from modembank_hub.fleet import Fleet
@@ -56,6 +61,10 @@ class HubApp(msgspec.Struct, frozen=True):
     lines: Lines
     pool: Pool
     lending: Lending
+    alerts: Alerts
+    channels: Channels
+    tellers: Tellers
+    watch: Watch
 
     @property
     def name(self) -> str:
@@ -65,6 +74,7 @@ class HubApp(msgspec.Struct, frozen=True):
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""
         await observe(self.store, self.clock, self.metrics)
+        await self.alerts.observe(self.metrics)
 
 
 async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
@@ -83,6 +93,8 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         lending = Lending(store, clock, bus, signer, config.hub.resend_s)
         ingest = Ingest(store, clock, bus, metrics, orders.wake, lending, configs_due=configs.wake)
         undo.pop_all()
+    lines = Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve))
+    tellers = Tellers(Means(store, clock, bus, metrics, Mailer(config.mail), config.hub))
     return HubApp(
         config=config,
         clock=clock,
@@ -98,9 +110,13 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         configs=configs,
         rollouts=Rollouts(store, clock, configs),
         ingest=ingest,
-        lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve)),
+        lines=lines,
         pool=Pool(store, clock, bus, lending.wake, signed=signer is not None),
         lending=lending,
+        alerts=Alerts(store, clock, bus),
+        channels=Channels(tellers),
+        tellers=tellers,
+        watch=Watch(config, store, clock, bus, ingest, lines),
     )
 
 

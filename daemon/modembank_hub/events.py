@@ -17,6 +17,10 @@ class ConfigsChanged(Event, frozen=True):
     """What a box is to have, or says that it has, is another; or a roll-out went on."""
 
 
+class AlertsChanged(Event, frozen=True):
+    """An alert opened, ended or was acknowledged; or a rule, a silence or a channel is another."""
+
+
 class PoolChanged(Event, frozen=True):
     """A message of the pool was accepted, or came further."""
 

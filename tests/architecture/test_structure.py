@@ -29,7 +29,7 @@ SOLE_IMPORTERS = {
     "argon2": {"modembank.accounts"},
     "aiomqtt": {"modembank_fleet.link"},
     "paho": {"modembank_fleet.link"},
-    "cryptography": {"modembank_fleet.authority", "modembank_fleet.wire.signing"},
+    "cryptography": {"modembank_fleet.authority", "modembank_fleet.certificates", "modembank_fleet.wire.signing"},
     "httpx": {"modembank.outgoing", "modembank.client"},
     "httpcore": {"modembank.outgoing"},
     "python_calamine": {"modembank.mailings"},
