@@ -26,7 +26,9 @@ async def hub(tmp_path):
 def place(page, command="0123456789abcdef", message="m0123456789abcdef"):
     path = page.path.replace("{site}", "leeds").replace("{box}", "b1").replace("{name}", "ada")
     path = path.replace("{id}", command).replace("{message}", message)
-    return path.replace("{group}", "cellars").replace("{rollout}", "1")
+    for name in ("alert", "silence", "channel", "rollout"):
+        path = path.replace(f"{{{name}}}", "1")
+    return path.replace("{group}", "cellars")
 
 
 @pytest.mark.parametrize("page", CLOSED, ids=lambda page: page.id)
@@ -158,4 +160,4 @@ async def test_a_command_is_followed_and_taken_back(hub):
 
 def test_what_is_live_hears_of_something():
     topics = {name for names in TOPICS.values() for name in names}
-    assert topics == {"boxes", "commands", "configs", "pool", "quarantine"}
+    assert topics == {"alerts", "boxes", "commands", "configs", "pool", "quarantine"}
