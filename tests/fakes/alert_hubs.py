@@ -13,7 +13,13 @@ from fakes.hubs import Hub
 from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN
 from modembank.clock import to_ms
+from modembank.store import Store
+from modembank_hub.alerting import rows
 from modembank_hub.alerting import rows_of_channels as channels
+from modembank_hub.alerting.deciding import End, Open
+from modembank_hub.alerting.facts import Held, Key
+from modembank_hub.alerting.kinds_table import KINDS
+from modembank_hub.alerting.places import Subject
 from modembank_hub.alerting.rows import Wanted
 from modembank_hub.alerting.service import Shown
 from modembank_hub.alerting.telling import gather
@@ -102,6 +108,36 @@ class AlertHub(Hub):
             channels.note_taken(conn, channels.next_letter(conn, channel), self.now)
 
         await self.store.write(take)
+
+
+async def open_alert(
+    store: Store, kind: str, subject: Subject, figures: dict[str, Any] | None = None, *, at: int, topic: str = ""
+) -> int:
+    """Let an alert open, as a look does; return its id."""
+    held = Held(Key(kind, subject.name, topic), subject, KINDS[kind].severity, 0, figures or {})
+
+    def put(conn):
+        rows.apply(conn, [Open(held, at)], rows.silenced_now(conn, at), at)
+        return conn.execute("SELECT max(id) FROM alerts").fetchone()[0]
+
+    return await store.write(put)
+
+
+async def box_subject(store: Store, name: str) -> Subject:
+    """Return a box that the hub knows, as alerts name it."""
+    site, _, box = name.partition("/")
+    row = await store.fetch_one("SELECT id, label FROM boxes WHERE site = ? AND box = ?", (site, box))
+    return Subject(name, site, row[1], row[0])
+
+
+async def end_alert(store: Store, alert: int, at: int) -> None:
+    """Let an alert end, as a look does."""
+
+    def put(conn):
+        end = End(alert, rows.get(conn, alert).key)
+        rows.apply(conn, [end], rows.silenced_now(conn, at), at)
+
+    await store.write(put)
 
 
 @contextlib.asynccontextmanager

@@ -90,7 +90,7 @@ class Alerts:
         Raises NotFound, Conflict when it has ended, InvalidRequest, Forbidden.
         """
         actor.require(Scope.ADMIN)
-        note, now = note.strip(), self._now()
+        note, now = _clean(note), self._now()
         if len(note) > MOST_NOTE:
             raise InvalidRequest(FieldProblem("/note", f"has at most {MOST_NOTE} characters"))
 
@@ -201,7 +201,7 @@ class Alerts:
         actor.require(Scope.ADMIN)
         now = self._now()
         since = max(now, begin or now)
-        row = SilenceRow(0, kind, place, since, until, reason.strip(), actor.name, now)
+        row = SilenceRow(0, kind, place, since, until, _clean(reason), actor.name, now)
 
         def put(conn: sqlite3.Connection) -> SilenceRow:
             problems = _silence_problems(row, now)
@@ -254,6 +254,11 @@ def _silence_problems(row: SilenceRow, now: int) -> list[FieldProblem]:
     if len(row.reason) > MOST_NOTE:
         found.append(FieldProblem("/reason", f"has at most {MOST_NOTE} characters"))
     return found
+
+
+def _clean(text: str) -> str:
+    """Return what a person wrote without what nobody can see."""
+    return "".join(char for char in text.replace("\r\n", "\n") if char.isprintable() or char == "\n").strip()
 
 
 def _there(row: AlertRow | None, alert: int) -> AlertRow:

@@ -78,8 +78,8 @@ class RuleForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: Word = EVERYWHERE
     active: Literal["true", "false"] = "true"
     severity: Word = "warning"
-    hold: Word = ""
-    clear: Word = ""
+    hold_s: Word = ""
+    clear_s: Word = ""
     threshold: Word = ""
 
 
@@ -184,7 +184,7 @@ async def set_rule(call: Call) -> Answer:
     try:
         await hub(call).alerts.set_rule(call.caller, _rule(form))
     except (InvalidRequest, Conflict) as refused:
-        errors = _errors(refused, "place", {"hold_s": "hold", "clear_s": "clear"})
+        errors = _errors(refused, "place", {})
         return render(call, "hub/_rule_form.html", status=422, form=form, errors=errors, kinds=_kinds())
     return goes_to(call, RULES)
 
@@ -301,8 +301,8 @@ def _rule(form: RuleForm) -> Rule:
         form.place.strip() or EVERYWHERE,
         form.active == "true",
         severity,
-        _whole(form.hold, "/hold_s") if form.hold.strip() else kind.hold_s,
-        _whole(form.clear, "/clear_s") if form.clear.strip() else kind.clear_s,
+        _whole(form.hold_s, "/hold_s") if form.hold_s.strip() else kind.hold_s,
+        _whole(form.clear_s, "/clear_s") if form.clear_s.strip() else kind.clear_s,
         _whole(form.threshold, "/threshold") if form.threshold.strip() else kind.threshold,
     )
 
