@@ -52,6 +52,8 @@ def hub_check(config_path: Path) -> None:
     click.echo(f"  data:    {loaded.hub.data_dir}")
     click.echo(f"  broker:  {loaded.mqtt.host}:{loaded.mqtt.port}{' (TLS)' if loaded.mqtt.tls_ca else ''}")
     click.echo(f"  listen:  {loaded.web.listen}{' (TLS)' if loaded.web.tls_cert else ''}")
+    if loaded.mail.host:
+        click.echo(f"  mail:    {loaded.mail.host}:{loaded.mail.port} ({loaded.mail.security})")
     click.echo(f"  signing: {'key ' + signer.kid if signer else 'no key: only commands that need no signature'}")
 
 

@@ -10,6 +10,10 @@ from fakes.chromium import DESK, PHONE
 STILL = "document.getAnimations().forEach((one) => { try { one.finish() } catch { one.cancel() } })"
 """Nothing is judged while its colour is between two others."""
 
+CUT = """[...document.querySelectorAll("main .table-box")].filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => `${one.querySelector("caption")?.textContent}, by ${one.scrollWidth - one.clientWidth} px`)"""
+"""Tables are cards on a phone: nobody has to move one sideways to read it."""
+
 
 async def look_at(page: Page, path: str, *, thorough: bool = True) -> str:
     """Load it once and judge it; return what is wrong. What is no whole page has no title: a part, a file."""
@@ -30,6 +34,8 @@ async def look_at(page: Page, path: str, *, thorough: bool = True) -> str:
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if over > 0:
             found.append(f"scrolls sideways at {width} px, by {over} px")
+        if (width, height) == PHONE:
+            found += [f"is cut off at {width} px: {what}" for what in await page.evaluate(CUT)]
         for colours in ("light", "dark") if thorough else ():
             await page.emulate_media(color_scheme=colours)
             await page.evaluate(STILL)

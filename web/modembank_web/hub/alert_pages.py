@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -238,8 +237,7 @@ async def _list(call: Call, query: AlertsQuery) -> dict[str, Any]:
         "sees": hub(call).watch.sees,
         "more_at": f"{ALERTS}?{query.given(cursor=page.cursor)}" if page.cursor else "",
         "again": f"{ALERTS}/now?{query.given()}",
-        "tabs_of": [(f"{ALERTS}?{query.given(state=state)}", word) for state, word in STATES],
-        "tab": f"{ALERTS}?{query.given()}",
+        "states": STATES,
         "filtered": bool(query.kind or query.site),
         "tones": TONES,
     }
@@ -251,7 +249,6 @@ async def _alert(call: Call) -> dict[str, Any]:
         "alert": lines_of([shown])[0],
         "kind": KINDS.get(shown.row.kind),
         "way": steps,
-        "detail": json.loads(shown.row.detail),
         "form": NoteForm(shown.row.note if shown.row.state == "acknowledged" else ""),
         "errors": {},
         "tones": TONES,
