@@ -18,6 +18,7 @@ from modembank_hub.rows_of_config import groups
 
 AGAIN_MS = 6 * 3_600_000
 """An alert that ended so short a time ago opens again; later it is another one."""
+_STEPS = 200
 OPEN, ACKNOWLEDGED, ENDED = "open", "acknowledged", "ended"
 STATES = (OPEN, ACKNOWLEDGED, ENDED)
 COLUMNS = (
@@ -239,9 +240,11 @@ def page(conn: sqlite3.Connection, wanted: Wanted, before: tuple[int, int] | Non
 
 
 def steps(conn: sqlite3.Connection, alert_id: int) -> list[StepRow]:
-    """Return an alert's way, the oldest step first."""
-    rows = conn.execute("SELECT at, what, actor, note FROM alert_steps WHERE alert_id = ? ORDER BY n", (alert_id,))
-    return [StepRow(*row) for row in rows]
+    """Return an alert's way, the oldest step first; of a long one its end."""
+    rows = conn.execute(
+        "SELECT at, what, actor, note FROM alert_steps WHERE alert_id = ? ORDER BY n DESC LIMIT ?", (alert_id, _STEPS)
+    )
+    return [StepRow(*row) for row in rows][::-1]
 
 
 def acknowledge(conn: sqlite3.Connection, alert_id: int, actor: str, note: str, now: int) -> None:

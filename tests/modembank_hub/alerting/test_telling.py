@@ -374,3 +374,24 @@ async def test_mail_has_no_secret(tmp_path):
         with pytest.raises(InvalidRequest) as caught:
             await hub.app.channels.change(LOCAL_ADMIN, channel.id, ChannelPatch(recipients=("a@b.c", "x\ny@b.c")))
         assert caught.value.problems[0].pointer == "/recipients/1"
+
+
+async def test_a_channel_of_mail_can_be_stopped_when_there_is_no_server_any_more(tmp_path):
+    mail = MailConfig(host="127.0.0.1", port=1, security="none", sender="hub@example.com")
+    async with alert_hub(tmp_path, mail=mail) as hub:
+        channel = await make(hub, NewChannel("duty", recipients=("duty@example.com",)))
+    async with alert_hub(tmp_path) as hub:
+        with pytest.raises(InvalidRequest):
+            await hub.app.channels.change(LOCAL_ADMIN, channel.id, ChannelPatch(name="other"))
+        stopped = await hub.app.channels.change(LOCAL_ADMIN, channel.id, ChannelPatch(active=False))
+        assert stopped.state == "stopped"
+        tried = await hub.app.channels.test(LOCAL_ADMIN, channel.id)
+        assert "no mail server" in tried.error
+
+
+async def test_many_channels_have_a_limit(hub, monkeypatch):
+    monkeypatch.setattr("modembank_hub.alerting.channels.MOST_CHANNELS", 2)
+    for number in range(2):
+        await make(hub, name=f"c{number}")
+    with pytest.raises(Conflict):
+        await make(hub, name="one too many")
