@@ -17,6 +17,11 @@ from modembank.events import Event
 from modembank.store import Store
 from modembank_fleet.authority import kept_authority
 from modembank_fleet.wire import Signer
+from modembank_hub.alerting.channels import Channels
+from modembank_hub.alerting.mail import Mailer
+from modembank_hub.alerting.service import Alerts
+from modembank_hub.alerting.telling import Means, Tellers
+from modembank_hub.alerting.watching import Watch
 from modembank_hub.config import HubConfig, SigningConfig
 from modembank_hub.configs import Configs
 from modembank_hub.enrolment import Enrolment
@@ -61,6 +66,10 @@ class HubApp(msgspec.Struct, frozen=True):
     pool: Pool
     lending: Lending
     enrolment: Enrolment
+    alerts: Alerts
+    channels: Channels
+    tellers: Tellers
+    watch: Watch
 
     @property
     def name(self) -> str:
@@ -70,6 +79,7 @@ class HubApp(msgspec.Struct, frozen=True):
     async def observe(self) -> None:
         """Bring every gauge up to date; called when metrics are read."""
         await observe(self.store, self.clock, self.metrics)
+        await self.alerts.observe(self.metrics)
 
 
 async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
@@ -92,6 +102,8 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         lending = Lending(store, clock, bus, signer, config.hub.resend_s)
         ingest = Ingest(store, clock, bus, metrics, orders.wake, lending, configs_due=configs.wake)
         undo.pop_all()
+    lines = Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve))
+    tellers = Tellers(Means(store, clock, bus, metrics, Mailer(config.mail), config.hub))
     return HubApp(
         config=config,
         clock=clock,
@@ -108,12 +120,16 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         configs=configs,
         rollouts=Rollouts(store, clock, configs, orders.wake),
         ingest=ingest,
-        lines=Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve)),
+        lines=lines,
         pool=Pool(store, clock, bus, lending.wake, signed=signer is not None),
         lending=lending,
         enrolment=Enrolment(
             store, clock, bus, config.enrolment, authority=authority, signer=signer, crl=crl_file(config)
         ),
+        alerts=Alerts(store, clock, bus),
+        channels=Channels(tellers),
+        tellers=tellers,
+        watch=Watch(config, store, clock, bus, ingest, lines),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,6 +32,8 @@ class IdentityConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Over which boxes spread their connections and births when the hub is new to them."""
     resend_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
     """After which a command that nobody answered is sent again."""
+    url: str = ""
+    """Where people reach its pages, such as ``https://hub.example.com``: notifications lead there."""
 
 
 class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -88,6 +91,21 @@ class EnrolmentConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     certificate_days: Annotated[int, msgspec.Meta(ge=1, le=825)] = 90
 
 
+class MailConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[mail]``: the server that e-mails about alerts are handed to; without one there are none."""
+
+    host: str = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """``tls``: from the first octet on, usually at port 465; ``none``: for a server on the same machine alone."""
+    tls_ca: str = ""
+    """The authority that the server's certificate is from; empty: those that the system trusts."""
+    sender: str = ""
+    user: str = ""
+    password_file: str = ""
+    """Its first line is the password; readable by the hub's user alone."""
+
+
 class KeepConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[keep]``: for how many days what boxes told is kept; telemetry by the length of its stretches."""
 
@@ -106,11 +124,13 @@ class HubConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     mqtt: MqttConfig = MqttConfig()
     signing: SigningConfig = SigningConfig()
     enrolment: EnrolmentConfig = EnrolmentConfig()
+    mail: MailConfig = MailConfig()
     keep: KeepConfig = KeepConfig()
     web: WebConfig = WebConfig(listen="127.0.0.1:8090")
     log: LogConfig = LogConfig()
 
 
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -128,6 +148,10 @@ def load_hub_config(path: Path) -> HubConfig:
         raise wrong(key="tls_(ca|cert|key)", problem="mqtt: tls_cert and tls_key go together, and need tls_ca")
     if not mqtt.tls_ca and mqtt.host not in _LOOPBACK:
         raise wrong(key="host", problem=f"mqtt: {mqtt.host} is another machine: name tls_ca, tls_cert and tls_key")
+    if config.hub.url and not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", config.hub.url):
+        raise wrong(key="url", problem="hub: url must be an address such as https://hub.example.com")
+    if (found := _mail_problem(config.mail)) is not None:
+        raise wrong(key=found[0], problem=f"mail: {found[1]}")
     for key, problem in _of_enrolment(config.enrolment):
         raise wrong(key=key, problem=f"enrolment: {problem}")
     return config
@@ -147,3 +171,16 @@ def _of_enrolment(enrolment: EnrolmentConfig) -> Iterator[tuple[str, str]]:
             yield "brokers", f"{broker} is without TLS, and another machine for boxes: mqtts:"
     if enrolment.broker_ca and not Path(enrolment.broker_ca).is_file():
         yield "broker_ca", f"broker_ca: there is no file {enrolment.broker_ca}"
+
+
+def _mail_problem(mail: MailConfig) -> tuple[str, str] | None:
+    """Return what is wrong, after the key that it stands at."""
+    if not mail.host:
+        return None
+    if not MAIL_ADDRESS.fullmatch(mail.sender):
+        return "(sender|host)", "sender must be an address such as hub@example.com"
+    if bool(mail.user) != bool(mail.password_file):
+        return "(user|password_file)", "user and password_file go together"
+    if mail.security == "none" and mail.host not in _LOOPBACK:
+        return "security", f'{mail.host} is another machine: security must be "starttls" or "tls"'
+    return None

@@ -21,6 +21,10 @@ class EnrolmentChanged(Event, frozen=True):
     """A token was made or used, a certificate given or revoked."""
 
 
+class AlertsChanged(Event, frozen=True):
+    """An alert opened, ended or was acknowledged; or a rule, a silence or a channel is another."""
+
+
 class PoolChanged(Event, frozen=True):
     """A message of the pool was accepted, or came further."""
 

@@ -14,6 +14,7 @@ from modembank.errors import FieldProblem, InvalidRequest, NotFound
 from modembank.store import Store, Urgency
 from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_commands as commands
+from modembank_hub import rows_of_issues as issues
 from modembank_hub import rows_of_quarantine as quarantine
 from modembank_hub import rows_of_streams as streams
 from modembank_hub import rows_of_telemetry as telemetry
@@ -173,6 +174,7 @@ class Fleet:
             gone = streams.drop_old(conn, kept_ms, _DROP) + commands.drop_old(conn, kept_ms, _DROP)
             for step, days in ages:
                 gone += telemetry.drop_old(conn, step, now // 1000 - days * DAY, _DROP)
+            gone += issues.drop_old(conn, kept_ms, _DROP)
             return gone + quarantine.keep_newest(conn, keep.quarantined)
 
         while await self._store.write(drop, Urgency.LAZY):

@@ -66,6 +66,11 @@ class Lines:
         return len(self._up)
 
     @property
+    def takes_in(self) -> bool:
+        """Whether anything that boxes say can come."""
+        return any(name != "control" for name in self._up)
+
+    @property
     def wanted(self) -> int:
         """How many there should be."""
         return self._config.hub.workers + 1

@@ -27,4 +27,12 @@ class HubMetrics(Metrics):
         self.configurations = Gauge(
             "modembank_hub_configurations", "Boxes by how they stand to theirs", ["state"], registry=self.registry
         )
+        self.alerts = Gauge(
+            "modembank_hub_alerts", "Alerts by kind and state; pending: not for long enough yet", ["kind", "state"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.letters = Counter(
+            "modembank_hub_alert_letters", "Notifications of alerts by what came of a try", ["means", "result"],
+            registry=self.registry,
+        )  # fmt: skip
         self.boxes = Gauge("modembank_hub_boxes", "Boxes by how they stand", ["standing"], registry=self.registry)

@@ -16,6 +16,7 @@ from modembank_hub import rows_of_boxes as boxes
 from modembank_hub import rows_of_commands as commands
 from modembank_hub import rows_of_config as configs
 from modembank_hub import rows_of_enrolment as enrolment
+from modembank_hub import rows_of_issues as issues
 from modembank_hub import rows_of_quarantine as quarantine
 from modembank_hub import rows_of_streams as streams
 from modembank_hub import rows_of_telemetry as telemetry
@@ -189,6 +190,8 @@ def _take_batch(
         for one in batch.ev:
             if one.type == _GAP:
                 _take_gap(conn, box_id, batch.ep, one.data, now)
+            elif one.type in {issues.RAISED, issues.CLEARED}:
+                issues.note(conn, box_id, issues.Told(batch.ep, one.seq, one.type, one.data), now)
     else:
         for result in batch.res:
             _take_result(conn, box_id, (stream_id, batch.ep), result, now, outcome)

@@ -11,6 +11,13 @@ from urllib.parse import quote
 import click
 
 from modembankd.asking import ask_at, listed_at
+from modembankd.fleet_alerts_cli import (
+    fleet_alert,
+    fleet_alert_channels,
+    fleet_alerts,
+    fleet_silence,
+    fleet_silences,
+)
 from modembankd.fleet_config_cli import config
 from modembankd.fleet_enrol_cli import certificates, enrol, revoke, tokens, withdraw
 from modembankd.fleet_places import data_dir_of, place_of
@@ -29,8 +36,9 @@ def fleet() -> None:
     """See the boxes of a fleet and command them, on the machine that its hub runs on."""
 
 
-fleet.add_command(config)
 for _command in (enrol, tokens, withdraw, certificates, revoke):
+    fleet.add_command(_command)
+for _command in (config, fleet_alerts, fleet_alert, fleet_silence, fleet_silences, fleet_alert_channels):
     fleet.add_command(_command)
 
 

@@ -16,6 +16,7 @@ from modembank.clock import Clock, SystemClock
 from modembank.config import WebConfig
 from modembank.supervision import RestartPolicy, Supervisor
 from modembank_fleet.authority import BadAuthority
+from modembank_hub.alerting.watching import LOOK_S
 from modembank_hub.app import HubApp, assemble_hub, ca_dir
 from modembank_hub.config import HubConfig
 from modembank_hub.doorway import Doorway
@@ -75,6 +76,7 @@ class HubDaemon:
             self._supervisor.start(f"hub.in-{number}", partial(app.lines.worker, number), policy)
         self._supervisor.start("hub.control", app.lines.control, policy)
         start_chores(self._supervisor, (*_chores(app), Chore("certificates", 86_400, self._daily, first_s=3600)))
+        await app.tellers.start()
         await app.first_start.offer()
         notify("READY=1")
         _log.info("hub_started", url=self.url, data_dir=str(self._data_dir), workers=self._config.hub.workers)
@@ -83,6 +85,7 @@ class HubDaemon:
         """Stop taking in, then answering, then the store: what was not committed was not acknowledged."""
         notify("STOPPING=1")
         await self._supervisor.stop_all(5.0)
+        await self.app.tellers.stop()
         self.app.events.stop()
         await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
@@ -134,6 +137,8 @@ def _chores(app: HubApp) -> tuple[Chore, ...]:
         Chore("newcomers", 60, app.rollouts.welcome, first_s=30),
         Chore("configs", 300, app.configs.compare, first_s=60),
         Chore("pool", 5, app.lending.pass_time, first_s=3),
+        Chore("alerts", LOOK_S, app.watch.look, first_s=2),
+        Chore("old_alerts", 3600, app.watch.forget_old, first_s=240),
         Chore("old", 3600, app.fleet.forget_old, first_s=120),
         Chore("old_pool", 3600, lambda: app.pool.forget_old(app.config.keep.events_days), first_s=180),
     )

@@ -54,6 +54,8 @@ def hub_check(config_path: Path) -> None:
     click.echo(f"  listen:  {loaded.web.listen}{' (TLS)' if loaded.web.tls_cert else ''}")
     where = loaded.enrolment.address
     click.echo(f"  enrol:   {f'{where}, answered at {loaded.enrolment.listen}' if where else 'no boxes: no address'}")
+    if loaded.mail.host:
+        click.echo(f"  mail:    {loaded.mail.host}:{loaded.mail.port} ({loaded.mail.security})")
     click.echo(f"  signing: {'key ' + signer.kid if signer else 'no key: only commands that need no signature'}")
 
 

@@ -29,7 +29,12 @@ SOLE_IMPORTERS = {
     "argon2": {"modembank.accounts"},
     "aiomqtt": {"modembank_fleet.link"},
     "paho": {"modembank_fleet.link"},
-    "cryptography": {"modembank_fleet.authority", "modembank_fleet.credentials", "modembank_fleet.wire.signing"},
+    "cryptography": {
+        "modembank_fleet.authority",
+        "modembank_fleet.certificates",
+        "modembank_fleet.credentials",
+        "modembank_fleet.wire.signing",
+    },
     "httpx": {"modembank.outgoing", "modembank.client", "modembank_fleet.asking"},
     "httpcore": {"modembank.outgoing"},
     "python_calamine": {"modembank.mailings"},

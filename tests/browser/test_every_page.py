@@ -5,17 +5,14 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from browser.accessible import BY_LOOKS, findings
+from browser.looking import look_at
 from browser.places import GET_PAGES, OWNED, PERSONAL, nouns, place, unnamed
-from fakes.chromium import DESK, PHONE
 from fakes.lived_in import OTHER, REPLY, TEMPLATE, TEXT
 from modembank.accounts.model import ROLE_SCOPES, Role
 
 SENDERS = ROLE_SCOPES[Role.SENDER]
 FOR_ADMINS = nouns([page for page in GET_PAGES if not page.path.startswith(PERSONAL)])
 FOR_SENDERS = nouns([page for page in GET_PAGES if not page.open and (not page.needs or SENDERS & set(page.needs))])
-STILL = "document.getAnimations().forEach((one) => { try { one.finish() } catch { one.cancel() } })"
-"""Nothing is judged while its colour is between two others."""
 
 
 def test_every_parameter_of_a_page_has_something_to_name():
@@ -50,34 +47,3 @@ async def test_s10_what_is_anothers_is_shown_to_nobody_else(box, things, asked):
     assert answer.status_code == 404 or asked.path.split("{")[0] not in OWNED
     for words in (TEXT, REPLY, TEMPLATE):
         assert words not in answer.text
-
-
-async def look_at(page, path, *, thorough=True):
-    """Load it once and judge it; return what is wrong. What is no whole page has no title: a part, a file."""
-    response = await page.context.request.get(path)
-    if not is_whole(await response.body(), response.headers.get("content-type", "")):
-        return "" if response.status < 400 else f"{path}: {response.status}"
-    if response.status != 200:
-        return f"{path}: {response.status}"
-    await page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
-    await page.emulate_media(color_scheme="light")
-    await page.goto(path)
-    found = [] if await page.title() else ["no title"]
-    if (headings := await page.locator("h1").count()) != 1:
-        found.append(f"{headings} headings of the first rank")
-    found += await findings(page)
-    for width, height in (DESK, PHONE) if thorough else (PHONE,):
-        await page.set_viewport_size({"width": width, "height": height})
-        over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if over > 0:
-            found.append(f"scrolls sideways at {width} px, by {over} px")
-        for colours in ("light", "dark") if thorough else ():
-            await page.emulate_media(color_scheme=colours)
-            await page.evaluate(STILL)
-            found += await findings(page, BY_LOOKS)
-    return "\n".join(f"{path}: {each}" for each in found)
-
-
-def is_whole(body, media):
-    """Whether an answer is a page with its frame."""
-    return media.startswith("text/html") and body.lstrip()[:9].lower() == b"<!doctype"

@@ -9,11 +9,13 @@ from fakes.hubs import hub_in
 from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import Role, Scope
 from modembank_hub import rows_of_quarantine
-from modembank_web.hub import api, config_api, documented, enrolment_api, pool_api
+from modembank_web.hub import alert_api, api, channel_api, config_api, documented, enrolment_api, pool_api
 from modembank_web.hub.wording import ABOUT
 from modembank_web.openapi import document
 
-OPERATIONS = (*api.OPERATIONS, *config_api.OPERATIONS, *enrolment_api.OPERATIONS)
+OPERATIONS = (
+    *api.OPERATIONS, *config_api.OPERATIONS, *enrolment_api.OPERATIONS, *alert_api.OPERATIONS, *channel_api.OPERATIONS,
+)  # fmt: skip
 CHANGES = [operation for operation in api.OPERATIONS if operation.method != "GET"]
 
 
@@ -204,3 +206,4 @@ async def test_it_says_whether_it_takes_in(hub):
         assert 'modembank_hub_boxes{standing="online"} 1.0' in figures
         assert 'modembank_hub_configurations{state="none"} 1.0' in figures
         assert 'modembank_hub_configurations{state="rejected"} 0.0' in figures
+        assert 'modembank_hub_alerts{kind="box.offline",state="open"} 0.0' in figures

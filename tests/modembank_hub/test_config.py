@@ -38,6 +38,13 @@ def test_an_empty_file_means_the_defaults(tmp_path):
         ('[web]\ntls_cert = "a"\n', 2, "go together"),
         ('[signing]\nkid = "a b"\n', 2, "letters, digits"),
         ("[keep]\nevents_days = 0\n", 2, "keep.events_days"),
+        ('[mail]\nhost = "mail.example"\n', 2, "sender must be an address"),
+        ('[mail]\nhost = "mail.example"\nsender = "hub"\n', 2, "sender must be an address"),
+        ('[mail]\nhost = "mail.example"\nsender = "a@b.c"\nuser = "u"\n', 4, "go together"),
+        ('[mail]\nhost = "mail.example"\nsender = "a@b.c"\nsecurity = "none"\n', 4, "another machine"),
+        ('[mail]\nsecurity = "ssl"\n', 2, "mail.security"),
+        ('[hub]\nurl = "hub.example.com"\n', 2, "such as https://hub.example.com"),
+        ('[hub]\nurl = "https://u:p@hub.example.com"\n', 2, "such as https://hub.example.com"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path, text, line, words):

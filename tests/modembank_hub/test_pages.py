@@ -1,15 +1,22 @@
 """The hub's pages: who is let in, what they show, and what a form says."""
 
+import time
+
 import pytest
 
+from fakes.alert_hubs import box_subject, open_alert
 from fakes.browsers import PASSWORD
 from fakes.hubs import SIGNER, hub_in
 from fakes.pages import FOREIGN, Outline
 from fakes.voices import NOW, SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.accounts.first_start import read_code
+from modembank.clock import to_ms
 from modembank_fleet.wire import hash_of
 from modembank_hub import rows_of_pool, rows_of_quarantine
+from modembank_hub.alerting import rows_of_channels
+from modembank_hub.alerting.channels import NewChannel
+from modembank_hub.alerting.wording import letter_of
 from modembank_web.hub.pages import PAGES, TOPICS, steps_of
 from modembank_web.pages.page import SETUP
 
@@ -25,8 +32,10 @@ async def hub(tmp_path):
 
 def place(page, command="0123456789abcdef", message="m0123456789abcdef"):
     path = page.path.replace("{site}", "leeds").replace("{box}", "b1").replace("{name}", "ada")
-    path = path.replace("{id}", command).replace("{message}", message).replace("{token}", "1")
-    return path.replace("{group}", "cellars").replace("{rollout}", "1")
+    path = path.replace("{id}", command).replace("{message}", message)
+    for name in ("alert", "silence", "channel", "rollout", "token"):
+        path = path.replace(f"{{{name}}}", "1")
+    return path.replace("{group}", "cellars")
 
 
 @pytest.mark.parametrize("page", CLOSED, ids=lambda page: page.id)
@@ -80,6 +89,15 @@ async def test_every_page_shows_what_there_is_and_nothing_foreign_is_markup(hub)
     await hears(hub.store, box.reported(1, "rejected", hash_of(document), errs=[error], local=[HOSTILE]))
     lent = rows_of_pool.NewMessage("m-000001", 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE, "amo", NOW, NOW)
     await hub.store.write(lambda conn: rows_of_pool.add(conn, lent))
+    told = {"issue": HOSTILE, "why": HOSTILE}
+    alert = await open_alert(hub.store, "box.issue", await box_subject(hub.store, "leeds/b1"), told, at=NOW)
+    await hub.app.alerts.acknowledge(LOCAL_ADMIN, alert, HOSTILE)
+    await hub.app.alerts.silence(LOCAL_ADMIN, "site:leeds", until=to_ms(time.time() + 60), reason=HOSTILE)
+    channel = await hub.app.channels.create(LOCAL_ADMIN, NewChannel(HOSTILE[:-1], url="https://example.com/<script>"))
+    letter = letter_of(HOSTILE, [], [])
+    await hub.store.write(lambda conn: rows_of_channels.add_letter(conn, channel, letter, [], NOW))
+    failed = {"failing_since": NOW, "last_error": HOSTILE}
+    await hub.store.write(lambda conn: rows_of_channels.change(conn, channel.id, failed))
     async with hub.at_a_page() as client:
         given = await client.post("/ui/boxes/leeds/b1/commands", data={"verb": "ping", "args": "", "ttl": "60"})
         command = given.headers["hx-redirect"].rpartition("/")[2]
@@ -158,4 +176,4 @@ async def test_a_command_is_followed_and_taken_back(hub):
 
 def test_what_is_live_hears_of_something():
     topics = {name for names in TOPICS.values() for name in names}
-    assert topics == {"boxes", "commands", "configs", "enrolment", "pool", "quarantine"}
+    assert topics == {"alerts", "boxes", "commands", "configs", "enrolment", "pool", "quarantine"}

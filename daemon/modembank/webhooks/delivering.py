@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from modembank.outgoing import Outcome, Poster, attempt
-from modembank.webhooks.model import Webhook
 from modembank.webhooks.signing import signature
 
 TIMEOUT_S = 10.0
@@ -16,7 +15,22 @@ TIMEOUT_S = 10.0
 _encode = msgspec.json.Encoder().encode
 
 
-async def deliver(poster: Poster, webhook: Webhook, event: Mapping[str, Any], now: float) -> Outcome:
+class Endpoint(Protocol):
+    """Whom an event is posted to."""
+
+    @property
+    def url(self) -> str:
+        """Where to."""
+
+    @property
+    def allow_private(self) -> bool:
+        """Whether that may be in a private network."""
+
+    def signing(self, now: int) -> tuple[str, ...]:
+        """Return the secrets that are signed with at a time (unix milliseconds), newest first."""
+
+
+async def deliver(poster: Poster, webhook: Endpoint, event: Mapping[str, Any], now: float) -> Outcome:
     """Post an event as it is told (with ``id``); ``now`` is unix seconds. Never raises for what the endpoint does."""
     body = _encode(event)
     event_id, timestamp = str(event["id"]), int(now)

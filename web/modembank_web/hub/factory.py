@@ -9,7 +9,17 @@ from litestar import Litestar
 from modembank_hub.app import HubApp
 from modembank_web import docs
 from modembank_web.api.v1 import account, api_keys, audit, users
-from modembank_web.hub import api, config_api, enrolment_api, pages, pool_api, software_api, status
+from modembank_web.hub import (
+    alert_api,
+    api,
+    channel_api,
+    config_api,
+    enrolment_api,
+    pages,
+    pool_api,
+    software_api,
+    status,
+)
 from modembank_web.hub.wording import ABOUT
 from modembank_web.operation import Operation
 from modembank_web.pages import unrouted
@@ -38,6 +48,6 @@ def documented() -> tuple[tuple[Operation, ...], docs.OpenApiDocument]:
     openapi = docs.OpenApiDocument(ABOUT)
     ours = (
         *api.OPERATIONS, *config_api.OPERATIONS, *software_api.OPERATIONS, *enrolment_api.OPERATIONS,
-        *pool_api.OPERATIONS,
+        *pool_api.OPERATIONS, *alert_api.OPERATIONS, *channel_api.OPERATIONS,
     )  # fmt: skip
     return (*ours, *_SHARED, *status.OPERATIONS, *docs.operations(openapi)), openapi

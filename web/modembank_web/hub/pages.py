@@ -12,6 +12,7 @@ import msgspec
 from modembank.accounts import Scope
 from modembank.errors import Conflict, FieldProblem, InvalidRequest
 from modembank_hub.events import (
+    AlertsChanged,
     BoxesChanged,
     CommandsChanged,
     ConfigsChanged,
@@ -24,7 +25,15 @@ from modembank_hub.rows_of_boxes import BoxRow, Wanted
 from modembank_hub.rows_of_commands import CommandRow
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
-from modembank_web.hub import config_pages, enrolment_pages, pool_pages, software_pages, views
+from modembank_web.hub import (
+    alert_pages,
+    channel_pages,
+    config_pages,
+    enrolment_pages,
+    pool_pages,
+    software_pages,
+    views,
+)
 from modembank_web.hub.api import number_of
 from modembank_web.hub.status import reasons_of
 from modembank_web.hub.surface import hub
@@ -43,6 +52,7 @@ _A_PAGE = 50
 _RECENT, _FEW = 10, 20
 """Of a box: its latest commands and events."""
 TOPICS = {
+    AlertsChanged: ("alerts",),
     BoxesChanged: ("boxes",),
     CommandsChanged: ("commands",),
     ConfigsChanged: ("configs",),
@@ -67,11 +77,12 @@ _MENU = (
         "Fleet",
         (
             Entry("Boxes", FLEET, "bank", Scope.MODEMS, also=f"{ROOT}/boxes"),
+            Entry("Alerts", alert_pages.ALERTS, "issue", Scope.MODEMS, also=alert_pages.ALERTING),
             Entry("Pool", pool_pages.POOL, "message", Scope.MODEMS),
             Entry("Commands", COMMANDS, "send", Scope.MODEMS),
             Entry("Configuration", config_pages.CONFIG, "edit", Scope.MODEMS, also=config_pages.ROLLOUTS),
             Entry("Enrolment", enrolment_pages.ENROLMENT, "key", Scope.MODEMS),
-            Entry("Quarantine", QUARANTINE, "issue", Scope.ADMIN),
+            Entry("Quarantine", QUARANTINE, "optout", Scope.ADMIN),
         ),
     ),
     Group(
@@ -278,7 +289,8 @@ async def _boxes(call: Call, query: FleetQuery) -> dict[str, Any]:
 async def _totals(call: Call) -> dict[str, Any]:
     fleet = hub(call).fleet
     totals, traffic = await fleet.totals(call.caller), await fleet.traffic(call.caller)
-    return {"totals": totals, "traffic": traffic, "reasons": reasons_of(call)}
+    alerts = await hub(call).alerts.summary(call.caller)
+    return {"totals": totals, "traffic": traffic, "alerts": alerts, "reasons": reasons_of(call)}
 
 
 async def _found(call: Call) -> tuple[BoxRow, tuple[str, str]]:
@@ -389,6 +401,8 @@ PAGES = (
     *config_pages.PAGES,
     *enrolment_pages.PAGES,
     *software_pages.PAGES,
+    *alert_pages.PAGES,
+    *channel_pages.PAGES,
     Page("quarantine", "GET", QUARANTINE, quarantine, _CHANGE),
     Page("clearQuarantine", "POST", f"{QUARANTINE}/clear", clear_quarantine, _CHANGE),
     *pool_pages.PAGES,

@@ -10,6 +10,14 @@ from modembank_web import wording
 _CURSOR = {"description": "Where to go on, from `next` of the page before", "example": "leeds/b1"}
 _LIMIT = {"description": "How many items at most", "example": 50}
 _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "AlertsQuery": {
+        "state": {"description": "Only those that stand so; `active`: that have not ended", "example": "active"},
+        "kind": {"description": "Only those of this kind", "example": "box.offline"},
+        "site": {"description": "Only those of this site's boxes", "example": "leeds"},
+        "severity": {"description": "Only those that are so bad", "example": "critical"},
+        "cursor": _CURSOR | {"example": "1795183800000.4711"},
+        "limit": _LIMIT,
+    },
     "BoxesQuery": {
         "standing": {"description": "Only boxes that stand so", "example": "online"},
         "text": {"description": "Only boxes with this in site, name or label", "example": "leeds"},
@@ -47,6 +55,8 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 TAGS = {
     "Fleet": "The boxes: how they stand, and what they tell.",
     "Pool": "Messages that any box may send, followed to their end.",
+    "Alerts": "What needs a person: open, acknowledged, over by itself; rules, and silences.",
+    "Alert channels": "Who is told of alerts, by webhook or e-mail.",
     "Commands": "What boxes are told to do, followed to its end.",
     "Software": "Which version a box runs: another one, and the way back.",
     "Configuration": "What boxes are to have, whether they have it, and how it is brought to many.",
