@@ -44,6 +44,8 @@ DISCONNECT_S = 2.0
 STABLE_S = 60.0
 """A connection that held for less does not count as one that works."""
 MOST_S = 300.0
+_MOST_DOUBLINGS = 32
+"""More make no difference, and after a thousand failures a float would not hold the number."""
 _MOST_UNSENT = 16
 """Messages of QoS 0 on their way to the socket."""
 _MOST_WAITING = 1000
@@ -153,7 +155,8 @@ class Backoff:
     def next_s(self) -> float:
         """Return the seconds until the next try."""
         self._failed += 1
-        return self._draw(0.0, min(self.window_s * 2 ** (self._failed - 1), max(MOST_S, self.window_s)))
+        doubled = self.window_s * 2 ** min(self._failed - 1, _MOST_DOUBLINGS)
+        return self._draw(0.0, min(doubled, max(MOST_S, self.window_s)))
 
     def held(self, seconds: float) -> None:
         """A connection ended after so many seconds."""
