@@ -18,7 +18,7 @@ import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,14 @@ class TlsFiles(msgspec.Struct, frozen=True):
         return context
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A name and a password, for a broker that asks for them."""
+
+    username: str
+    password: str = field(repr=False)
+
+
 class Broker(msgspec.Struct, frozen=True):
     """Where, and how to connect."""
 
@@ -104,6 +112,7 @@ class Broker(msgspec.Struct, frozen=True):
     client_id: str
     tls: TlsFiles | None = None
     """None: without TLS, for loopback and tests."""
+    login: Login | None = None
     session_expiry_s: int = 0
     """The broker keeps the session for so long; a will that is delayed needs it."""
     receive_maximum: int = 20
@@ -127,6 +136,10 @@ class Incoming:
     payload: bytes
     qos: int
     retain: bool
+    number: int
+    """The packet's; the same again only while it was not acknowledged."""
+    again: bool
+    """It was sent before, and may have come (DUP)."""
     user: Mapping[str, str]
     """User properties; of those that come twice, the first."""
     expiry_s: int | None
@@ -176,6 +189,8 @@ class _Client(aiomqtt.Client):
             broker.host,
             broker.port,
             identifier=broker.client_id,
+            username=broker.login.username if broker.login else None,
+            password=broker.login.password if broker.login else None,
             protocol=aiomqtt.ProtocolVersion.V5,
             will=_will(will),
             clean_start=clean_start,
@@ -396,6 +411,8 @@ class Session:
                 payload=bytes(message.payload),
                 qos=message.qos,
                 retain=bool(message.retain),
+                number=message.mid,
+                again=bool(message.dup),
                 user=user,
                 expiry_s=getattr(told, "MessageExpiryInterval", None),
                 response_topic=getattr(told, "ResponseTopic", ""),
@@ -442,6 +459,19 @@ async def connect(broker: Broker, will: Will | None = None, *, clean_start: bool
         if client._disconnected.done():
             client._disconnected.exception()
         client.close()
+
+
+async def first_error(*loops: Awaitable[None]) -> None:
+    """Run loops that never end until one fails; raise what it raised, when all have ended."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _abandoned(entering: asyncio.Task[Any], client: _Client) -> None:

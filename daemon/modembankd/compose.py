@@ -25,6 +25,7 @@ from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
+from modembank.home_assistant import HomeAssistant
 from modembank.mailings.service import Mailings
 from modembank.messages import (
     Admission,
@@ -178,6 +179,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         webhooks=webhooks,
         twilio=twilio,
         fleet=fleet,
+        home_assistant=HomeAssistant(config, clock),
         audit=Audit(store, clock),
         messages=messages,
         held=held,

@@ -34,6 +34,7 @@ from modembankd.stopping import when_told
 
 if TYPE_CHECKING:
     from modembank_fleet.agent import Agent
+    from modembank_home_assistant import HomeAssistantLink
 
 ADDRESS_NAME = "address"
 NO_SOCKETS = Sockets()
@@ -71,6 +72,7 @@ class Daemon:
         self._servers: list[WebServer] = []
         self._box: Box | None = None
         self._agent: Agent | None = None
+        self._home: HomeAssistantLink | None = None
         self.url = ""
         """Where the API answers, once started."""
 
@@ -110,6 +112,11 @@ class Daemon:
             await app.twilio.start()
             if self._agent is not None:
                 await self._agent.start()
+            if app.home_assistant.set_up:
+                from modembank_home_assistant import HomeAssistantLink
+
+                self._home = HomeAssistantLink(app)
+                await self._home.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -124,6 +131,8 @@ class Daemon:
         await box.app.health.stop()
         if self._agent is not None:
             await self._agent.stop()
+        if self._home is not None:
+            await self._home.stop()
         box.app.events.stop()
         telling = box.app.webhooks.stop(), box.app.twilio.stop()
         await asyncio.gather(*telling, *(server.stop(WEB_STOP_S) for server in self._servers))
