@@ -146,8 +146,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     appliance = Appliance(config.box, store, bus, clock, ground.process.box_state)
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     means = Means(store, events, clock, metrics)
-    webhooks = Webhooks(means)
-    accounts = Accounts(store, clock)
+    webhooks, accounts = Webhooks(means), Accounts(store, clock)
     accounts.on_withdrawal(events.wake)  # whoever follows is asked again for what lets it
     twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
     fleet = Fleet(config, store, clock, events)

@@ -10,7 +10,7 @@ from modembank.config import NotifyConfig
 from modembank.errors import Conflict
 from modembank.home_assistant import LinkState
 from modembank.messages import MessageFilter
-from modembank.store import StoreFull
+from modembank.store import StoreError, StoreFull
 from modembank_fleet.link import Incoming, LinkError
 from modembank_home_assistant import commands as module
 from modembank_home_assistant.commands import Commands
@@ -123,6 +123,28 @@ async def test_what_could_not_be_stored_is_not_acknowledged_and_comes_again(home
         await told(box, 2)
         await until(lambda: box.home_assistant.state is LinkState.ONLINE)
     assert len(await messages(box)) == 2
+
+
+@pytest.mark.parametrize("more", [{"id": "1"}, {}])
+async def test_what_was_stored_and_not_acknowledged_comes_again_and_is_told_once(home, box, monkeypatch, more):
+    """The broker marks it as brought again (DUP), with the number that it had."""
+    usual, taken = box.messages.submit, []
+
+    async def submit(*args, **others):
+        taken.append(await usual(*args, **others))
+        if len(taken) == 1:
+            raise StoreError(detail="it was stored, and nobody knows")
+        return taken[-1]
+
+    monkeypatch.setattr(box.messages, "submit", submit)
+    async with link_of(box):
+        await until(lambda: box.home_assistant.state is LinkState.ONLINE)
+        await home.notifies("once", **more)
+        await until(lambda: len(taken) == 2)
+        await home.notifies("and on", id="2")
+        await told(box, 4)
+    assert [receipt.replayed for receipt in taken] == [False, True, False]
+    assert len(await messages(box)) == 4
 
 
 async def test_what_came_while_the_box_was_away_for_a_moment_is_told(home, box):

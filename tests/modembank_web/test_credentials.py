@@ -84,6 +84,7 @@ SCOPES = {
     ("GET", "/api/v1/outage"): set(),
     ("POST", "/api/v1/outage/decide"): set(),
     ("GET", "/api/v1/fleet"): set(),
+    ("GET", "/api/v1/home-assistant"): set(),
     ("GET", "/api/v1/box"): set(),
     ("POST", "/api/v1/box/update"): set(),
     ("POST", "/api/v1/box/restart"): set(),

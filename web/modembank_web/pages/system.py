@@ -37,6 +37,7 @@ async def system(call: Call) -> Answer:
         site=app.config.box.site,
         clock=clock,
         hub=await app.fleet.view(actor),
+        home=app.home_assistant.view(actor),
         **shown,
     )
 
