@@ -20,6 +20,7 @@ from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health
+from modembank.home_assistant import HomeAssistant
 from modembank.mailings.service import Mailings
 from modembank.messages import HeldMessages, Inbox, Messages, Taking
 from modembank.metrics import Metrics
@@ -46,6 +47,7 @@ class App(msgspec.Struct, frozen=True):
     audit: Audit
     twilio: Twilio
     fleet: Fleet
+    home_assistant: HomeAssistant
     messages: Messages
     held: HeldMessages
     inbox: Inbox

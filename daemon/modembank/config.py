@@ -248,6 +248,74 @@ class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hub_key: tuple[HubKeyConfig, ...] = ()
 
 
+_Level = r"[A-Za-z0-9_-]{1,64}"
+Prefix = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_Level}(/{_Level}){{0,4}}\Z", description="words of letters, digits, hyphens and _, with / between"
+    ),
+]
+
+
+class NotifyConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[[home_assistant.notify]]``: people whom Home Assistant can have told, under one name."""
+
+    group: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z", description="1 to 32 lower-case letters, digits and hyphens"
+        ),
+    ]
+    to: Annotated[
+        tuple[
+            Annotated[
+                str,
+                msgspec.Meta(pattern=r"^\+?[0-9][0-9 ()./-]{2,30}\Z", description="numbers such as +447700900123"),
+            ],
+            ...,
+        ],
+        msgspec.Meta(min_length=1, max_length=100),
+    ]
+    user: Annotated[str, msgspec.Meta(min_length=1)]
+    """The user of the box whose messages they are, with its quota."""
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    max_segments: Annotated[int, msgspec.Meta(ge=1, le=10)] = 2
+    priority: Annotated[int, msgspec.Meta(ge=0, le=9)] = 5
+
+
+class HomeAssistantConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[home_assistant]``: the site's own broker, where Home Assistant finds the box; an empty url means none."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^(mqtts?://[A-Za-z0-9.:\[\]-]{1,253})?\Z",
+            description="an address such as mqtt://homeassistant.local:1883, or nothing",
+        ),
+    ] = ""
+    enabled: bool = True
+    """False: what the box said there is taken back."""
+    username: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    password_file: str = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    node: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^([a-z0-9][a-z0-9-]{0,62})?\Z", description="1 to 63 lower-case letters, digits and hyphens"
+        ),
+    ] = ""
+    discovery_prefix: Prefix = "homeassistant"
+    topic_prefix: Prefix = "modembank"
+    privacy: Literal["counts", "meta", "full"] = "meta"
+    commands: bool = False
+    """Whether SIMs may be paused and resumed from there."""
+    every_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30
+    """Changes are told no more often than this."""
+    notify: tuple[NotifyConfig, ...] = ()
+
+
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[log]``: how much, and in which form."""
 
@@ -273,6 +341,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     recipients: RecipientsConfig = RecipientsConfig()
     loops: LoopsConfig = LoopsConfig()
     mqtt: MqttConfig = MqttConfig()
+    home_assistant: HomeAssistantConfig = HomeAssistantConfig()
     log: LogConfig = LogConfig()
 
 
@@ -332,6 +401,9 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
         raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
     for key, problem in _of_the_hub(config.mqtt, config.box.id):
         raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=f"mqtt: {problem}")
+    for pattern, problem in _of_home_assistant(config.home_assistant):
+        line = line_of(text, rf"^\s*\[+home_assistant[^\0]*?^\s*{pattern}")
+        raise ConfigError(file=path, line=line, problem=f"home_assistant: {problem}")
     for key, problem in contradictions(config.opt_out, config.quiet_hours, config.recipients):
         raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=problem)
 
@@ -352,6 +424,21 @@ def _of_the_hub(mqtt: MqttConfig, box: str) -> Iterator[tuple[str, str]]:
     kids = [key.kid for key in mqtt.hub_key]
     if len(set(kids)) < len(kids):
         yield "kid", "two hub keys have the same kid"
+
+
+def _of_home_assistant(home: HomeAssistantConfig) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together, by a pattern of the line to be named."""
+    if bool(home.certificate) != bool(home.key):
+        yield r"(certificate|key)\b", "certificate and key go together"
+    if (home.ca or home.certificate) and home.url.startswith("mqtt:"):
+        yield r"url\b", "certificates are for mqtts:, and url says mqtt:"
+    if home.password_file and not home.username:
+        yield r"password_file\b", "password_file needs a username"
+    groups = [entry.group for entry in home.notify]
+    for group in groups:
+        if groups.count(group) > 1:
+            named = rf"group\s*=\s*.{group}\b"
+            yield rf"{named}[^\0]*^\s*{named}", f"the group {group} is there twice"
 
 
 def _line_in(message: str) -> int:

@@ -18,7 +18,7 @@ import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ DISCONNECT_S = 2.0
 STABLE_S = 60.0
 """A connection that held for less does not count as one that works."""
 MOST_S = 300.0
+_MOST_DOUBLINGS = 32
+"""More make no difference, and after a thousand failures a float would not hold the number."""
 _MOST_UNSENT = 16
 """Messages of QoS 0 on their way to the socket."""
 _MOST_WAITING = 1000
@@ -94,6 +96,14 @@ class TlsFiles(msgspec.Struct, frozen=True):
         return context
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A name and a password, for a broker that asks for them."""
+
+    username: str
+    password: str = field(repr=False)
+
+
 class Broker(msgspec.Struct, frozen=True):
     """Where, and how to connect."""
 
@@ -102,6 +112,7 @@ class Broker(msgspec.Struct, frozen=True):
     client_id: str
     tls: TlsFiles | None = None
     """None: without TLS, for loopback and tests."""
+    login: Login | None = None
     session_expiry_s: int = 0
     """The broker keeps the session for so long; a will that is delayed needs it."""
     receive_maximum: int = 20
@@ -125,6 +136,10 @@ class Incoming:
     payload: bytes
     qos: int
     retain: bool
+    number: int
+    """The packet's; the same again only while it was not acknowledged."""
+    again: bool
+    """It was sent before, and may have come (DUP)."""
     user: Mapping[str, str]
     """User properties; of those that come twice, the first."""
     expiry_s: int | None
@@ -153,7 +168,8 @@ class Backoff:
     def next_s(self) -> float:
         """Return the seconds until the next try."""
         self._failed += 1
-        return self._draw(0.0, min(self.window_s * 2 ** (self._failed - 1), max(MOST_S, self.window_s)))
+        doubled = self.window_s * 2 ** min(self._failed - 1, _MOST_DOUBLINGS)
+        return self._draw(0.0, min(doubled, max(MOST_S, self.window_s)))
 
     def held(self, seconds: float) -> None:
         """A connection ended after so many seconds."""
@@ -173,6 +189,8 @@ class _Client(aiomqtt.Client):
             broker.host,
             broker.port,
             identifier=broker.client_id,
+            username=broker.login.username if broker.login else None,
+            password=broker.login.password if broker.login else None,
             protocol=aiomqtt.ProtocolVersion.V5,
             will=_will(will),
             clean_start=clean_start,
@@ -393,6 +411,8 @@ class Session:
                 payload=bytes(message.payload),
                 qos=message.qos,
                 retain=bool(message.retain),
+                number=message.mid,
+                again=bool(message.dup),
                 user=user,
                 expiry_s=getattr(told, "MessageExpiryInterval", None),
                 response_topic=getattr(told, "ResponseTopic", ""),
@@ -439,6 +459,19 @@ async def connect(broker: Broker, will: Will | None = None, *, clean_start: bool
         if client._disconnected.done():
             client._disconnected.exception()
         client.close()
+
+
+async def first_error(*loops: Awaitable[None]) -> None:
+    """Run loops that never end until one fails; raise what it raised, when all have ended."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _abandoned(entering: asyncio.Task[Any], client: _Client) -> None:

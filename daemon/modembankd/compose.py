@@ -25,6 +25,7 @@ from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
+from modembank.home_assistant import HomeAssistant
 from modembank.mailings.service import Mailings
 from modembank.messages import (
     Admission,
@@ -145,8 +146,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     appliance = Appliance(config.box, store, bus, clock, ground.process.box_state)
     events = EventLog(store, bus, clock, sims, {"message": told_of_messages})
     means = Means(store, events, clock, metrics)
-    webhooks = Webhooks(means)
-    accounts = Accounts(store, clock)
+    webhooks, accounts = Webhooks(means), Accounts(store, clock)
     accounts.on_withdrawal(events.wake)  # whoever follows is asked again for what lets it
     twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
     fleet = Fleet(config, store, clock, events)
@@ -178,6 +178,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         webhooks=webhooks,
         twilio=twilio,
         fleet=fleet,
+        home_assistant=HomeAssistant(config, clock),
         audit=Audit(store, clock),
         messages=messages,
         held=held,

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -31,6 +32,9 @@ from modembankd.membership import FleetMembership
 from modembankd.notify import notify
 from modembankd.status import StatusLine
 from modembankd.stopping import when_told
+
+if TYPE_CHECKING:
+    from modembank_home_assistant import HomeAssistantLink
 
 ADDRESS_NAME = "address"
 NO_SOCKETS = Sockets()
@@ -71,6 +75,7 @@ class Daemon:
         self._servers: list[WebServer] = []
         self._box: Box | None = None
         self._membership: FleetMembership | None = None
+        self._home: HomeAssistantLink | None = None
         self.url = ""
         """Where the API answers, once started."""
 
@@ -106,6 +111,11 @@ class Daemon:
             await app.webhooks.start()
             await app.twilio.start()
             await self._membership.start()
+            if app.home_assistant.set_up:
+                from modembank_home_assistant import HomeAssistantLink
+
+                self._home = HomeAssistantLink(app)
+                await self._home.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -120,6 +130,8 @@ class Daemon:
         await box.app.health.stop()
         if self._membership is not None:
             await self._membership.stop()
+        if self._home is not None:
+            await self._home.stop()
         box.app.events.stop()
         telling = box.app.webhooks.stop(), box.app.twilio.stop()
         await asyncio.gather(*telling, *(server.stop(WEB_STOP_S) for server in self._servers))

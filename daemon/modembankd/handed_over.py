@@ -20,6 +20,8 @@ HTTP = "http"
 """The name of a socket where browsers are sent to https."""
 PIN_PREFIX = "modembank.pin."
 """Before the ICCID, in the name of the credential that holds a SIM's PIN."""
+HOME_ASSISTANT = "modembank.home-assistant.password"
+"""The credential that holds the password of Home Assistant's broker."""
 
 
 OF_THE_HUB = "modembank.hub.token"
@@ -80,7 +82,7 @@ def hub_token(environ: Mapping[str, str] = os.environ) -> HubToken | None:
 
 
 def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) -> Config:
-    """Return the configuration with the PINs that came as credentials; they win over those in the file.
+    """Return the configuration with the PINs and the password that came as credentials; they win over the file's.
 
     Raises BadCredential.
     """
@@ -90,7 +92,11 @@ def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) ->
     known = tuple(
         msgspec.structs.replace(sim, pin=_pin(pins.pop(sim.iccid))) if sim.iccid in pins else sim for sim in config.sim
     )
-    return msgspec.structs.replace(config, sim=known + tuple(_sim(iccid, path) for iccid, path in pins.items()))
+    sims = known + tuple(_sim(iccid, path) for iccid, path in pins.items())
+    home, password = config.home_assistant, Path(folder, HOME_ASSISTANT)
+    if folder and password.is_file():
+        home = msgspec.structs.replace(home, password_file=str(password))
+    return msgspec.structs.replace(config, sim=sims, home_assistant=home)
 
 
 def _sim(iccid: str, path: Path) -> SimConfig:

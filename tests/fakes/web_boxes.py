@@ -31,6 +31,7 @@ from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
+from modembank.home_assistant import HomeAssistant
 from modembank.mailings.service import Mailings
 from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
@@ -111,6 +112,7 @@ class Box:
     audit: Audit
     twilio: Any
     fleet: Fleet
+    home_assistant: HomeAssistant
     sims: Sims
     messages: Any
     held: Any
@@ -219,6 +221,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)
     parts["twilio"] = Twilio(means, parts["accounts"], talk)
     parts["fleet"] = Fleet(msgspec.structs.replace(config, box=placed), store, clock, parts["events"])
+    parts["home_assistant"] = HomeAssistant(config, clock)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], appliance=parts["appliance"], sims=sims, bank=parts["bank"], sending=Unexplained(),

@@ -130,3 +130,16 @@ async def test_no_look_reads_the_table_from_end_to_end(post, look):
     await store.read(plan)
     assert plans
     assert not [step for step in plans if step.startswith("SCAN") and "INDEX" not in step]
+
+
+async def test_the_oldest_of_all_queues_is_told(post):
+    assert await post.messages.oldest_waiting() is None
+    began = post.box.clock.now_ms
+    await post.one(send_at=datetime.fromtimestamp(post.box.clock.now() + 3600, UTC))
+    assert await post.messages.oldest_waiting() is None, "it is not due"
+    turn(post, 1)
+    await post.one(sim="8944110000000000001")
+    turn(post, 1)
+    for priority in (9, 5, 1):
+        await post.one(priority=priority)
+    assert await post.messages.oldest_waiting() == began + MINUTE

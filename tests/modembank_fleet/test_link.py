@@ -257,3 +257,8 @@ def test_the_first_try_is_spread_over_the_window_and_later_ones_up_to_five_minut
 def test_a_wide_window_stays_wide():
     backoff = Backoff(900.0, lambda _, high: high)
     assert [backoff.next_s() for _ in range(3)] == [900, 900, 900]
+
+
+def test_a_broker_that_is_away_for_weeks_is_still_tried():
+    backoff = Backoff(120.0, lambda _, high: high)
+    assert {backoff.next_s() for _ in range(5000)} == {120, 240, 300}

@@ -86,6 +86,7 @@ SCOPES = {
     ("GET", "/api/v1/fleet"): set(),
     ("POST", "/api/v1/fleet/enrolment"): set(),
     ("DELETE", "/api/v1/fleet/enrolment"): set(),
+    ("GET", "/api/v1/home-assistant"): set(),
     ("GET", "/api/v1/box"): set(),
     ("POST", "/api/v1/box/update"): set(),
     ("POST", "/api/v1/box/restart"): set(),

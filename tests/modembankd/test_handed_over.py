@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakes.daemons import MODEMBANK, DaemonProcess
-from modembank.config import Config, SimConfig
+from modembank.config import Config, HomeAssistantConfig, SimConfig
 from modembank_box.openssl import make_certificate, make_key
 from modembankd.handed_over import (
     BadCredential,
@@ -142,6 +142,13 @@ def test_a_pin_that_came_as_a_credential_wins_and_may_be_of_a_sim_the_file_does_
         SimConfig(FIRST, label="left", pin="2222"),
         SimConfig(SECOND, pin="33333333"),
     )
+
+
+def test_a_password_that_came_as_a_credential_wins_over_the_file(tmp_path):
+    config = Config(home_assistant=HomeAssistantConfig(username="box", password_file="/etc/other"))
+    (given := tmp_path / "modembank.home-assistant.password").write_text("open sesame")
+    home = with_credentials(config, {"CREDENTIALS_DIRECTORY": str(tmp_path)}).home_assistant
+    assert (home.username, home.password_file) == ("box", str(given))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import msgspec
 
-from modembank.config import BankConfig, Config, HubKeyConfig, MqttConfig, PortEntry, SimConfig, SimLimitsConfig
+from modembank.config import (
+    BankConfig,
+    Config,
+    HomeAssistantConfig,
+    HubKeyConfig,
+    MqttConfig,
+    NotifyConfig,
+    PortEntry,
+    SimConfig,
+    SimLimitsConfig,
+)
 from modembank.system.meanings_table import MEANINGS
 from modembank.system.settings import SECRETS, sections
 
@@ -16,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PORTS = (PortEntry("/dev/ttyUSB0", "slot-01", pin="4711"), PortEntry("/dev/ttyUSB1"))
 SIMS = (SimConfig("894411006825627005", pin="4711", limits=SimLimitsConfig(per_day=3)), SimConfig("894411006825627006"))
 MQTT = MqttConfig(hub_key=(HubKeyConfig("h2", "A" * 43 + "="),))
-CONFIG = Config(bank=BankConfig(port=PORTS), sim=SIMS, mqtt=MQTT)
+HOME = HomeAssistantConfig(notify=(NotifyConfig("on-call", ("+447700900123",), "anne"),))
+CONFIG = Config(bank=BankConfig(port=PORTS), sim=SIMS, mqtt=MQTT, home_assistant=HOME)
 
 
 def keys(shape: type, path: str = "") -> Iterator[tuple[str, str]]:

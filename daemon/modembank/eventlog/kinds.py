@@ -60,6 +60,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("box.restored", "A backup was put in the place of the database; ids go on in a new range", _BOX, True),
     Kind("clock.stepped", "The box's clock was set, or is known to be right from here on", _BOX, True),
     Kind("fleet.refused", "Something that claimed to come from the hub was refused", _BOX, True),
+    Kind("home_assistant.refused", "Something that came over Home Assistant's broker had no effect", _BOX, True),
     Kind("config.applied", "A configuration of the hub is in force", _BOX, True),
     Kind("config.rejected", "A configuration of the hub can not be taken", _BOX, True),
     Kind(

@@ -71,6 +71,17 @@ def late_groups(conn: sqlite3.Connection, before: int) -> tuple[LateGroup, ...]:
     return tuple(groups)
 
 
+def oldest_waiting(conn: sqlite3.Connection) -> int | None:
+    """Return since when (unix ms) the message waits that waits longest of those that may be sent now; None: none does.
+
+    Only the first of each head is looked at, and those whose next try comes first: cheap, however long the queue is.
+    """
+    found = [row[-1] for row in conn.execute(_TIMED, (MOST_SHOWN,))]
+    for head in _heads(conn):
+        found += [row[-1] for row in conn.execute(_READY, (*head, 1))]
+    return min(found, default=None)
+
+
 def long_unknown(conn: sqlite3.Connection, before: int) -> UnknownFound | None:
     """Return the messages that are UNKNOWN since before ``before`` (unix ms)."""
     found = MessageState.UNKNOWN, MOST_COUNTED

@@ -258,6 +258,10 @@ class Messages:
         """Return what has waited since before ``before`` (unix ms), by queue."""
         return await self._store.read(lambda conn: late.late_groups(conn, before))
 
+    async def oldest_waiting(self) -> int | None:
+        """Return since when (unix ms) the message waits that waits longest of those that may be sent; None: none."""
+        return await self._store.read(late.oldest_waiting)
+
     async def long_unknown(self, before: int) -> UnknownFound | None:
         """Return the messages that are UNKNOWN since before ``before`` (unix ms), or None."""
         return await self._store.read(lambda conn: late.long_unknown(conn, before))

@@ -128,6 +128,34 @@ MEANINGS = {
     "mqtt.hub_key.kid": "the key's name",
     "mqtt.hub_key.public": "the Ed25519 public key in base64",
     "mqtt.hub_key.not_after": "a day such as 2027-12-31 with whose end it counts for nothing; empty: never",
+    "home_assistant.url": (
+        "mqtts://HOST:PORT (8883 where no port is named) or mqtt://HOST:PORT (1883) of the site's own broker, where"
+        " Home Assistant finds the box; empty: none"
+    ),
+    "home_assistant.enabled": "false: at its next start the box takes back what it said there, and says no more",
+    "home_assistant.username": "for a broker that asks for one",
+    "home_assistant.password_file": (
+        "a file with the password alone; a credential modembank.home-assistant.password from systemd wins over it"
+    ),
+    "home_assistant.ca": (
+        "PEM file of the authorities that the broker's certificate is checked with; empty: the system's"
+    ),
+    "home_assistant.certificate": "PEM files of the box's own certificate, where the broker wants one; both or neither",
+    "home_assistant.key": "PEM files of the box's own certificate, where the broker wants one; both or neither",
+    "home_assistant.node": "the box's name there",
+    "home_assistant.discovery_prefix": "as Home Assistant's MQTT integration has it",
+    "home_assistant.topic_prefix": "before the box's own topics",
+    "home_assistant.privacy": (
+        "counts: nothing of single messages; meta: that a message came, its number masked, no text; full: both whole"
+    ),
+    "home_assistant.commands": "whether SIMs may be paused and resumed from there",
+    "home_assistant.every_s": "changes are told at most once in so many seconds",
+    "home_assistant.notify.group": "the name of people who can be told something",
+    "home_assistant.notify.to": "their numbers, 100 at most",
+    "home_assistant.notify.user": "the user of the box whose messages they are, and whose quota counts",
+    "home_assistant.notify.name": "what Home Assistant shows",
+    "home_assistant.notify.max_segments": "a text that takes more is cut there",
+    "home_assistant.notify.priority": "0 to 9; quiet hours let the highest pass (quiet_hours.exempt_priority)",
     "log.level": "debug, info, warning, error",
     "log.format": ("json, console; auto: journald priorities under systemd, colours on a terminal, else JSON"),
 }

@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -34,7 +34,18 @@ from modembank_fleet.agent.telemetry import LIVE_S, PERIODS, Telemetry
 from modembank_fleet.agent.telling import Pseudonyms
 from modembank_fleet.agent.updating import Pace, Updating
 from modembank_fleet.agent.verbs import Renew, Surroundings, not_enrolled
-from modembank_fleet.link import Backoff, Broker, Incoming, LinkError, LinkRefused, Session, TlsFiles, Will, connect
+from modembank_fleet.link import (
+    Backoff,
+    Broker,
+    Incoming,
+    LinkError,
+    LinkRefused,
+    Session,
+    TlsFiles,
+    Will,
+    connect,
+    first_error,
+)
 from modembank_fleet.wire import (
     HELLO,
     Ack,
@@ -226,7 +237,7 @@ class Agent:
                 self._app.fleet.note(LinkState.ONLINE)
                 _log.info("fleet_link_up", connection=self._connections)
                 self._streams = streams = Streams(self._means, session, self._heard, self._app.fleet.worked)
-                await _first_error(
+                await first_error(
                     self._receive(session),
                     streams.run(),
                     self._tell_of_itself(session),
@@ -471,16 +482,3 @@ def _end_of(day: str) -> float | None:
     if not day:
         return None
     return (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)).timestamp()
-
-
-async def _first_error(*loops: Awaitable[None]) -> None:
-    """Run loops that never end until one fails; raise what it raised, when all have ended."""
-    tasks = [asyncio.ensure_future(loop) for loop in loops]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

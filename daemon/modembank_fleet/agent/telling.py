@@ -15,6 +15,7 @@ Say: TypeAlias = Callable[["Pseudonyms", Any], Any]
 _WORDS = {"message.received": "sms.in", "fleet.refused": "auth.fail", "clock.stepped": "clock.step"}
 _CONFIG = "config."
 """Kinds that are called ``cfg.`` on the wire."""
+_SECURITY = frozenset({"fleet.refused", "home_assistant.refused"})
 _ERRORS = frozenset({"modem.failed", "message.failed", "mailing.failed", "config.rejected", "config.rolled_back"})
 _WARNINGS = frozenset(
     {"modem.recovering", "modem.locked", "modem.gone", "message.unknown", "message.undelivered", "issue.raised"}
@@ -66,6 +67,7 @@ LEAVES: Mapping[str, Mapping[str, Say]] = {
     "sim": {"iccid": _hidden, "slot": _plain, "paused": _plain},
     "box": {},
     "clock": {"up": _plain, "utc": _plain, "set_by": _plain, "bs": _plain},
+    "home_assistant": {"code": _plain, "count": _plain},
     "fleet": {"code": _plain, "kind": _plain, "count": _plain},
     "config": {"ver": _plain, "in_force": _plain, "codes": _plain, "sim": _hidden, "key": _plain, "value": _plain},
     "issue": {"id": _plain, "kind": _plain, "severity": _plain},
@@ -99,6 +101,6 @@ def _word(kind: str) -> str:
 
 
 def _severity(kind: str) -> Literal["info", "warning", "error", "security"]:
-    if kind == "fleet.refused":
+    if kind in _SECURITY:
         return "security"
     return "error" if kind in _ERRORS else "warning" if kind in _WARNINGS else "info"

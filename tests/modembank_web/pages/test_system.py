@@ -13,10 +13,22 @@ from fakes.readers import Element, reader
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.backup import ScheduledBackups
-from modembank.config import BackupConfig, BankConfig, Config, LogConfig, MqttConfig, PortEntry, SimConfig
+from modembank.config import (
+    BackupConfig,
+    BankConfig,
+    Config,
+    HomeAssistantConfig,
+    LogConfig,
+    MqttConfig,
+    NotifyConfig,
+    PortEntry,
+    SimConfig,
+)
 from modembank.eventlog import Entry, append
 from modembank.fleet import Fleet, LinkState, Membership, Pair, shadow
 from modembank.fleet.token import HubToken
+from modembank.home_assistant import HomeAssistant
+from modembank.home_assistant import LinkState as HomeLink
 from modembank.system import Process, System
 from modembankd.logs import configure_logs
 
@@ -82,6 +94,43 @@ async def test_the_link_to_a_hub_is_shown_as_it_stands(box: Box) -> None:
         shown = facts(await admin.opens("/ui/system"))
         assert shown["Commands refused"] == "3 since the start"
         assert shown["Waiting for it"].startswith("1 event, 0 results, since ")
+
+
+async def test_the_link_to_home_assistant_is_shown_as_it_stands(box: Box) -> None:
+    async with reader(box) as admin:
+        assert "No broker of this site is set up" in (await admin.opens("/ui/system")).text
+        home = HomeAssistantConfig(
+            url="mqtts://ha.example.com", notify=(NotifyConfig("on-call", ("+447700900123",), "x"),)
+        )
+        box.config = msgspec.structs.replace(box.config, home_assistant=home)
+        box.home_assistant = service = HomeAssistant(box.config, box.clock)
+        shown = facts(await admin.opens("/ui/system"))
+        assert shown["Shown there"] == "nothing yet; privacy: meta"
+        assert shown["May be told"] == "on-call; 0 notifications since the start"
+        service.note(HomeLink.WAITING, f"cannot connect {HOSTILE}", 60.0)
+        page = await admin.opens("/ui/system")
+        shown = facts(page)
+        assert shown["Its broker"].startswith("mqtts://ha.example.com")
+        assert shown["Its broker"].endswith(", as modembank")
+        assert "cannot connect" in shown["What is wrong"]
+        assert "Tried again" in shown
+        assert not [each for each in page.all("img") if each["src"] == "x"]
+        service.note(HomeLink.REFUSED, "no")
+        assert "refused" in (await admin.opens("/ui/system")).text
+        service.note(HomeLink.ONLINE)
+        service.announced(17)
+        service.notified, service.refused, service.last_refusal = 1, 2, "no_such_group"
+        page = await admin.opens("/ui/system")
+        shown = facts(page)
+        assert "connected" in page.text
+        assert shown["Shown there"].startswith("17 entities, told ")
+        assert shown["May be told"] == "on-call; 1 notification since the start"
+        assert shown["Had no effect"] == "2 commands since the start, the last: no_such_group"
+        assert shown["SIMs"] == "are not switched there"
+        service.note(HomeLink.TAKEN_BACK)
+        page = await admin.opens("/ui/system")
+        assert "switched off" in page.text
+        assert facts(page)["Shown there"] == "nothing any more"
 
 
 async def test_a_box_without_its_data_folder_still_answers(box: Box, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ async def system(call: Call) -> Answer:
         about=about,
         site=app.config.box.site,
         clock=clock,
+        home=app.home_assistant.view(actor),
         **shown,
         **await _hub(call),
     )

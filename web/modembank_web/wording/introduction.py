@@ -41,6 +41,7 @@ TAGS: Mapping[str, str] = {
     "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
     "Webhooks": "Addresses that events are posted to.",
     "Fleet": "The link to a hub.",
+    "Home Assistant": "The link to the site's own broker, where Home Assistant finds the box.",
     "Account": "Logging in, and who one is.",
     "Users": "Who may come in, and how much each may send.",
     "API keys": "What programs come in with.",
