@@ -94,6 +94,12 @@ class Udev:
             self._add(path, subsystem)
         return self._card(path, name, kind)
 
+    def disk(self, name: str, bus: str = "pci", **properties: str) -> str:
+        """Give the machine a disk, a partition or a loop, with what is known of it, and return its path in /sys."""
+        path = f"/devices/{bus}/{name}-0/block/{name}"
+        self._add(path, "block", node=name, DEVNAME=f"/dev/{name}", DEVTYPE="partition", **properties)
+        return f"/sys{path}"
+
     def _card(self, parent: str, name: str, kind: str) -> str:
         path, more = f"{parent}/net/{name}", {"DEVTYPE": kind} if kind else {}
         attrs = {"type": "1"}
