@@ -90,10 +90,8 @@ async def test_a_renewal_that_is_overdue_by_a_week_is_an_issue(ward: Ward, tmp_p
     ward.clock.turn(24 * 86_400_000)
     (found,) = await ward.look(hub_enrolment.CHECK)
     assert " ended 20" in found.summary
-    member = of.membership
-    assert member is not None
     later = msgspec.structs.replace(pair, number=2, renew_at=now + 200 * 86_400, not_after=now + 230 * 86_400)
-    assert await of.keep_membership(member, msgspec.structs.replace(member, coming=later))
+    assert await of.change_membership(lambda member: msgspec.structs.replace(member, coming=later))
     assert await ward.look(hub_enrolment.CHECK) == []
 
 

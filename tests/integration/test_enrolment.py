@@ -213,7 +213,7 @@ async def test_a_certificate_is_renewed_when_two_thirds_of_its_life_are_over(tmp
         await fleet.online("kiel/b1")
         member = enrolment_of(box).membership
         due = msgspec.structs.replace(member.pair, renew_at=time.time() - 1)
-        assert await enrolment_of(box).keep_membership(member, msgspec.structs.replace(member, pair=due))
+        assert await enrolment_of(box).change_membership(lambda now: msgspec.structs.replace(now, pair=due))
         enrolment_of(box).changed.set()
         await soon(lambda: enrolment_of(box).membership.pair.number == 2)
         assert files_of(tmp_path) == files(2)
@@ -261,6 +261,29 @@ async def test_a_new_certificate_that_the_broker_refuses_does_not_cost_the_link(
         assert files_of(tmp_path) == files(3)
 
 
+async def test_a_disk_that_takes_nothing_is_shown_and_costs_nothing(tmp_path):
+    async with fleet_in(tmp_path) as fleet, box_in(tmp_path) as box:
+        of = enrolment_of(box)
+        write = of.write_part
+
+        async def full(number, part, content):
+            raise OSError(28, "No space left on device")
+
+        of.write_part = full
+        await of.ask(LOCAL_ADMIN, await fleet.token("kiel", "b1"))
+        await soon(lambda: "No space left" in of.why)
+        of.write_part = write
+        of.changed.set()
+        await fleet.online("kiel/b1")
+        of.write_part = full
+        told = await ordered(fleet, "b1", "cred.rotate")
+        assert (told.state, told.code) == ("failed", "hub_away")
+        assert "No space left" in (await view_of(box)).enrolment_why
+        of.write_part = write
+        assert (await ordered(fleet, "b1", "cred.rotate")).state == "done"
+        await soon(lambda: of.membership.coming is None)
+
+
 @pytest.mark.parametrize("where", ["key", "asked", "crt", "ca", "coming"])
 async def test_a_stop_anywhere_in_a_renewal_leaves_a_credential_that_works(tmp_path, monkeypatch, where):
     class Stop(Exception):
@@ -271,7 +294,7 @@ async def test_a_stop_anywhere_in_a_renewal_leaves_a_credential_that_works(tmp_p
             await enrolled(fleet, box)
             await fleet.online("kiel/b1")
             of = enrolment_of(box)
-            write, renew, keep = of.write_part, asking.renew, of.keep_membership
+            write, renew, keep = of.write_part, asking.renew, of.change_membership
 
             async def write_part(number, part, content):
                 await write(number, part, content)
@@ -282,16 +305,16 @@ async def test_a_stop_anywhere_in_a_renewal_leaves_a_credential_that_works(tmp_p
                 await renew(*arguments)
                 raise Stop
 
-            async def kept(before, membership):
-                done = await keep(before, membership)
-                if membership.coming is not None:
+            async def kept(change):
+                done = await keep(change)
+                if of.membership.coming is not None:
                     raise Stop
                 return done
 
             if where == "asked":
                 monkeypatch.setattr(enrolling.asking, "renew", asked)
             elif where == "coming":
-                of.keep_membership = kept
+                of.change_membership = kept
             else:
                 of.write_part = write_part
             with pytest.raises(Stop):

@@ -37,6 +37,7 @@ class Enrolment:
         self._begun = begun
         self._folder = EnrolmentFolder(Path(config.box.data_dir))
         self._record = self._folder.load()
+        self._one_at_a_time = asyncio.Lock()
         self.renewal_why = ""
         """Why the certificate could not be renewed."""
         self.asking_why = ""
@@ -91,7 +92,7 @@ class Enrolment:
         read = read_token(token)
         if address and not is_hub_address(address):
             raise InvalidRequest(FieldProblem("/address", "must be such as https://hub.example.org:8443"))
-        await self._take(read, address, self._record.seen)
+        await self._take(read, address, None)
         now = to_ms(self._clock.now())
         where = address or read.address
         await self._store.write(lambda conn: audit.record(conn, actor, "fleet.enrol", where, now))
@@ -115,7 +116,7 @@ class Enrolment:
         if self.state is EnrolmentState.NONE:
             raise Conflict(why="this box is not enrolled at a hub, and asks none")
         was = self.hub
-        await self._keep(Record(seen=self._record.seen))
+        await self._change(lambda now: Record(seen=now.seen))
         self.asking_why = self.renewal_why = ""
         now = to_ms(self._clock.now())
         await self._store.write(lambda conn: audit.record(conn, actor, "fleet.leave", was, now))
@@ -124,41 +125,47 @@ class Enrolment:
 
     async def note_refused(self, asked: Asked, code: str, why: str) -> None:
         """The hub does not take a token: that is the end of it, and shown."""
-        if self._record.asked == asked:
-            gone = msgspec.structs.replace(asked, refused=code, why=why[:500], secret="")
-            await self._keep(msgspec.structs.replace(self._record, asked=gone))
+        gone = msgspec.structs.replace(asked, refused=code, why=why[:500], secret="")
+        if await self._change(lambda now: msgspec.structs.replace(now, asked=gone) if now.asked == asked else None):
             _log.warning("hub_token_refused", code=code, why=why[:500])
 
     async def join(self, asked: Asked, membership: Membership) -> bool:
         """Let what a hub answered count, if its token is still the one; return whether it does."""
-        if self._record.asked != asked:
+        new = {"asked": None, "membership": membership}
+        if not await self._change(lambda now: msgspec.structs.replace(now, **new) if now.asked == asked else None):
             return False
-        await self._keep(msgspec.structs.replace(self._record, asked=None, membership=membership))
         self.asking_why = self.renewal_why = ""
         _log.info("hub_enrolled", hub=membership.address, site=membership.site, box=membership.box)
         self._begun()
         self.changed.set()
         return True
 
-    async def keep_membership(self, before: Membership, membership: Membership) -> bool:
-        """Let a step of a renewal count, if it is still of the same; return whether it does."""
-        if self._record.membership != before:
-            return False
-        await self._keep(msgspec.structs.replace(self._record, membership=membership))
-        return True
+    async def change_membership(self, change: Callable[[Membership], Membership | None]) -> bool:
+        """Let a step of a renewal count; ``change`` is given what counts now, and returns None where it is too late.
+
+        Return whether it counts. A session may prove a pair while another one comes: one step after another.
+        """
+
+        def step(now: Record) -> Record | None:
+            made = None if now.membership is None else change(now.membership)
+            return None if made is None else msgspec.structs.replace(now, membership=made)
+
+        return await self._change(step)
 
     async def prove(self, number: int) -> None:
         """A session stands with a pair: it counts from now on, and the one before is deleted."""
-        member = self.membership
-        if member is None or member.coming is None or member.coming.number != number:
-            return
-        proved = msgspec.structs.replace(member, pair=member.coming, coming=None)
-        if await self.keep_membership(member, proved):
-            _log.info("hub_certificate_renewed", serial=proved.pair.serial)
 
-    async def new_number(self) -> int:
-        """Return a number for a new pair."""
-        return await asyncio.to_thread(self._folder.next_number)
+        def step(now: Membership) -> Membership | None:
+            if now.coming is None or now.coming.number != number:
+                return None
+            return msgspec.structs.replace(now, pair=now.coming, coming=None)
+
+        if self.membership is not None and self.membership.coming is not None and await self.change_membership(step):
+            _log.info("hub_certificate_renewed", serial=self.membership.pair.serial)
+
+    def new_number(self) -> int:
+        """Return a number that no pair has or is to have."""
+        return max(self._folder.next_number(), *(number + 1 for number in self._record.numbers))
 
     async def write_part(self, number: int, part: str, content: bytes) -> None:
         """Write a pair's ``key``, ``crt`` or ``ca``, durable on return; raises OSError."""
@@ -172,22 +179,30 @@ class Enrolment:
         """Return where a pair's broker's authority, certificate and key are."""
         return tuple(str(self._folder.path(pair.number, part)) for part in ("ca", "crt", "key"))  # type: ignore[return-value]
 
-    async def _take(self, read: HubToken, address: str, seen: str) -> None:
+    async def _take(self, read: HubToken, address: str, seen: str | None) -> None:
         asked = Asked(
             address=address or read.address,
             fingerprint=read.fingerprint.hex(),
             secret=read.secret.hex(),
-            number=await self.new_number(),
+            number=self.new_number(),
         )
-        await self._keep(msgspec.structs.replace(self._record, asked=asked, seen=seen))
+        await self._change(
+            lambda now: msgspec.structs.replace(now, asked=asked, seen=now.seen if seen is None else seen)
+        )
         self.asking_why = ""
         self.changed.set()
 
     async def _refuse_unread(self, seen: str, address: str, why: str) -> None:
         asked = Asked(address[:300], "", "", 0, "bad_token", f"the token {why}")
-        await self._keep(msgspec.structs.replace(self._record, asked=asked, seen=seen))
+        await self._change(lambda now: msgspec.structs.replace(now, asked=asked, seen=seen))
         _log.warning("hub_token_refused", code="bad_token", why=why)
 
-    async def _keep(self, record: Record) -> None:
-        await asyncio.to_thread(self._folder.keep, record)
-        self._record = record
+    async def _change(self, change: Callable[[Record], Record | None]) -> bool:
+        """Let another record count, durable on return, one change after another; None changes nothing."""
+        async with self._one_at_a_time:
+            record = change(self._record)
+            if record is None:
+                return False
+            await asyncio.to_thread(self._folder.keep, record)
+            self._record = record
+            return True

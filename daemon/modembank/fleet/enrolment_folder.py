@@ -73,6 +73,17 @@ class Record(msgspec.Struct, frozen=True):
     asked: Asked | None = None
     membership: Membership | None = None
 
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the pairs that it speaks of; 0 is none."""
+        found = {0}
+        if self.asked is not None:
+            found.add(self.asked.number)
+        if self.membership is not None:
+            found |= {self.membership.pair.number, self.membership.key}
+            found |= {self.membership.coming.number} if self.membership.coming else set()
+        return frozenset(found)
+
 
 class EnrolmentFolder:
     """Reads and writes the files."""
@@ -124,15 +135,8 @@ class EnrolmentFolder:
         return self._folder.iterdir() if self._folder.is_dir() else ()
 
     def _sweep(self, record: Record) -> None:
-        spoken_of: set[int] = set()
-        if record.asked is not None:
-            spoken_of.add(record.asked.number)
-        if record.membership is not None:
-            membership = record.membership
-            spoken_of |= {membership.pair.number, membership.key}
-            spoken_of |= {membership.coming.number} if membership.coming else set()
         for path in list(self._paths()):
-            if stat.S_ISREG(path.lstat().st_mode) and _number(path) and _number(path) not in spoken_of:
+            if stat.S_ISREG(path.lstat().st_mode) and _number(path) and _number(path) not in record.numbers:
                 path.unlink()
 
 

@@ -8,8 +8,9 @@ and the one before is deleted then.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -90,7 +91,8 @@ class Enrolling:
 
     async def _enrol(self, asked: Asked) -> float | None:
         try:
-            member = await self._member(asked)
+            with _files():
+                member = await self._member(asked)
         except HubRefuses as error:
             await self._of.note_refused(asked, error.code, str(error))
             return 0.0
@@ -131,36 +133,45 @@ class Enrolling:
     async def _renew(self) -> Pair:
         """Get another certificate for another key, and let the link try it; raises HubAway, HubRefuses."""
         async with self._one_at_a_time:
-            member = self._of.membership
-            if member is None:
-                raise HubRefuses(code="not_enrolled", why="the box has left its hub")
-            if not member.key:
-                begun = msgspec.structs.replace(member, key=await self._of.new_number())
-                if not await self._of.keep_membership(member, begun):
-                    raise HubAway(why="the enrolment is another by now")
-                member = begun
-            key = await self._key(member.key)
-            csr = request(key, f"{member.site}/{member.box}")
-            ended = self._clock.now() >= member.pair.not_after
-            former = member.coming if ended and member.coming is not None else member.pair
-            had = await self._of.read_part(former.number, "crt")
-            signed = proof(await self._of.read_part(former.number, "key"), csr)
-            wanted = RenewRequest(certificate=had.decode("ascii"), csr=csr, proof=signed)
-            said = await asking.renew(member.address, member.authority, wanted)
-            if (said.site, said.box) != (member.site, member.box):
-                raise HubAway(why="the hub answers for another box")
-            made = await self._pair(member.key, key, said, member.authority)
-            new = _membership(member.address, member.authority, said, member.pair)
-            new = msgspec.structs.replace(new, coming=made)
-            now = self._of.membership  # a session may have proved an earlier pair meanwhile
-            if now is None or now.key != member.key:
-                raise HubAway(why="the enrolment is another by now")
-            if not await self._of.keep_membership(now, msgspec.structs.replace(new, pair=now.pair)):
-                raise HubAway(why="the enrolment is another by now")
+            with _files():
+                made = await self._another_pair()
         self._of.renewal_why = ""
         _log.info("hub_certificate_issued", serial=made.serial)
         self._try_certificate()
         self._of.changed.set()
+        return made
+
+    async def _another_pair(self) -> Pair:
+        member = self._of.membership
+        if member is None:
+            raise HubRefuses(code="not_enrolled", why="the box has left its hub")
+        if not member.key:
+            number = self._of.new_number()
+            await self._of.change_membership(lambda now: None if now.key else msgspec.structs.replace(now, key=number))
+            member = self._of.membership
+            if member is None or not member.key:
+                raise HubAway(why="the enrolment is another by now")
+        key = await self._key(member.key)
+        csr = request(key, f"{member.site}/{member.box}")
+        ended = self._clock.now() >= member.pair.not_after
+        former = member.coming if ended and member.coming is not None else member.pair
+        had = await self._of.read_part(former.number, "crt")
+        signed = proof(await self._of.read_part(former.number, "key"), csr)
+        wanted = RenewRequest(certificate=had.decode("ascii"), csr=csr, proof=signed)
+        said = await asking.renew(member.address, member.authority, wanted)
+        if (said.site, said.box) != (member.site, member.box):
+            raise HubAway(why="the hub answers for another box")
+        made = await self._pair(member.key, key, said, member.authority)
+        new = _membership(member.address, member.authority, said, member.pair)
+        asked_for = member.key
+
+        def step(now: Membership) -> Membership | None:
+            """What is there by now stays where a session has proved another pair meanwhile."""
+            same = now.key == asked_for
+            return msgspec.structs.replace(new, pair=now.pair, coming=made) if same else None
+
+        if not await self._of.change_membership(step):
+            raise HubAway(why="the enrolment is another by now")
         return made
 
     def _try_certificate(self) -> None:
@@ -187,6 +198,15 @@ class Enrolling:
         await self._of.write_part(number, "crt", said.certificate.encode())
         await self._of.write_part(number, "ca", said.broker_ca.encode())
         return Pair(number, facts.serial, facts.not_before, facts.not_after, facts.not_after - said.renew_before_s)
+
+
+@contextlib.contextmanager
+def _files() -> Iterator[None]:
+    """Let what the disk does not take or give be tried again, and shown: raises HubAway."""
+    try:
+        yield
+    except OSError as error:
+        raise HubAway(why=f"the box's own files cannot be used: {error.strerror or error}") from error
 
 
 def _membership(address: str, trusted: str, said: Enrolled, pair: Pair) -> Membership:
