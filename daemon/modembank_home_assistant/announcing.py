@@ -41,7 +41,7 @@ class Announcing:
 
     def found_retained(self, topic: str) -> None:
         """Take note of something retained below the box's name."""
-        if len(self._left) < _MOST_LEFT:
+        if topic.startswith(self._topics.own("")) and len(self._left) < _MOST_LEFT:
             self._left.add(topic)
 
     def forget_modem(self, slot: str) -> None:

@@ -38,6 +38,7 @@ _MOST_MARKS = 100
 _HOUR_S = 3600.0
 _WHO = "home assistant"
 _ID = re.compile(r"[\x21-\x7e]{1,100}")
+_UNFIT = re.compile(r"[^!-~]")
 _log = structlog.get_logger()
 
 
@@ -94,7 +95,7 @@ class Commands:
         except StoreError as error:
             raise LinkError(why=f"a command could not be stored: {error}") from error
         except Refusal as refusal:
-            await self._note(refusal.code, "/".join(parts)[:40])
+            await self._note(refusal.code, _UNFIT.sub("?", "/".join(parts)[:40]))
 
     # -- people are told
 

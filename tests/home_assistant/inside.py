@@ -118,6 +118,15 @@ class Live:
         await self.hass.services.async_call(domain, action, data, blocking=True)
 
 
+def entry_for(port: int) -> ConfigEntry:
+    """Return what the set-up of its MQTT integration would make."""
+    return ConfigEntry(
+        domain="mqtt", title="broker", data={"broker": "127.0.0.1", "port": port}, options={}, version=1,
+        minor_version=2, source=SOURCE_USER, unique_id=None, discovery_keys=MappingProxyType({}),
+        subentries_data=None,
+    )  # fmt: skip
+
+
 async def live(folder: str, port: int) -> None:
     """Start, do what is asked line by line, and stop at the end of the input."""
     Path(folder, "configuration.yaml").touch()
@@ -130,13 +139,10 @@ async def live(folder: str, port: int) -> None:
     await async_setup_component(hass, "homeassistant", {})
     await hass.async_start()
     running = Live(hass)
-    await hass.config_entries.async_add(
-        ConfigEntry(
-            domain="mqtt", title="broker", data={"broker": "127.0.0.1", "port": port}, options={}, version=1,
-            minor_version=2, source=SOURCE_USER, unique_id=None, discovery_keys=MappingProxyType({}),
-            subentries_data=None,
-        )
-    )  # fmt: skip
+    if hass.config_entries.async_entries("mqtt"):  # it was started in this folder before
+        await async_setup_component(hass, "mqtt", {})
+    else:
+        await hass.config_entries.async_add(entry_for(port))
     print(json.dumps({"ready": __version__}), flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):

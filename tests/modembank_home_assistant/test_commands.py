@@ -302,6 +302,11 @@ async def test_a_retained_command_is_refused_and_emptied(home, box):
     assert [body["code"] for body in await refusals(box)] == ["retained"]
 
 
+async def test_what_a_topic_says_is_told_without_what_a_terminal_would_obey(box):
+    await Commands(box, lambda: None).take(("no\x1b[31m\nsuch", "ü" * 50), _incoming(b""))
+    assert (await refusals(box))[0]["kind"] == "no?[31m?such/" + "?" * 27
+
+
 async def test_a_flood_leaves_so_many_events_and_a_count(box, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(type(box.clock), "monotonic", lambda _: clock[0])
