@@ -118,6 +118,7 @@ def _all(
         if issue.severity == Severity.CRITICAL:
             yield from _ruled(rulebook, kinds.ISSUE, known[issue.box_id], {"issue": issue.kind}, issue.issue)
     yield from _gaps(conn, known, rulebook, now)
+    yield from _certificates(conn, known, rulebook, now)
     yield from _of_hub(conn, rulebook, hub, now)
 
 
@@ -137,10 +138,10 @@ def _reaches(rule: Rule, figures: Figures) -> bool:
 
 _MEASURES = {
     kinds.QUEUE: "waiting", kinds.CLOCK: "off_s", kinds.QUARANTINE: "unreadable", kinds.GAP: "hours",
-    kinds.CERTIFICATE: "days",
+    kinds.CERTIFICATE: "days", kinds.BOX_CERTIFICATE: "days",
 }  # fmt: skip
 """Which figure of a kind its threshold is compared with."""
-_BELOW = {kinds.GAP, kinds.CERTIFICATE}
+_BELOW = {kinds.GAP, kinds.CERTIFICATE, kinds.BOX_CERTIFICATE}
 """Kinds that hold below their threshold."""
 
 
@@ -194,6 +195,20 @@ def _gaps(conn: sqlite3.Connection, known: Mapping[int, Subject], rulebook: Rule
     for box_id, stream, at, lost in rows.fetchall():
         figures = {"stream": stream, "lost": int(lost), "hours": (now - at) / _HOUR_MS}
         yield from _ruled(rulebook, kinds.GAP, known[box_id], figures, stream)
+
+
+def _certificates(
+    conn: sqlite3.Connection, known: Mapping[int, Subject], rulebook: Rulebook, now: int
+) -> Iterator[Held]:
+    """Yield the boxes whose latest certificate ends soon; one that is shut out renews none."""
+    rows = conn.execute(
+        """SELECT b.id, max(c.ends_at) FROM boxes b JOIN certificates c ON c.site = b.site AND c.box = b.box
+           WHERE c.revoked_at IS NULL GROUP BY b.id HAVING max(c.ends_at) < ?""",
+        (now + rulebook.most_threshold(kinds.BOX_CERTIFICATE) * _DAY_MS,),
+    )
+    for box_id, until in rows.fetchall():
+        days = (until - now) // _DAY_MS
+        yield from _ruled(rulebook, kinds.BOX_CERTIFICATE, known[box_id], {"days": days})
 
 
 def _of_hub(conn: sqlite3.Connection, rulebook: Rulebook, hub: HubState, now: int) -> Iterator[Held]:

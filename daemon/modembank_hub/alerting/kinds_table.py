@@ -62,6 +62,7 @@ class Kind(msgspec.Struct, frozen=True):
 _INFO, _WARNING, _CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 OFFLINE, STALE, ISSUE, MODEMS = "box.offline", "box.stale", "box.issue", "box.modems"
 QUEUE, STUCK, CONFIG, GAP, CLOCK = "box.queue", "box.stuck", "box.config", "box.gap", "box.clock"
+BOX_CERTIFICATE = "box.certificate"
 BROKER, DATABASE, QUARANTINE = "hub.broker", "hub.database", "hub.quarantine"
 CHANNEL, CERTIFICATE = "hub.channel", "hub.certificate"
 
@@ -86,6 +87,10 @@ _ALL = (
         _WARNING, 0, 0, threshold=24, unit="hours",
     ),
     Kind(CLOCK, "has a wrong clock", "its clock is off by so much", _WARNING, 600, 300, Judged.ONLINE, 5, "seconds"),
+    Kind(
+        BOX_CERTIFICATE, "has not renewed its certificate",
+        "the latest certificate that it was given ends in so many days", _WARNING, 0, 0, threshold=14, unit="days",
+    ),
     Kind(BROKER, "has no broker", "a connection to the broker does not stand", _CRITICAL, 60, 30),
     Kind(DATABASE, "cannot write", "the database takes nothing", _CRITICAL, 30, 60),
     Kind(

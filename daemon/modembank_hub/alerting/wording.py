@@ -53,6 +53,7 @@ _PARTICULARS: Mapping[str, Any] = {
     kinds.DATABASE: lambda told: told["why"],
     kinds.QUARANTINE: lambda told: f"{told['unreadable']} messages in an hour",
     kinds.CHANNEL: lambda told: f"{told['channel']}: {told['why']}",
+    kinds.BOX_CERTIFICATE: lambda told: f"it ends in {told['days']} days" if told["days"] >= 0 else "it has ended",
     kinds.CERTIFICATE: lambda told: f"the one for {told['of']}, in {told['days']} days",
 }
 

@@ -11,6 +11,7 @@ from fakes.endpoints import certificate
 from fakes.hubs import SIGNER
 from fakes.voices import SaidBox, hears
 from modembank.accounts import LOCAL_ADMIN
+from modembank.clock import to_ms
 from modembank_fleet.wire import Event, hash_of
 from modembank_hub import rows_of_quarantine
 from modembank_hub.alerting.facts import HubState
@@ -293,6 +294,35 @@ async def test_a_certificate_of_the_hub_that_ends_soon_is_an_alert(tmp_path):
         (only,) = await hub.alerts(kind="hub.certificate")
         assert (only.row.topic, only.row.severity) == ("the broker", "warning")
         assert title_of(only.row) == "The hub has a certificate that ends soon"
+
+
+async def given(hub, box, days, revoked=None):
+    """A certificate that ends in so many days from now."""
+    now = to_ms(hub.clock.now())
+    row = (f"{box}{days}", "leeds", box, f"{box}{days}".encode(), "pem", now, now + int(days * 86_400_000), revoked)
+    await hub.app.store.write(
+        lambda conn: conn.execute(
+            "INSERT INTO certificates (serial, site, box, key_digest, pem, issued_at, ends_at, how, revoked_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'token', ?)",
+            row,
+        )
+    )
+
+
+async def test_a_box_that_does_not_renew_its_certificate_is_an_alert_until_it_does(hub):
+    await hub.settled(SaidBox(), SaidBox(box="b2", ep="zz01"), SaidBox(box="b3", ep="zz02"))
+    await given(hub, "b1", 13.5)
+    await given(hub, "b2", 31)
+    await given(hub, "b3", 2, revoked=1)
+    await hub.pass_time(10)
+    (only,) = await hub.alerts(kind="box.certificate")
+    assert (only.row.subject, only.row.state) == ("leeds/b1", "open")
+    assert title_of(only.row) == "leeds/b1 has not renewed its certificate"
+    assert particulars_of(only.row) == "it ends in 13 days"
+    await given(hub, "b1", 90)
+    await hub.pass_time(10)
+    (only,) = await hub.alerts(kind="box.certificate")
+    assert only.row.state == "ended"
 
 
 async def test_a_rule_of_a_group_holds_for_its_boxes(hub):

@@ -21,6 +21,7 @@ FIGURES = {
     "box.config": ({"state": "rolled_back", "version": 3}, "version 3 was rolled back"),
     "box.gap": ({"stream": "res", "lost": 12, "hours": 0.1}, "12 results are lost"),
     "box.clock": ({"off_s": 61.4}, "off by 61 s"),
+    "box.certificate": ({"days": 3}, "it ends in 3 days"),
     "hub.broker": ({"stand": 0, "of": 3, "why": "refused"}, "0 of 3 connections stand: refused"),
     "hub.database": ({"why": "the disk is full"}, "the disk is full"),
     "hub.quarantine": ({"unreadable": 40}, "40 messages in an hour"),
@@ -39,6 +40,10 @@ def an_alert(number=1, kind="box.offline", subject="leeds/b1", figures=None, *, 
         number, kind, subject, "", box_id, site, severity, state, json.dumps(told), round_, NOW, NOW, NOW, None, None,
         "", "", 0, ended, "",
     )  # fmt: skip
+
+
+def test_a_certificate_that_has_ended_says_so():
+    assert particulars_of(an_alert(kind="box.certificate", figures={"days": -1})) == "it has ended"
 
 
 @pytest.mark.parametrize("kind", KINDS)
