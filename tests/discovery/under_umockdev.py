@@ -50,7 +50,7 @@ class Mocked:
     """Where a bank looks for places."""
 
     def __init__(self, usb: MockedUsb) -> None:
-        self.sysfs, self.dev = SYSFS, usb.dev
+        self.options = {"sysfs": SYSFS, "dev": usb.dev}
 
 
 async def quectel(usb: MockedUsb, place: str, first: int, far: Path) -> None:

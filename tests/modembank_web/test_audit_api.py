@@ -158,6 +158,11 @@ class Stage:
         (self.box.image.asked_in / "request.json").unlink(missing_ok=True)
         return {}
 
+    async def asking_a_hub(self) -> dict[str, str]:
+        (asked,) = next(one for one in CHANGING if one.id == "enrolAtHub").body.examples.values()
+        assert (await self.client.post("/api/v1/fleet/enrolment", json=asked)).status_code == 202
+        return {}
+
     async def conversation(self) -> dict[str, str]:
         await self.inbound()
         return {"number": (await self.client.get("/api/v1/conversations")).json()["items"][0]["number"]}
@@ -199,6 +204,7 @@ PREPARE: dict[str, Prepare] = {
     **dict.fromkeys(("replyInConversation", "markConversationRead"), Stage.conversation),
     **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "forget", "ussd")},
     "enterPin": Stage.slot,
+    "leaveHub": Stage.asking_a_hub,
     **dict.fromkeys(("updateBox", "restartBox", "postponeBox", "resetBox"), Stage.image),
 }
 """What is made before an operation runs, and the parameters of its path; an operation without any needs no line."""

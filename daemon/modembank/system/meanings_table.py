@@ -114,7 +114,7 @@ MEANINGS = {
     ),
     "mqtt.commands": (
         "what the hub may have done here: diag.run, sim.pause, sim.resume, sim.limits, cfg.reload, modem.reset,"
-        " ussd.run, cred.rotate, logs.collect, box.reboot"
+        " ussd.run, cred.rotate, logs.collect, box.reboot, sw.update, sw.cancel, sw.rollback"
     ),
     "mqtt.hub_settings": (
         "what the hub may own of the box's settings: profile, quiet_hours, sim.label, sim.limits, sim.paused; the"
