@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ _TCG = (
 )
 _CONNECT_S = 20.0
 _QUIT_S = 90.0
+_PRESS_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,13 @@ class Machine:
         await self._ended()
 
     async def shut_down(self) -> None:
-        """Press the power button and wait until it is off; raises TimeoutError."""
-        await self.qmp.ask("system_powerdown")
+        """Press the power button until it is off: nobody hears it before logind is there; raises TimeoutError."""
         async with asyncio.timeout(_QUIT_S):
-            await self._process.wait()
+            while self._process.returncode is None:
+                with suppress(Refused):  # it has just gone
+                    await self.qmp.ask("system_powerdown")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), _PRESS_EVERY_S)
         await self._ended()
 
     async def _ended(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from machine import qemu
 from machine.console import Console, Lines, NotSaid
 from machine.disks import octets_in
 from machine.findings import Findings
@@ -280,6 +281,38 @@ class TestFindings:
         found = Findings()
         assert found.that("it", 1)
         assert found.end() == 0
+
+
+class Deaf:
+    """A machine's process that goes once its button was pressed for the third time."""
+
+    def __init__(self):
+        self.presses, self.returncode = 0, None
+        self._over = asyncio.Event()
+
+    async def ask(self, command):
+        assert command == "system_powerdown"
+        self.presses += 1
+        if self.presses == 3:
+            self.returncode = 0
+            self._over.set()
+            raise Refused("gone")
+
+    async def wait(self):
+        await self._over.wait()
+
+    async def close(self):
+        pass
+
+
+async def test_the_power_button_is_pressed_until_somebody_hears_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(qemu, "_PRESS_EVERY_S", 0.01)
+    machine, deaf = qemu.Machine(tmp_path), Deaf()
+    monkeypatch.setattr(machine, "_process", deaf)
+    monkeypatch.setattr(machine, "_parts", (deaf, deaf, deaf))
+    monkeypatch.setattr(machine, "_ended", deaf.close)
+    await machine.shut_down()
+    assert deaf.presses == 3
 
 
 def test_times_of_lines_are_monotonic():
