@@ -206,13 +206,16 @@ class HubKeyConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ] = ""
 
 
+_BROKER_URL = r"^(mqtts?://[A-Za-z0-9.:\[\]-]{1,253})?\Z"
+
+
 class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[mqtt]``: the hub that the box reports to; an empty url means none."""
 
     url: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^(mqtts?://[A-Za-z0-9.:\[\]-]{1,253})?\Z",
+            pattern=_BROKER_URL,
             description="an address such as mqtts://hub.example.com:8883, or nothing",
         ),
     ] = ""
@@ -289,7 +292,7 @@ class HomeAssistantConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=Tru
     url: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^(mqtts?://[A-Za-z0-9.:\[\]-]{1,253})?\Z",
+            pattern=_BROKER_URL,
             description="an address such as mqtt://homeassistant.local:1883, or nothing",
         ),
     ] = ""

@@ -36,9 +36,10 @@ def fleet() -> None:
     """See the boxes of a fleet and command them, on the machine that its hub runs on."""
 
 
-for _command in (enrol, tokens, withdraw, certificates, revoke):
-    fleet.add_command(_command)
-for _command in (config, fleet_alerts, fleet_alert, fleet_silence, fleet_silences, fleet_alert_channels):
+for _command in (
+    config, enrol, tokens, withdraw, certificates, revoke,
+    fleet_alerts, fleet_alert, fleet_silence, fleet_silences, fleet_alert_channels,
+):  # fmt: skip
     fleet.add_command(_command)
 
 

@@ -31,7 +31,6 @@ SOLE_IMPORTERS = {
     "paho": {"modembank_fleet.link"},
     "cryptography": {
         "modembank_fleet.authority",
-        "modembank_fleet.certificates",
         "modembank_fleet.credentials",
         "modembank_fleet.wire.signing",
     },

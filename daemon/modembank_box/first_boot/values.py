@@ -116,22 +116,15 @@ def machines(value: Any) -> list[str]:
 
 def time_servers(value: Any) -> list[str]:
     """Names or addresses of servers of the time."""
-    found = [text(each) for each in _one_or_more(value)]
-    for each in found:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}", each):
-            reason = f"holds {each}, which is neither a name nor an address"
-            raise Wrong(reason, 'Such as "pool.ntp.org".')
-    return found
+    return _all_like(
+        r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}", value, "neither a name nor an address", 'Such as "pool.ntp.org".'
+    )
 
 
 def hosts(value: Any) -> list[str]:
     """Names of servers."""
-    found = [text(each) for each in _one_or_more(value)]
-    for each in found:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", each):
-            reason = f"holds {each}, which is no name of a server"
-            raise Wrong(reason, 'Such as "updates.example.org", without https:// and without a path.')
-    return found
+    way_out = 'Such as "updates.example.org", without https:// and without a path.'
+    return _all_like(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", value, "no name of a server", way_out)
 
 
 def ssid(value: Any) -> str:
@@ -204,6 +197,15 @@ def window(value: Any) -> str:
         reason = "must be two different times of a day"
         raise Wrong(reason, 'Such as "02:00-05:00".')
     return str(value)
+
+
+def _all_like(pattern: str, value: Any, otherwise: str, way_out: str) -> list[str]:
+    found = [text(each) for each in _one_or_more(value)]
+    for each in found:
+        if not re.fullmatch(pattern, each):
+            reason = f"holds {each}, which is {otherwise}"
+            raise Wrong(reason, way_out)
+    return found
 
 
 def _one_or_more(value: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import structlog
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
 from modembank.store import Store
-from modembank_fleet.certificates import ends_at
+from modembank_fleet.authority import ends_at
 from modembank_hub.alerting import rows
 from modembank_hub.alerting.deciding import Change, End, Open, Standing, decide
 from modembank_hub.alerting.facts import HubState, Key, Situation, situation
@@ -114,5 +114,11 @@ def unknown_in(found: Situation, *, sees: bool) -> Callable[[Key], bool]:
 
 def _certificates(config: HubConfig) -> tuple[tuple[str, float], ...]:
     named = (("the broker", config.mqtt.tls_cert), ("the pages", config.web.tls_cert))
-    found = ((what, ends_at(Path(path))) for what, path in named if path)
-    return tuple((what, until * 1000) for what, until in found if until is not None)
+    return tuple((what, until * 1000) for what, path in named if path and (until := _end_of(Path(path))) is not None)
+
+
+def _end_of(path: Path) -> float | None:
+    try:
+        return ends_at(path.read_bytes())
+    except (OSError, ValueError):
+        return None
