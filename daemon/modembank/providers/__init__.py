@@ -1,0 +1,1 @@
+"""Providers: whoever takes messages beside the bank of modems."""
