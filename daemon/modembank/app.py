@@ -25,6 +25,7 @@ from modembank.mailings.service import Mailings
 from modembank.messages import HeldMessages, Inbox, Messages, Taking
 from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
+from modembank.providers import Providers
 from modembank.sim import Sims
 from modembank.store import Store
 from modembank.system import System
@@ -56,6 +57,7 @@ class App(msgspec.Struct, frozen=True):
     taking: Taking
     conversations: Conversations
     sims: Sims
+    providers: Providers
     bank: Bank
     discovery: Discovery
     dispatcher: Dispatcher
@@ -76,6 +78,7 @@ class App(msgspec.Struct, frozen=True):
         """Bring every gauge up to date; called when metrics are read."""
         self.bank.observe()
         self.backups.observe()
+        self.providers.observe()
         for state, count in (await self.messages.counts()).items():
             self.metrics.messages.labels(state).set(count)
         self.metrics.held.set(await self.held.count())

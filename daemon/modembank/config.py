@@ -135,6 +135,17 @@ class SendingConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     max_segments: Annotated[int, msgspec.Meta(ge=1, le=255)] = 10
 
 
+class ProvidersConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[providers]``: what concerns all of them; they themselves are made on their page."""
+
+    secrets: str = "/etc/modembank/secrets"
+    """The folder with a file ``modembank.provider.NAME`` for each secret, beside systemd's credentials."""
+    allow_private: bool = False
+    """Providers may be in the LAN or on the box itself."""
+    public_url: str = ""
+    """Where providers reach the box for receipts: ``https://sms.example.org``."""
+
+
 class OutageConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """``[outage]``: what follows for messages that grew old while nothing could be sent."""
 
@@ -336,6 +347,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     sim: tuple[SimConfig, ...] = ()
     sending: SendingConfig = SendingConfig()
     outage: OutageConfig = OutageConfig()
+    providers: ProvidersConfig = ProvidersConfig()
     backup: BackupConfig = BackupConfig()
     health: HealthConfig = HealthConfig()
     alerts: AlertsConfig = AlertsConfig()

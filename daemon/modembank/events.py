@@ -47,6 +47,10 @@ class MailingChanged(Event, frozen=True):
     user: int
 
 
+class ProvidersChanged(Event, frozen=True):
+    """Providers or the rules that lead to them are not as they were."""
+
+
 class MessageReceived(Event, frozen=True):
     """An inbound message is complete (or given up as incomplete) and in the inbox."""
 

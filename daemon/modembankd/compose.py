@@ -42,11 +42,13 @@ from modembank.messages import (
 from modembank.messages.accepting import Accepting
 from modembank.messages.loops import recent
 from modembank.messages.outbox import Outbox
+from modembank.messages.returning import Returning
 from modembank.messages.search import Indexing
 from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.modem import Timings
 from modembank.optouts import OptOuts
+from modembank.providers import Providers
 from modembank.sim import Sims
 from modembank.store import Store
 from modembank.system import Process, System
@@ -66,6 +68,7 @@ class Box(msgspec.Struct, frozen=True):
     app: App
     outbox: Outbox
     receiving: Receiving
+    returning: Returning
     indexing: Indexing
 
 
@@ -85,14 +88,19 @@ async def assemble(
         await outbox.recover()
         sims = Sims(store, bus, clock, config.limits, config.sim)
         await sims.load()
-        admission = _admission(config, sims)
+        providers = Providers(store, bus, clock, metrics, config.providers)
+        await providers.load()
+        admission = _admission(config, sims, providers)
         loops = Loops(config.loops, bus, admission.sender)
         now = to_ms(clock.now())
         loops.learn(await store.read(lambda conn: recent(conn, now - loops.within_ms)), now)
         undo.pop_all()
-    ground = _Ground(config, clock, bus, metrics, store, outbox, sims, admission, loops, process or Process())
+    ground = _Ground(
+        config, clock, bus, metrics, store, outbox, sims, providers, admission, loops, process or Process()
+    )
     receiving = Receiving(store, bus, clock, metrics, outbox, _consent(ground), number_of=admission.sender)
-    return Box(_app(ground, receiving, options), outbox, receiving, Indexing(store))
+    returning = Returning(store, clock, metrics, outbox, receiving, admission.sender)
+    return Box(_app(ground, receiving, options), outbox, receiving, returning, Indexing(store))
 
 
 class _Ground(msgspec.Struct, frozen=True):
@@ -105,14 +113,15 @@ class _Ground(msgspec.Struct, frozen=True):
     store: Store
     outbox: Outbox
     sims: Sims
+    providers: Providers
     admission: Admission
     loops: Loops
     process: Process
 
 
-def _admission(config: Config, sims: Sims) -> Admission:
+def _admission(config: Config, sims: Sims, providers: Providers) -> Admission:
     region = config.box.region
-    return Admission(sims, config.sending, region, Permitted(config.recipients, region))
+    return Admission(sims, config.sending, region, Permitted(config.recipients, region), providers)
 
 
 def _consent(ground: _Ground) -> Consent:
@@ -135,7 +144,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     store, outbox, sims = ground.store, ground.outbox, ground.sims
     data_dir = Path(config.box.data_dir)
     quiet_hours = QuietHours(config.quiet_hours)
-    dispatcher = Dispatcher(outbox, sims, bus, clock, Decency(quiet_hours, ground.loops))
+    dispatcher = Dispatcher(outbox, sims, bus, clock, Decency(quiet_hours, ground.loops), ground.providers)
     admission = ground.admission
     messages = Messages(store, bus, clock, metrics, admission, dispatcher)
     messages.lend_to(outbox.offer, outbox.deadlines)
@@ -198,6 +207,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
             data_dir=data_dir,
         ),
         sims=sims,
+        providers=ground.providers,
         bank=bank,
         discovery=discovery,
         dispatcher=dispatcher,

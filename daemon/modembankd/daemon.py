@@ -103,6 +103,7 @@ class Daemon:
             self._membership = FleetMembership(app, self._hub_within_s)
             await self._membership.prepare()
             await self._serve()
+            app.providers.start(box.returning)
             await app.dispatcher.start()
             await app.mailings.start()
             app.health.start()
@@ -142,6 +143,7 @@ class Daemon:
         drained = asyncio.create_task(box.app.dispatcher.drain(DRAIN_S))
         await asyncio.wait([drained], timeout=DRAIN_S + 1)
         reach(Failpoint.STOP_DRAINED)
+        await box.app.providers.stop()
         await box.app.discovery.stop()
         await box.app.bank.stop()
         with suppress(StoreError):  # the last note of the minute has to do

@@ -13,7 +13,7 @@ NOW = 1_800_000_000_000
 @pytest.mark.parametrize("label", ["slot-01", "shop: main", "7 of 9"])
 def test_every_sentence_of_a_limit_is_a_limit(limit, until, label):
     said = {
-        sort_reason(Denied(limit, used, 200, until, NOW + later).explain(label))
+        sort_reason(Denied(limit, used, 200, until, NOW + later).explain(f"SIM {label}"))
         for used in (3, 200)
         for later in (0, 600)
     }

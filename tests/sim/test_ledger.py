@@ -420,4 +420,4 @@ class TestExplain:
         ],
     )
     def test_says_which_limit_how_much_and_until_when(self, denied, sentence):
-        assert denied.explain("slot-3") == f"SIM slot-3: {sentence}"
+        assert denied.explain("SIM slot-3") == f"SIM slot-3: {sentence}"

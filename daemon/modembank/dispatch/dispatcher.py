@@ -10,10 +10,12 @@ import structlog
 from modembank.bank.line import Line
 from modembank.bus import Bus
 from modembank.clock import Clock, to_ms
+from modembank.dispatch.carriers import Carriers
 from modembank.dispatch.decency import LOOP_CAUSE, Decency
 from modembank.dispatch.desk import Desk
 from modembank.dispatch.encoder import Encoder
 from modembank.dispatch.explaining import Explainer
+from modembank.dispatch.handover import LOOK_S, HandingOver
 from modembank.dispatch.lines import LineState
 from modembank.dispatch.loader import Loader
 from modembank.dispatch.refusals import Refusals
@@ -26,12 +28,14 @@ from modembank.events import (
     MessagesSetAside,
     MessageStateChanged,
     OptOutsChanged,
+    ProvidersChanged,
     SimChanged,
 )
 from modembank.messages.loops import Loop
 from modembank.messages.model import TERMINAL, Decision, MessageState
 from modembank.messages.outbox import Outbox
 from modembank.messages.waiting import WaitingMessage
+from modembank.providers import Provider, Providers
 from modembank.sim import Sims
 from modembank.store import Urgency
 from modembank.supervision import Supervisor
@@ -45,19 +49,29 @@ _log = structlog.get_logger()
 class Dispatcher:
     """Implements LineListener for the bank and WaitExplainer for the messages."""
 
-    def __init__(self, outbox: Outbox, sims: Sims, bus: Bus, clock: Clock, decency: Decency | None = None) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        sims: Sims,
+        bus: Bus,
+        clock: Clock,
+        decency: Decency | None = None,
+        providers: Providers | None = None,
+    ) -> None:
         """Use these; nothing is sent before start()."""
         self._decency = decency or Decency()
         self._outbox = outbox
         self._sims = sims
         self._clock = clock
-        self._desk = Desk(sims, clock, self._decide, self._decency)
+        self._providers = providers
+        self._carriers = Carriers(sims, providers)
+        self._desk = Desk(self._carriers, clock, self._decide, self._decency)
         self._loader = Loader(self._desk, outbox)
         self._vigil = Vigil(self._desk, outbox)
         self._encoder = Encoder()
         self._refusals = Refusals()
         self._withdrawals = Withdrawals(outbox, clock)
-        self._explainer = Explainer(self._desk, sims)
+        self._explainer = Explainer(self._desk, self._carriers)
         self._children = Supervisor()
         self._rearm = asyncio.Event()
         self._started = False
@@ -67,6 +81,7 @@ class Dispatcher:
             bus.subscribe(MessageStateChanged, self._changed),
             bus.subscribe(BatchGrown, self._grown),
             bus.subscribe(SimChanged, self._sim_changed),
+            bus.subscribe(ProvidersChanged, self._providers_changed),
             bus.subscribe(OptOutsChanged, self._withdrawals.note),
         )
         self.last_round_at = clock.monotonic()
@@ -82,6 +97,8 @@ class Dispatcher:
         self._children.start("dispatch.withdrawals", self._withdrawals.run)
         for line in self._desk.lines.values():
             self._start_sender(line)
+        if self._providers is not None:
+            self._children.start("dispatch.providers", self._watch_providers)
 
     async def drain(self, within_s: float = 30.0) -> bool:
         """Give out nothing more and wait for the exchanges in flight; return whether all ended in time."""
@@ -120,7 +137,7 @@ class Dispatcher:
         state = self._desk.lines.get(self._sims.get(sim_id).id)
         if state is None:
             return
-        state.line, state.why_down = None, why
+        state.line, state.why_down, state.down_at = None, why, self._desk.now
         self._vigil.look()
         state.wake()
         self._desk.notify_all()
@@ -169,7 +186,7 @@ class Dispatcher:
         return True
 
     def _start_sender(self, line: LineState) -> None:
-        sender = Sender(line, self._desk, self._outbox, self._sims, encoder=self._encoder, refusals=self._refusals)
+        sender = Sender(line, self._desk, self._outbox, self._carriers, encoder=self._encoder, refusals=self._refusals)
         self._children.start(f"dispatch[sim-{line.sim_id}].sender", sender.run)
 
     def _ready(self, event: MessagesReady) -> None:
@@ -200,6 +217,48 @@ class Dispatcher:
             line.reopen()
             self._desk.reconsider(event.sim)
         self._desk.notify_all()
+
+    def _providers_changed(self, event: ProvidersChanged) -> None:  # noqa: ARG002 - all are looked at
+        self._look_at_providers()
+        self._vigil.look()
+        self._desk.notify_all()
+
+    async def _watch_providers(self) -> None:
+        """See when providers become ready and cease to be: their sessions come and go by themselves."""
+        while True:
+            if self._look_at_providers():
+                self._vigil.look()
+                self._desk.notify_all()
+            await asyncio.sleep(LOOK_S)
+
+    def _look_at_providers(self) -> bool:
+        """Bring the lines of providers up to date; return whether one came or went."""
+        if self._providers is None or not self._started:
+            return False
+        changed, there = False, {provider.id: provider for provider in self._providers.all()}
+        for provider in there.values():
+            state = self._desk.lines.get(provider.id)
+            if state is None:
+                state = self._desk.lines[provider.id] = LineState(provider.id, slot=provider.name)
+                self._start_handing_over(state, provider)
+            why = provider.not_ready()
+            if state.is_up is not (why is None):
+                changed = True
+                state.provider = provider if why is None else None
+                if why is None:
+                    state.first_up_at = state.first_up_at or self._desk.now
+                else:
+                    state.down_at = self._desk.now
+            state.why_down = why or ""
+        for carrier in [carrier for carrier in self._desk.lines if carrier < 0 and carrier not in there]:
+            changed = True
+            self._desk.lines.pop(carrier).provider = None
+        return changed
+
+    def _start_handing_over(self, state: LineState, provider: Provider) -> None:
+        assert self._providers is not None
+        handing = HandingOver(state, provider, self._desk, self._outbox, self._carriers, self._providers)
+        self._children.start(f"dispatch[{provider.name}].handover", handing.run)
 
     def _decide(self, message_id: int, decision: Decision) -> None:
         self._outbox.decide(message_id, decision).add_done_callback(lambda _: self._rearm.set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from modembank.dispatch.carriers import Carriers
 from modembank.dispatch.decency import LOOP_CAUSE, QUIET_CAUSE
 from modembank.dispatch.desk import WINDOW_CAUSE, Desk
 from modembank.dispatch.lines import LineState
@@ -13,7 +14,6 @@ from modembank.dispatch.quiet import local_time
 from modembank.errors import NotFound
 from modembank.messages.model import MessageState, Route
 from modembank.messages.waiting import WaitingMessage
-from modembank.sim import Sims
 
 _UNKNOWN = (
     "unknown whether it was sent{cause}: a delivery report settles it, or somebody who knows"
@@ -24,10 +24,10 @@ _UNKNOWN = (
 class Explainer:
     """Knows what keeps each message, from what is in memory."""
 
-    def __init__(self, desk: Desk, sims: Sims) -> None:
+    def __init__(self, desk: Desk, carriers: Carriers) -> None:
         """Use these."""
         self._desk = desk
-        self._sims = sims
+        self._carriers = carriers
 
     def explain(self, message: WaitingMessage) -> str | None:
         """Return one sentence, or None when it waits for nothing any more."""
@@ -39,7 +39,7 @@ class Explainer:
             return f"held until an admin decides (POST /api/v1/outage/decide); {message.cause or 'after an outage'}"
         if message.paused:
             return "its mailing waits: POST /api/v1/mailings/{id}/resume, or start, lets it go on"
-        holder = next((line for line in self._desk.lines.values() if line.sending == message.id), None)
+        holder = next((line for line in self._desk.lines.values() if message.id in line.in_hand), None)
         if holder is not None:
             return f"being sent through {self._name(holder.sim_id)}"
         if not message.ready:
@@ -68,15 +68,15 @@ class Explainer:
     def _bound(self, message: WaitingMessage, sim_id: int, queue: RouteQueue) -> str:
         line = self._desk.lines.get(sim_id)
         name = self._name(sim_id)
-        sim = self._sims.get(sim_id)
+        sim = self._carriers.get(sim_id)
         if sim.paused:
             return f"a part of it went through {name}, which is paused: {sim.paused_reason}"
-        if line is None or line.line is None:
+        if line is None or not line.is_up:
             return f"a part of it went through {name}, which is in no registered modem: the rest must follow through it"
         return self._of_line(line) or self._place(message, queue)
 
     def _queued(self, message: WaitingMessage, queue: RouteQueue) -> str:
-        lines = [line for line in self._desk.lines.values() if line.line is not None and self._desk.leads(queue, line)]
+        lines = [line for line in self._desk.lines.values() if line.is_up and self._desk.leads(queue, line)]
         if not lines:
             return self._nobody(queue.route)
         if not queue.judged((message.rank, message.id)):
@@ -90,8 +90,12 @@ class Explainer:
         return self._place(message, queue)
 
     def _nobody(self, route: Route) -> str:
+        named = self._absent(route)
+        if named is not None:
+            return named
         paused = sorted(
-            (sim for sim in self._sims.all() if sim.paused and self._desk.serves(route, sim)), key=lambda sim: sim.name
+            (sim for sim in self._carriers.sims.all() if sim.paused and self._desk.serves(route, sim)),
+            key=lambda sim: sim.name,
         )
         if paused:  # their lines are down for that
             return f"SIM {paused[0].name} is paused: {paused[0].paused_reason}{_others(len(paused) - 1)}"
@@ -106,17 +110,29 @@ class Explainer:
             why = f" ({line.why_down})"
         return f"{names} {'is' if len(route.sims) == 1 else 'are'} in no registered modem{why}"
 
+    def _absent(self, route: Route) -> str | None:
+        """Return why the providers that a route leads to take nothing; None when it leads to none."""
+        lines = [line for line in self._desk.lines.values() if line.sim_id < 0 and self._leads(route, line)]
+        told = [f"{self._name(line.sim_id)} takes nothing now: {line.why_down}" for line in lines]
+        if not told:
+            return None if route.channel == "sms" else f"this box has no provider of {route.channel}"
+        return "; ".join(told[:3])
+
+    def _leads(self, route: Route, line: LineState) -> bool:
+        return self._desk.serves(route, self._carriers.get(line.sim_id))
+
     def _of_line(self, line: LineState) -> str | None:
         """Return what keeps a line from sending, or None."""
-        sim = self._sims.get(line.sim_id)
+        sim = self._carriers.get(line.sim_id)
         if sim.paused:
             return f"{self._name(line.sim_id)} is paused: {sim.paused_reason}"
         if line.closed_until <= self._desk.now:
             return None
         if line.denied is not None:
-            return line.denied.explain(sim.name)
+            return line.denied.explain(self._name(line.sim_id))
         until = moment(line.closed_until, self._desk.now)
-        return f"the modem of {self._name(line.sim_id)} rests until {until} after a failure"
+        who = self._name(line.sim_id) if line.sim_id < 0 else f"the modem of {self._name(line.sim_id)}"
+        return f"{who} rests until {until} after a failure"
 
     def _refusing(self, message: WaitingMessage, queue: RouteQueue, lines: list[LineState]) -> str | None:
         """Return what keeps this message, and not the ones behind it, from every line."""
@@ -127,7 +143,7 @@ class Explainer:
         soonest = min(lines, key=lambda line: entry.refused_until[line.sim_id])
         denied = self._desk.denied(soonest, entry.message, now)
         if denied is not None:
-            return denied.explain(self._sims.get(soonest.sim_id).name)
+            return denied.explain(self._name(soonest.sim_id))
         until = moment(entry.refused_until[soonest.sim_id], now)
         return f"{self._name(soonest.sim_id)} could not send it, and will try again at {until}"
 
@@ -141,11 +157,11 @@ class Explainer:
         return f"{amount} {'message is' if amount == '1' else 'messages are'} before it"
 
     def _paused(self, line: LineState) -> bool:
-        return self._sims.get(line.sim_id).paused
+        return self._carriers.get(line.sim_id).paused
 
     def _name(self, sim_id: int) -> str:
         try:
-            return f"SIM {self._sims.get(sim_id).name}"
+            return self._carriers.spoken(sim_id)
         except NotFound:
             return f"SIM {sim_id}"
 

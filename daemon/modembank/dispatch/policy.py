@@ -6,10 +6,11 @@ import enum
 import random
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 import msgspec
 
-from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass, SubmitResult
+from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass
 
 
 class Action(enum.Enum):
@@ -69,7 +70,20 @@ RULES: Mapping[CauseClass, Rule] = MappingProxyType(
 ONCE_LATER = frozenset({"cms_27"})
 """Final causes that are worth one more try: 27 is "destination out of service"."""
 _ONCE_LATER_RULE = Rule(Action.LATER, (300.0,), most_tries=2)
+_PROVIDER_RESTS_S = (1.0, 5.0, 15.0, 30.0, 120.0, 300.0, 600.0)
 _JITTER = (0.75, 1.25)
+
+
+class Ended(Protocol):
+    """What became of a segment given to a modem, or of a message given to a provider."""
+
+    @property
+    def outcome(self) -> AttemptOutcome:
+        """What is true of it."""
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it was not taken."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -81,7 +95,7 @@ class Step(msgspec.Struct, frozen=True):
     other_sim: bool = False
 
 
-def step_after(result: SubmitResult, tries: int, chance: random.Random) -> Step:
+def step_after(result: Ended, tries: int, chance: random.Random) -> Step:
     """Return what follows the ``tries``-th try of a message (from 1); delays carry a jitter of a quarter."""
     if result.outcome is AttemptOutcome.ACCEPTED:
         return Step(Action.NEXT)
@@ -99,12 +113,20 @@ def rest_s(klass: CauseClass | None, failures: int, chance: random.Random) -> fl
     return delays[min(failures, len(delays)) - 1] * chance.uniform(*_JITTER)
 
 
+def provider_rest_s(failures: int, chance: random.Random) -> float:
+    """Return how long a provider is left alone after the ``failures``-th failure in a row (from 1) that is its own.
+
+    From the fifth on it is longer than messages wait for it: those that have another way take it.
+    """
+    return _PROVIDER_RESTS_S[min(failures, len(_PROVIDER_RESTS_S)) - 1] * chance.uniform(*_JITTER)
+
+
 def cause_text(cause: Cause | None) -> str | None:
     """Return a cause as it is stored: the stable key, then the words for people."""
     return None if cause is None else f"{cause.code}: {cause.text}"
 
 
-def _rule(result: SubmitResult) -> Rule:
+def _rule(result: Ended) -> Rule:
     cause = result.cause
     if result.outcome is AttemptOutcome.UNKNOWN:
         return RULES[CauseClass.AMBIGUOUS]

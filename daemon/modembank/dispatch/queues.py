@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from modembank.messages.model import QueuedMessage, Route
+from modembank.messages.model import QueuedMessage, Route, Stage
 from modembank.tpdu import SplitText
 
 QUEUE_LIMIT = 512
@@ -25,6 +25,9 @@ class Entry(msgspec.Struct, eq=False):
     """SIMs that should not try it (again) before a time, by row id."""
     parts: SplitText | None = None
     reference: int = 0
+    planned: tuple[int, int] | None = None
+    """Of which rules and minute ``plan`` is."""
+    plan: tuple[Stage, ...] | None = None
 
     @property
     def key(self) -> Key:

@@ -10,6 +10,7 @@ import structlog
 from msgspec.structs import replace
 
 from modembank.bank.line import Line
+from modembank.dispatch.carriers import Carriers
 from modembank.dispatch.desk import Desk
 from modembank.dispatch.encoder import Encoder
 from modembank.dispatch.lines import LineState
@@ -31,7 +32,6 @@ from modembank.messages.model import (
 from modembank.messages.outbox import Outbox
 from modembank.messages.views import MESSAGE_ID
 from modembank.modem.outcome import AttemptOutcome, Evidence, SubmitResult
-from modembank.sim import Sims
 from modembank.store import StoreClosed, StoreError
 from modembank.tpdu import BadAddress, TextRefused, UnencodableTpdu
 
@@ -41,8 +41,8 @@ STORE_REST_MS = 2_000
 _log = structlog.get_logger()
 
 
-class _Attempt(msgspec.Struct):
-    """One exchange with the modem, from AT+CMGS to its end."""
+class Attempt(msgspec.Struct):
+    """One exchange with a modem, from AT+CMGS to its end, or with a provider."""
 
     intent: Intent
     verdict: BeginVerdict | None = None
@@ -55,13 +55,13 @@ class Sender:
     """Serves one SIM for as long as the daemon runs; knows how to send, not what comes next."""
 
     def __init__(
-        self, state: LineState, desk: Desk, outbox: Outbox, sims: Sims, *, encoder: Encoder, refusals: Refusals
+        self, state: LineState, desk: Desk, outbox: Outbox, carriers: Carriers, *, encoder: Encoder, refusals: Refusals
     ) -> None:
         """Use these."""
         self._state = state
         self._desk = desk
         self._outbox = outbox
-        self._sims = sims
+        self._carriers = carriers
         self._encoder = encoder
         self._refusals = refusals
         self._chance = random.Random()
@@ -80,7 +80,7 @@ class Sender:
                 await self._send(entry)
                 ended = True
             finally:
-                self._desk.hand_over(state)
+                self._desk.hand_over(state, entry.message.id)
                 if not ended:
                     self._desk.abandon(entry)
 
@@ -154,7 +154,7 @@ class Sender:
         message, parts = entry.message, entry.parts
         assert parts is not None
         concat = entry.reference if message.segments > 1 else None
-        attempt = _Attempt(Intent(message.id, segment, tries, self._state.sim_id, line.slot, 0, concat))
+        attempt = Attempt(Intent(message.id, segment, tries, self._state.sim_id, line.slot, 0, concat))
         pdu, length = self._encoder.pdu(message, parts, segment, self._state.sim_id, self._desk.now)
         asyncio.get_running_loop().call_soon(self._look_ahead)
         more_follow = more or self._desk.peek(self._state) is not None
@@ -165,13 +165,13 @@ class Sender:
         result = await line.submit(pdu, length, gate, more_follow=more_follow)
         return await self._after(entry, attempt, result)
 
-    async def _open_gate(self, attempt: _Attempt, message: QueuedMessage, *, starts: bool) -> bool:
+    async def _open_gate(self, attempt: Attempt, message: QueuedMessage, *, starts: bool) -> bool:
         """Count the segment and make its intent durable: the last moment before Ctrl-Z."""
         now = self._desk.now
         if self._desk.denied(self._state, message, now, starts=starts) is not None:
             attempt.held = True
             return False
-        self._sims.ledger(attempt.intent.sim_id).record(now, 1, message.recipient, starts=starts)
+        self._carriers.ledger(attempt.intent.sim_id).record(now, 1, message.recipient, starts=starts)
         attempt.intent = replace(attempt.intent, at=now)
         try:
             attempt.verdict = await self._outbox.begin(attempt.intent)
@@ -188,7 +188,7 @@ class Sender:
         if coming is not None:
             self.prepare(coming)
 
-    async def _after(self, entry: Entry, attempt: _Attempt, result: SubmitResult) -> bool:
+    async def _after(self, entry: Entry, attempt: Attempt, result: SubmitResult) -> bool:
         message = entry.message
         if attempt.held and result.outcome is AttemptOutcome.NOT_SENT:
             self._state.close(self._desk.now + STORE_REST_MS)
@@ -214,7 +214,7 @@ class Sender:
         await self._count_against_sim(entry, step, result)
         return False
 
-    def _record(self, attempt: _Attempt, result: SubmitResult) -> bool:
+    def _record(self, attempt: Attempt, result: SubmitResult) -> bool:
         """Journal how it ended; an exchange that never came to its gate is recorded only when it was refused."""
         intent, now = attempt.intent, self._desk.now
         begun = attempt.verdict is BeginVerdict.GO
@@ -274,7 +274,7 @@ class Sender:
         reason = self._refusals.refused(sim_id, step.blame, entry.message.recipient, cause)
         if reason is not None:
             _log.warning("sim_paused", sim=sim_id, reason=reason)
-            await self._sims.pause(sim_id, reason)
+            await self._carriers.sims.pause(sim_id, reason)
 
     def _log(self, message: QueuedMessage, intent: Intent, result: SubmitResult, step: Step) -> None:
         level = _log.warning if result.outcome is AttemptOutcome.UNKNOWN else _log.info

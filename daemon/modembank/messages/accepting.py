@@ -42,9 +42,9 @@ MOST_ROUTES = 1_000
 _INSERT = (
     # FAIL spares SQLite a journal of the statement: one that fails is undone with the whole write anyway.
     "INSERT OR FAIL INTO messages (id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id, rank,"
-    " state, ready, not_before, expires_at, window, on_unknown, reference, created_at) VALUES "
+    " state, ready, not_before, expires_at, window, on_unknown, reference, created_at, subject) VALUES "
 )
-_ROW = f"({', '.join('?' * 18)})"
+_ROW = f"({', '.join('?' * 19)})"
 _ROWS_AT_ONCE = 32
 """Rows in one statement: each statement gives the interpreter away and must wait to have it back."""
 
@@ -265,6 +265,7 @@ def _rows(submission: Submission, answer: Answer, route_id: int) -> Iterator[_Ro
         int(admitted.on_unknown),
         admitted.reference,
         submission.now,
+        admitted.subject,
     )
     for message, recipient in enumerate(answer.to, answer.first):
         yield (message, *before, recipient, *after)
@@ -287,6 +288,7 @@ def _queued(submission: Submission, answer: Answer, route_id: int) -> list[Queue
             on_unknown=admitted.on_unknown,
             tries=0,
             sim_id=None,
+            subject=admitted.subject,
         )
         for message, recipient in enumerate(answer.to[:MOST_LENT], answer.first)
     ]

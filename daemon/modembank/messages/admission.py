@@ -12,8 +12,9 @@ import msgspec
 from modembank.clock import rfc3339, to_ms
 from modembank.config import SendingConfig
 from modembank.decency import RecipientsConfig
-from modembank.errors import FieldProblem, InvalidRequest
+from modembank.errors import FieldProblem, InvalidRequest, ModembankError
 from modembank.messages import routes
+from modembank.messages.channels import MOST_CHARACTERS, MOST_SUBJECT, Naming, NoProviders, ProviderDirectory
 from modembank.messages.model import MessageFlags, OnUnknown
 from modembank.messages.numbers import BadNumber, normalise_recipient, normalise_sender
 from modembank.messages.permitted import Permitted, Rules
@@ -21,6 +22,8 @@ from modembank.messages.requests import MAX_RECIPIENTS, SubmitRequest, UnknownPr
 from modembank.messages.text import TextProblem, measure
 from modembank.messages.verdicts import BAD_NUMBER, MOST_SHOWN, NOT_PERMITTED, Refused
 from modembank.messages.views import Note
+from modembank.providers import Channel
+from modembank.providers.addresses import BadAddress, normalise_address
 from modembank.tpdu import MAX_SEGMENTS, Encoding, SegmentCount
 
 MAX_VALID_FOR_S = 30 * 86_400
@@ -28,6 +31,11 @@ MAX_AHEAD_MS = 366 * 86_400_000
 MAX_REFERENCE = 255
 MAX_PROVIDERS = 256
 _WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_ON_CHANNEL = {
+    Channel.SMS: MessageFlags.NONE,
+    Channel.EMAIL: MessageFlags.EMAIL,
+    Channel.WHATSAPP: MessageFlags.WHATSAPP,
+}
 _FORCED = {"auto": MessageFlags.NONE, "gsm7": MessageFlags.FORCE_GSM7, "ucs2": MessageFlags.FORCE_UCS2}
 
 
@@ -58,6 +66,7 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
     refused: tuple[Refused, ...]
     """Only with ``partial``."""
     notes: tuple[Note, ...]
+    subject: str | None = None
 
     @property
     def placed(self) -> zip[tuple[str, int]]:
@@ -91,11 +100,17 @@ class Admission:
     """Checks requests against the box's SIMs, defaults and region."""
 
     def __init__(
-        self, sims: routes.SimDirectory, sending: SendingConfig, region: str = "", permitted: Permitted | None = None
+        self,
+        sims: routes.SimDirectory,
+        sending: SendingConfig,
+        region: str = "",
+        permitted: Permitted | None = None,
+        providers: ProviderDirectory | None = None,
     ) -> None:
         """``region`` is the ISO 3166 country of national numbers; empty: only international ones are understood."""
         self._permitted = permitted or Permitted(RecipientsConfig(), region)
         self._names = routes.SimNames(sims)
+        self._naming = Naming(self._names, providers or NoProviders())
         self._sending = sending
         self._region = region
 
@@ -147,7 +162,9 @@ class Admission:
         self, request: SubmitRequest, kept: dict[str, int], count: SegmentCount | None, now_ms: int, found: _Findings
     ) -> Admitted:
         """Check what has to do with neither recipients nor text, and put all together; raises as check()."""
-        route = self._route(request, found)
+        channel = Channel(request.channel)
+        route, useless = self._route(request, channel, found)
+        subject = self._subject(request, channel, found)
         if not 0 <= request.priority <= 9:
             found.wrong("/priority", "must be 0 to 9; 9 goes first")
         not_before, expires_at = self._times(request, now_ms, found)
@@ -156,13 +173,15 @@ class Admission:
             raise InvalidRequest(*found.problems, *found.unknown)
         if found.unknown:
             raise UnknownProvider(*found.unknown)
+        if useless is not None:
+            raise useless
         return Admitted(
             recipients=tuple(kept),
             places=tuple(kept.values()),
             text=request.text,
             encoding=count.encoding if count else Encoding.AUTO,
             segments=count.segments if count else 0,
-            flags=_flags(request.encoding, request.delivery_report, request.flash),
+            flags=_flags(request.encoding, request.delivery_report, request.flash, channel),
             route=route,
             rank=9 - request.priority,
             not_before=not_before,
@@ -175,6 +194,7 @@ class Admission:
             partial=request.partial,
             refused=tuple(found.refused),
             notes=tuple(found.notes),
+            subject=subject,
         )
 
     def _recipients(self, request: SubmitRequest, found: _Findings) -> dict[str, int]:
@@ -188,11 +208,11 @@ class Admission:
         kept: dict[str, int] = {}
         for index, written in enumerate(given):
             try:
-                number = normalise_recipient(written, self._region)
-            except BadNumber as error:
+                number = self._written(written, request.channel)
+            except (BadNumber, BadAddress) as error:
                 found.refused.append(Refused(index, written[:MOST_SHOWN], BAD_NUMBER, str(error)))
                 continue
-            if (refusal := self._permitted.refusal(number)) is not None:
+            if request.channel != "email" and (refusal := self._permitted.refusal(number)) is not None:
                 found.refused.append(Refused(index, written[:MOST_SHOWN], NOT_PERMITTED, f"{number} {refusal}"))
                 continue
             first = kept.setdefault(number, index)
@@ -204,7 +224,18 @@ class Admission:
                 found.wrong(recipient_pointer(refused.at, listed=listed), refused.detail)
         return kept
 
+    def _written(self, written: str, channel: str) -> str:
+        """Return a recipient as messages are stored with it; raises BadNumber, BadAddress."""
+        if channel == "email":
+            return normalise_address(written)
+        number = normalise_recipient(written, self._region)
+        if channel == "whatsapp" and not number.startswith("+"):
+            raise BadNumber(why=f"{number} is a short code, which WhatsApp does not reach")
+        return number
+
     def _text(self, request: SubmitRequest, found: _Findings) -> SegmentCount | None:
+        if request.channel != "sms":
+            return self._plain_text(request, Channel(request.channel), found)
         allowed = self._sending.max_segments if request.max_segments is None else request.max_segments
         if not 1 <= allowed <= MAX_SEGMENTS:
             found.wrong("/max_segments", f"must be 1 to {MAX_SEGMENTS}")
@@ -216,6 +247,33 @@ class Admission:
             return None
 
     @staticmethod
+    def _plain_text(request: SubmitRequest, channel: Channel, found: _Findings) -> SegmentCount:
+        """Check a text that knows neither alphabets nor segments; it counts as one."""
+        most = MOST_CHARACTERS[channel]
+        if not request.text.strip():
+            found.wrong("/text", "is empty: there is nothing to send")
+        elif len(request.text) > most:
+            found.wrong("/text", f"has {len(request.text)} characters: {channel.value} takes at most {most}")
+        elif "\0" in request.text:
+            found.wrong("/text", "has a NUL character: remove it")
+        for field, usual in (("flash", False), ("max_segments", None), ("encoding", "auto")):
+            if getattr(request, field) != usual:
+                found.wrong(f"/{field}", f"is a matter of sms, not of {channel.value}: leave it out")
+        return SegmentCount(Encoding.UCS2, 1, len(request.text), most - len(request.text))
+
+    @staticmethod
+    def _subject(request: SubmitRequest, channel: Channel, found: _Findings) -> str | None:
+        if request.subject is None:
+            return None
+        if channel is not Channel.EMAIL:
+            found.wrong("/subject", f"is a matter of email, not of {channel.value}: leave it out")
+        elif not 1 <= len(request.subject) <= MOST_SUBJECT:
+            found.wrong("/subject", f"must have 1 to {MOST_SUBJECT} characters, or be left out")
+        elif not request.subject.isprintable():
+            found.wrong("/subject", "has characters that cannot be printed, such as a line end")
+        return request.subject
+
+    @staticmethod
     def _check_reference(reference: str | None, found: _Findings) -> None:
         if reference is None:
             return
@@ -224,22 +282,23 @@ class Admission:
         elif not reference.isprintable():
             found.wrong("/reference", "has characters that cannot be printed")
 
-    def _route(self, request: SubmitRequest, found: _Findings) -> str:
+    def _route(self, request: SubmitRequest, channel: Channel, found: _Findings) -> tuple[str, ModembankError | None]:
+        """Return the spec of what it may leave through, and why nothing of that is of any use now."""
         if request.sim is None and request.pool is None and request.providers is None:
-            return routes.ANY  # nearly all
+            return routes.channel_spec(channel.value), self._naming.available(channel)  # nearly all
         named = [name for name in ("sim", "pool", "providers") if getattr(request, name) is not None]
         for extra in named[1:]:
             found.wrong(f"/{extra}", f"cannot be given together with {named[0]}")
+        if channel is not Channel.SMS and request.providers is None:
+            found.wrong(f"/{named[0]}", f"carries sms, not {channel.value}: leave it out")
         if request.sim is not None:
-            return self._one_sim(request.sim, found)
+            return self._one_sim(request.sim, found), None
         if request.pool is not None:
             if self._names.is_pool(request.pool):
-                return routes.pool_spec(request.pool)
+                return routes.pool_spec(request.pool), None
             found.not_there("/pool", f"no SIM has the label {request.pool[:80]!a}")
-            return routes.ANY
-        if request.providers is not None:
-            return self._providers(request.providers, found)
-        return routes.ANY
+            return routes.ANY, None
+        return self._providers(request.providers or (), channel, found)
 
     def _one_sim(self, name: str, found: _Findings) -> str:
         sims = self._names.one(name)
@@ -249,17 +308,18 @@ class Admission:
             found.wrong("/sim", f"is the label of {len(sims)} SIMs: use pool, or name one by its ICCID or slot")
         return routes.sims_spec(sims)
 
-    def _providers(self, names: Sequence[str], found: _Findings) -> str:
-        if not 1 <= len(names) <= MAX_PROVIDERS:
-            found.wrong("/providers", f"must name 1 to {MAX_PROVIDERS} SIMs or pools, or be left out")
-            return routes.ANY
-        sims: set[int] = set()
-        for index, name in enumerate(names):
-            meant = self._names.one(name)
-            if not meant:
-                found.not_there(f"/providers/{index}", f"there is no SIM or pool named {name[:80]!a}")
-            sims.update(meant)
-        return routes.sims_spec(sims)
+    def _providers(self, names: Sequence[str], channel: Channel, found: _Findings) -> tuple[str, ModembankError | None]:
+        if not names:  # nobody is meant: whoever is best
+            return routes.channel_spec(channel.value), self._naming.available(channel)
+        if len(names) > MAX_PROVIDERS:
+            found.wrong("/providers", f"must name at most {MAX_PROVIDERS} providers, SIMs or pools")
+            return routes.ANY, None
+        return self._naming.spec(
+            names,
+            channel,
+            lambda at, what: found.wrong(f"/providers/{at}", what),
+            lambda at, what: found.not_there(f"/providers/{at}", what),
+        )
 
     def _times(self, request: SubmitRequest, now_ms: int, found: _Findings) -> tuple[int | None, int]:
         """Return the earliest time to send, if it is ahead, and the time from which it is too late."""
@@ -300,8 +360,8 @@ def recipient_pointer(place: int, *, listed: bool) -> str:
 
 
 @functools.lru_cache(maxsize=64)  # an IntFlag makes an object of every |, and there are a dozen keys
-def _flags(encoding: str, delivery_report: bool, flash: bool) -> MessageFlags:
-    flags = _FORCED[encoding]
+def _flags(encoding: str, delivery_report: bool, flash: bool, channel: Channel) -> MessageFlags:
+    flags = _FORCED[encoding] | _ON_CHANNEL[channel]
     if delivery_report:
         flags |= MessageFlags.DELIVERY_REPORT
     if flash:

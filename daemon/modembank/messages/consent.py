@@ -16,9 +16,9 @@ from modembank.events import OptOutsChanged
 from modembank.ids import mask_number
 from modembank.messages.accepting import Accepting, Submission, Written
 from modembank.messages.admission import Admission
-from modembank.messages.model import MessageFlags
+from modembank.messages.model import MessageFlags, Stage
 from modembank.messages.requests import SubmitRequest
-from modembank.messages.routes import sims_spec
+from modembank.messages.routes import sims_spec, staged_spec
 from modembank.optouts import Change, Inbound, Keywords, hear
 
 PRIORITY = 9
@@ -99,8 +99,15 @@ class Consent:
         except ModembankError as error:
             _log.warning("opt_out_not_confirmed", number=mask_number(change.number), why=str(error))
             return None
-        route = sims_spec((sim_id,)) if sim_id else admitted.route
+        route = _back_through(sim_id) or admitted.route
         # A welcome goes only to who is in: should STOP overtake it, it is not sent any more.
         flags = admitted.flags | MessageFlags.CONSENT if change.out else admitted.flags
         admitted = msgspec.structs.replace(admitted, flags=flags, route=route)
         return Submission(change.owner or THE_BOX, admitted, None, now)
+
+
+def _back_through(sim_id: int) -> str:
+    """Return the route through the SIM or the provider that heard; empty when none did."""
+    if sim_id < 0:
+        return staged_spec("sms", [Stage(providers=(-sim_id,))])
+    return sims_spec((sim_id,)) if sim_id else ""

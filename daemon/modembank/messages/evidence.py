@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from modembank.messages.model import WHOLE
 from modembank.messages.outbox import INTERRUPTED, AttemptRow
 from modembank.messages.views import EvidenceView
 from modembank.modem.outcome import AttemptOutcome
@@ -20,11 +21,16 @@ class _Stored(msgspec.Struct, frozen=True):
     """None: nothing was told of the exchange."""
     final: str | None = None
     concat: int | None = None
+    provider: dict[str, str | int | float | bool] | None = None
+    """None: a modem."""
+    receipt: str | None = None
 
 
 def evidence_view(attempt: AttemptRow) -> EvidenceView:
     """Return the evidence for one attempt."""
     stored = _stored(attempt)
+    if attempt.segment == WHOLE:
+        return _of_provider(attempt, stored)
     known = stored.octets_written is not None
     ctrl_z = stored.ctrl_z_s is not None
     # Only a modem that refuses the command itself is so quick that there is nothing to make durable beforehand.
@@ -44,8 +50,17 @@ def evidence_view(attempt: AttemptRow) -> EvidenceView:
     )
 
 
+def _of_provider(attempt: AttemptRow, stored: _Stored) -> EvidenceView:
+    told = dict(stored.provider or {})
+    if stored.receipt is not None:
+        told["receipt"] = stored.receipt
+    return EvidenceView(intent_durable=True, report_seen=attempt.report is not None, provider=told)
+
+
 def verdict(attempt: AttemptRow) -> str:
     """Return one sentence: what happened, and whether it was sent."""
+    if attempt.segment == WHOLE:
+        return _verdict_of_provider(attempt)
     match attempt.report:
         case ReportClass.DELIVERED:
             return "it arrived: a delivery report says so"
@@ -63,6 +78,28 @@ def verdict(attempt: AttemptRow) -> str:
         case AttemptOutcome.REJECTED:
             return "it was refused, so it was not sent"
     return _unknown(attempt)
+
+
+def _verdict_of_provider(attempt: AttemptRow) -> str:
+    match attempt.report:
+        case ReportClass.DELIVERED:
+            return "it arrived: the provider's receipt says so"
+        case ReportClass.FAILED:
+            return "the provider took it and it did not arrive: its receipt says so"
+        case ReportClass.PENDING:
+            return "the provider has it and still tries to deliver it"
+    match attempt.outcome:
+        case None:
+            return "it is being handed to the provider: how that ends is not known yet"
+        case AttemptOutcome.NOT_SENT:
+            return "the provider was not given it"
+        case AttemptOutcome.ACCEPTED:
+            return "the provider took it"
+        case AttemptOutcome.REJECTED:
+            return "the provider refused it"
+    if attempt.cause == INTERRUPTED:
+        return "the box stopped in the middle, and whether the provider has it is not known"
+    return "the provider may have it: its answer did not come, or leaves that open"
 
 
 def _unknown(attempt: AttemptRow) -> str:

@@ -79,6 +79,8 @@ class MessageFlags(enum.IntFlag):
     """Its batch has counters by state."""
     RETRIED = 256
     """It failed, and was sent again as another message."""
+    EMAIL = 512
+    WHATSAPP = 1024
 
 
 class InboxHiding(enum.IntEnum):
@@ -90,12 +92,39 @@ class InboxHiding(enum.IntEnum):
     """All: no list and no look-up shows it any more."""
 
 
+WHOLE = 0
+"""In the place of a segment: an attempt at all of a message at once, as providers take it."""
+
+
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Some of those who may take a message; the next stage is for when none of them can."""
+
+    bank: bool = False
+    """Any SIM."""
+    sims: tuple[int, ...] = ()
+    """These SIMs (row ids)."""
+    pools: tuple[str, ...] = ()
+    """All SIMs with these labels."""
+    providers: tuple[int, ...] = ()
+    """These providers (row ids)."""
+
+
 class Route(msgspec.Struct, frozen=True):
-    """What a message may leave through: any SIM, named SIMs (row ids), or a pool (SIMs with that label)."""
+    """What a message may leave through: stages in order, or named SIMs (row ids), or a pool (SIMs with that label).
+
+    With none of these, whoever carries its channel, as rules and costs say.
+    """
 
     id: int
     sims: tuple[int, ...] = ()
     pool: str | None = None
+    channel: str = "sms"
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is named."""
+        return not (self.sims or self.pool is not None or self.stages)
 
 
 class QueuedMessage(msgspec.Struct, frozen=True, gc=False):
@@ -114,11 +143,13 @@ class QueuedMessage(msgspec.Struct, frozen=True, gc=False):
     on_unknown: OnUnknown
     tries: int
     sim_id: int | None
-    """The SIM that earlier segments left through, if any did: the rest must follow through it."""
+    """The SIM that earlier segments left through, if any did: the rest must follow through it. Negative: a provider."""
     done: frozenset[int] = frozenset()
     """Segments that need not be sent (again): accepted ones, and UNKNOWN ones under HOLD."""
     concat: int | None = None
     """The concatenation reference of segments that are, or may be, out already: the rest must carry the same."""
+    subject: str | None = None
+    """Of an e-mail."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -126,8 +157,10 @@ class Intent(msgspec.Struct, frozen=True):
 
     message_id: int
     segment: int
+    """From 1, or WHOLE."""
     n: int
     sim_id: int
+    """Negative: a provider."""
     slot: str
     at: int
     concat: int | None = None
@@ -143,6 +176,8 @@ class Settlement(msgspec.Struct, frozen=True):
     tp_mr: int | None = None
     cause: str | None = None
     evidence: str = "{}"
+    reference: str | None = None
+    """By which a provider calls it in its receipts."""
 
 
 class JournalKind(enum.IntEnum):
@@ -154,6 +189,8 @@ class JournalKind(enum.IntEnum):
     """How that attempt ended."""
     REPORT = 3
     """A delivery report came; ``n`` is its TP-ST."""
+    RECEIPT = 4
+    """A receipt of a provider came; ``n`` is what it says, as a TP-ST."""
 
 
 class BeginVerdict(enum.Enum):
@@ -217,6 +254,17 @@ class ReportFacts(msgspec.Struct, frozen=True):
     received_at: int
     pdu: str
     """Hex, kept with a report that belongs to nothing yet."""
+
+
+class ReceiptFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a provider's receipt says."""
+
+    reference: str
+    status: int
+    """As TP-ST (3GPP TS 23.040 9.2.3.15) would say it."""
+    received_at: int
+    detail: str = ""
+    happened_at: int | None = None
 
 
 class ReportMatch(enum.StrEnum):

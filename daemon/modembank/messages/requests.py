@@ -32,6 +32,27 @@ class UnknownProvider(ModembankError):
         super().__init__(summary="; ".join(problem.detail for problem in problems))
 
 
+class ProviderDisabled(ModembankError):
+    """The only provider that the request names takes nothing now."""
+
+    key = "provider_disabled"
+    template = "the provider {provider} takes nothing now: {why}"
+
+
+class AllProvidersDisabled(ModembankError):
+    """All providers that the request names take nothing now."""
+
+    key = "all_providers_disabled"
+    template = "none of the providers named takes anything now: {why}"
+
+
+class NoProviderAvailable(ModembankError):
+    """No provider is named, and none of the channel can take the message, now or when it is waited for."""
+
+    key = "no_provider_available"
+    template = "no provider of the channel {channel} takes messages: {why}"
+
+
 class OptedOut(InvalidRequest):
     """All that is wrong with a request: recipients that want no messages of this box. Each is named."""
 
@@ -53,6 +74,9 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     to: str | Sequence[str]
     text: str
+    channel: Literal["sms", "email", "whatsapp"] = "sms"
+    subject: str | None = None
+    """Of an e-mail; without one it is the beginning of the text."""
     reference: str | None = None
     """The caller's own name for it, up to 255 characters; need not be unique."""
     sim: str | None = None
@@ -60,7 +84,7 @@ class SubmitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     pool: str | None = None
     """All SIMs with this label."""
     providers: Sequence[str] | None = None
-    """Several of either kind."""
+    """Those that may take it, in order: providers, ``bank``, SIMs and pools; SIMs side by side are one."""
     priority: int = 5
     """0 to 9; 9 goes first."""
     valid_for_s: int | None = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
+
+from modembank.messages.model import Stage
 
 ANY = "{}"
 """Through any SIM."""
@@ -47,6 +49,17 @@ def sims_spec(sims: Iterable[int]) -> str:
 def pool_spec(label: str) -> str:
     """Return the canonical spec of the SIMs with this label, whichever they are when the message is sent."""
     return msgspec.json.encode({"pool": label}).decode()
+
+
+def channel_spec(channel: str) -> str:
+    """Return the canonical spec of whoever carries a channel."""
+    return ANY if channel == "sms" else msgspec.json.encode({"channel": channel}).decode()
+
+
+def staged_spec(channel: str, stages: Sequence[Stage]) -> str:
+    """Return the canonical spec of those that take a message in order."""
+    spec: dict[str, object] = {} if channel == "sms" else {"channel": channel}
+    return msgspec.json.encode(spec | {"stages": stages}).decode()
 
 
 def intern_route(conn: sqlite3.Connection, spec: str) -> int:

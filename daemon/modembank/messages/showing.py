@@ -22,6 +22,7 @@ MAY_BE_SENT = (
 _DELIVERY_REPORT, _FLASH, _REDACTED = (
     int(flag) for flag in (MessageFlags.DELIVERY_REPORT, MessageFlags.FLASH, MessageFlags.REDACTED)
 )
+_EMAIL, _WHATSAPP = int(MessageFlags.EMAIL), int(MessageFlags.WHATSAPP)
 _NEVER_SENT = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED})
 
 
@@ -41,6 +42,9 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
         segments=message.segments,
         encoding=message.encoding.value,
         sim=sim.iccid if sim else None,
+        provider=sim.provider if sim else None,
+        channel=channel_of(flags),
+        subject=message.subject,
         priority=9 - message.rank,
         on_unknown="resend" if message.on_unknown is OnUnknown.RESEND else "hold",
         delivery_report=bool(flags & _DELIVERY_REPORT),
@@ -57,6 +61,13 @@ def message_view(story: Story, sims: Mapping[int, ShownSim]) -> MessageView:
         attempts=tuple(_attempt_view(attempt, sims) for attempt in story.attempts),
         report=_report_view(message, story.attempts),
     )
+
+
+def channel_of(flags: int) -> Literal["sms", "email", "whatsapp"]:
+    """Return by which channel a message goes."""
+    if flags & _EMAIL:
+        return "email"
+    return "whatsapp" if flags & _WHATSAPP else "sms"
 
 
 def waiting_message(message: StoredMessage) -> WaitingMessage | None:

@@ -18,7 +18,7 @@ _ENCODINGS = (Encoding.AUTO, Encoding.GSM7, Encoding.UCS2)
 _SELECT = (  # many rows with one statement, in the order asked for
     "SELECT id, batch_id, user_id, recipient, text, encoding, segments, flags, route_id,"  # noqa: S608 - constants
     " rank, state, ready, not_before, expires_at, window, on_unknown, reference, created_at, sim_id, cause, sent_at,"
-    " settled_at"
+    " settled_at, subject"
     f" FROM (SELECT key AS place, value AS wanted FROM json_each(?)) CROSS JOIN messages ON id = wanted"
     f" WHERE flags & {int(MessageFlags.HIDDEN)} = 0 ORDER BY place"
 )
@@ -59,13 +59,15 @@ class StoredMessage(msgspec.Struct, frozen=True):
     cause: str | None
     sent_at: int | None
     settled_at: int | None
+    subject: str | None
 
 
 class ShownSim(msgspec.Struct, frozen=True):
-    """What a message tells of the SIM it went through."""
+    """What a message tells of the SIM or the provider it went through."""
 
-    iccid: str
+    iccid: str | None
     msisdn: str | None
+    provider: str | None = None
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -119,4 +121,6 @@ def _message(row: tuple[Any, ...]) -> StoredMessage:
 
 
 def _sims(conn: sqlite3.Connection) -> dict[int, ShownSim]:
-    return {row[0]: ShownSim(row[1], row[2]) for row in conn.execute("SELECT id, iccid, msisdn FROM sims")}
+    found = {row[0]: ShownSim(row[1], row[2]) for row in conn.execute("SELECT id, iccid, msisdn FROM sims")}
+    providers = conn.execute("SELECT id, name FROM providers")
+    return found | {-row[0]: ShownSim(None, None, row[1]) for row in providers}

@@ -108,15 +108,19 @@ class EvidenceView(msgspec.Struct, frozen=True, kw_only=True):
     final_s: float | None = None
     concat: int | None = None
     """The concatenation reference of a part of a long message."""
+    provider: dict[str, str | int | float | bool] | None = None
+    """What a provider answered, and what its receipt said."""
 
 
 class AttemptView(msgspec.Struct, frozen=True):
     """One try of one segment; ``outcome`` is ``in_flight`` or the lower-case name of an AttemptOutcome."""
 
     segment: int
+    """From 1; 0: all of it at once, as providers take it."""
     n: int
     sim: str | None
     slot: str
+    """Where the SIM sat; a provider's name."""
     started_at: str
     finished_at: str | None
     outcome: str
@@ -157,6 +161,10 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, tag_field="directio
     encoding: str
     sim: str | None
     """ICCID."""
+    provider: str | None = None
+    """Who took it, or last tried to, where that is not the bank."""
+    channel: Literal["sms", "email", "whatsapp"] = "sms"
+    subject: str | None = None
     priority: int
     on_unknown: Literal["hold", "resend"]
     """What is done with a segment that may have been sent: never sent twice, or never lost."""

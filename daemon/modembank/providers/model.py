@@ -164,6 +164,8 @@ class Means(msgspec.Struct, frozen=True):
     """Returns the secret of a name; raises SecretMissing with the way out. To be asked each time, for it may be new."""
     allow_private: bool = False
     """Whether an admin allowed the provider's address to be on the LAN or on the box itself."""
+    callback_url: str = ""
+    """Where the provider reaches the box, when the configuration says so."""
 
 
 Gate: TypeAlias = Callable[[], Awaitable[bool]]

@@ -77,8 +77,11 @@ class Denied(msgspec.Struct, frozen=True):
     at: int
 
     def explain(self, label: str) -> str:
-        """Return a sentence in the box's local time: "SIM slot-3: 200 of 200 this hour, next at 14:05"."""
-        return f"SIM {label}: {self._fact()}{self._next()}"
+        """Return a sentence in the box's local time: "SIM slot-3: 200 of 200 this hour, next at 14:05".
+
+        ``label`` says whose limit it is.
+        """
+        return f"{label}: {self._fact()}{self._next()}"
 
     def _fact(self) -> str:
         if self.limit is LimitName.MIN_INTERVAL:

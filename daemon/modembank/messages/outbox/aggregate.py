@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import msgspec
 
-from modembank.messages.model import TERMINAL, MessageState, OnUnknown
+from modembank.messages.model import TERMINAL, WHOLE, MessageState, OnUnknown
 from modembank.modem.outcome import AttemptOutcome
 from modembank.tpdu import ReportClass, ReportStatus
 
@@ -155,6 +155,9 @@ def _report_class(status: int) -> ReportClass:
 def _by_segment(segments: int, attempts: Iterable[AttemptRow]) -> dict[int, list[AttemptRow]]:
     found: dict[int, list[AttemptRow]] = {segment: [] for segment in range(1, segments + 1)}
     for attempt in attempts:
-        if attempt.segment in found:
+        if attempt.segment == WHOLE:
+            for tries in found.values():
+                tries.append(attempt)
+        elif attempt.segment in found:
             found[attempt.segment].append(attempt)
     return found

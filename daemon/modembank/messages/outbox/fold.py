@@ -17,14 +17,16 @@ from modembank.failpoints import Failpoint, reach
 from modembank.ids import public_id
 from modembank.messages.model import (
     SET_ASIDE,
+    WHOLE,
     JournalKind,
     MessageFlags,
     MessageState,
     OnUnknown,
+    ReceiptFacts,
     ReportFacts,
     ReportMatch,
 )
-from modembank.messages.outbox import reports
+from modembank.messages.outbox import receipts, reports
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, aggregate, all_sent
 from modembank.messages.outbox.changes import Changes, MessageRow
 from modembank.messages.outbox.journal import JournalRow, journal_rows, stored_attempts
@@ -101,6 +103,8 @@ class Fold:
                 continue
             if row.kind is JournalKind.REPORT:
                 self._report(row.sim_id, row.report())
+            elif row.kind is JournalKind.RECEIPT:
+                self._receipt(-row.sim_id, row.receipt())
             else:
                 intent = intents.pop(row.key, None)
                 done += [intent.id] if intent else []
@@ -115,6 +119,7 @@ class Fold:
     def _settle(self, intent: JournalRow | None, row: JournalRow) -> None:
         if intent is not None:
             self._insert(row.message_id, self._ended(row.message_id, row.settle(intent.attempt())))
+            self._refer(row)
             return
         found = next(
             (one for one in stored_attempts(self._conn, row.message_id) if (one.segment, one.n) == row.key[1:]), None
@@ -128,6 +133,16 @@ class Fold:
             )
             return
         self._update(row.message_id, self._ended(row.message_id, row.settle(found)))
+        self._refer(row)
+
+    def _refer(self, row: JournalRow) -> None:
+        """Note by what a provider calls a message, and take the receipts that came before that was known."""
+        reference = row.reference() if row.sim_id < 0 else None
+        if reference is None:
+            return
+        receipts.refer(self._conn, -row.sim_id, reference, row.message_id, row.n)
+        for early in receipts.take_orphans(self._conn, -row.sim_id, reference):
+            self._receipt(-row.sim_id, early)
 
     def _ended(self, message_id: int, attempt: AttemptRow) -> AttemptRow:
         """Note an attempt's end: whether a report is awaited, and the report that came before it."""
@@ -136,6 +151,8 @@ class Fold:
             self._result.settled.append(attempt.outcome)
         if message is None or attempt.outcome not in MAY_BE_SENT or not message.flags & MessageFlags.DELIVERY_REPORT:
             return attempt
+        if attempt.sim_id < 0:
+            return replace(attempt, awaiting=True)
         early = reports.take_orphan(self._conn, attempt.sim_id, attempt.tp_mr, message.recipient, attempt.started_at)
         attempt = replace(attempt, awaiting=True)
         if early is None:
@@ -155,6 +172,16 @@ class Fold:
                 self._report_together(sim_id, report)
             return
         self._apply_report(found, report)
+
+    def _receipt(self, provider_id: int, receipt: ReceiptFacts) -> None:
+        match, found = receipts.find(self._conn, provider_id, receipt)
+        self._result.reports.append(match)
+        if found is not None:
+            message_id, n = found
+            attempt = next(one for one in stored_attempts(self._conn, message_id) if (one.segment, one.n) == (WHOLE, n))
+            self._update(message_id, receipts.applied(attempt, receipt))
+        elif match is ReportMatch.ORPHAN:
+            receipts.keep_orphan(self._conn, provider_id, receipt)
 
     def _report_together(self, sim_id: int, report: ReportFacts) -> None:
         """What one report alone could not tell, all of a message's may."""
@@ -195,7 +222,8 @@ class Fold:
             " cause, evidence, awaiting, report_status, report_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (message_id, attempt.segment, attempt.n, attempt.sim_id, attempt.slot, attempt.started_at, *_tail(attempt)),
         )
-        add_usage(self._conn, attempt.sim_id, attempt.started_at, 1, message.recipient if message else None)
+        segments = message.segments if message and attempt.segment == WHOLE else 1
+        add_usage(self._conn, attempt.sim_id, attempt.started_at, segments, message.recipient if message else None)
         self._touched[message_id] = None
 
     def _update(self, message_id: int, attempt: AttemptRow) -> None:
@@ -266,6 +294,8 @@ def _cause(state: MessageState, row: MessageRow, attempts: list[AttemptRow], lat
         return None
     if state is MessageState.UNDELIVERED:
         failed = next(attempt for attempt in reversed(attempts) if attempt.report is ReportClass.FAILED)
+        if failed.segment == WHOLE:
+            return receipts.cause(failed)
         where = f"segment {failed.segment} of {row.segments}: " if row.segments > 1 else ""
         status = failed.report_status or 0
         return f"report_{status:02x}: {where}{ReportStatus(status).meaning}"

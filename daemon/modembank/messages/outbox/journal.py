@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from modembank import optouts
 from modembank.messages.model import (
+    WHOLE,
     BeginVerdict,
     Intent,
     JournalKind,
     MessageFlags,
     MessageState,
     OnUnknown,
+    ReceiptFacts,
     ReportFacts,
     Settlement,
 )
@@ -40,6 +42,7 @@ class SettledBody(msgspec.Struct, frozen=True, omit_defaults=True):
     mr: int | None = None
     cause: str | None = None
     ev: str = "{}"
+    ref: str | None = None
 
 
 class IntentBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,6 +90,14 @@ class JournalRow(msgspec.Struct, frozen=True):
         """Return the delivery report that a REPORT row holds."""
         return msgspec.json.decode(self.body, type=ReportFacts)
 
+    def receipt(self) -> ReceiptFacts:
+        """Return the provider's receipt that a RECEIPT row holds."""
+        return msgspec.json.decode(self.body, type=ReceiptFacts)
+
+    def reference(self) -> str | None:
+        """Return by what a provider calls the message that a SETTLED row is about."""
+        return msgspec.json.decode(self.body, type=SettledBody).ref
+
 
 def begin(conn: sqlite3.Connection, intent: Intent, is_over: Callable[[int], bool] = lambda _: False) -> BeginVerdict:
     """Append the intent if the segment may still be sent now; the last check before the network can have it.
@@ -122,7 +133,9 @@ def append_intent(conn: sqlite3.Connection, intent: Intent) -> None:
 def append_settlement(conn: sqlite3.Connection, settlement: Settlement) -> None:
     """Append how an attempt ended."""
     intent = settlement.intent
-    body = SettledBody(settlement.outcome, settlement.tp_mr, settlement.cause, settlement.evidence)
+    body = SettledBody(
+        settlement.outcome, settlement.tp_mr, settlement.cause, settlement.evidence, settlement.reference
+    )
     conn.execute(
         _APPEND,
         (
@@ -141,6 +154,12 @@ def append_report(conn: sqlite3.Connection, sim_id: int, report: ReportFacts, le
     """Append a delivery report; nobody knows its message yet, so ``segment`` holds the ledger's id instead."""
     body = msgspec.json.encode(report).decode()
     conn.execute(_APPEND, (JournalKind.REPORT, 0, ledger_id, report.status, sim_id, report.received_at, body))
+
+
+def append_receipt(conn: sqlite3.Connection, provider_id: int, receipt: ReceiptFacts) -> None:
+    """Append a provider's receipt; nobody knows its message yet."""
+    body = msgspec.json.encode(receipt).decode()
+    conn.execute(_APPEND, (JournalKind.RECEIPT, 0, 0, receipt.status, -provider_id, receipt.received_at, body))
 
 
 def journal_rows(conn: sqlite3.Connection, limit: int = -1) -> list[JournalRow]:
@@ -217,7 +236,12 @@ def _has_begun(conn: sqlite3.Connection, message_id: int) -> bool:
 
 def _is_free(conn: sqlite3.Connection, intent: Intent, policy: OnUnknown) -> bool:
     """Return whether no earlier attempt at the segment forbids this one."""
-    attempts = [attempt for attempt in attempts_of(conn, intent.message_id) if attempt.segment == intent.segment]
+    about = {intent.segment, WHOLE}
+    attempts = [
+        attempt
+        for attempt in attempts_of(conn, intent.message_id)
+        if intent.segment == WHOLE or attempt.segment in about
+    ]
     if any(attempt.n >= intent.n for attempt in attempts):
         return False
     fate = fate_of(attempts)

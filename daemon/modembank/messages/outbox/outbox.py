@@ -19,13 +19,14 @@ from modembank.messages.model import (
     Decision,
     Intent,
     QueuedMessage,
+    ReceiptFacts,
     RecoveryReport,
     ReportFacts,
     ReportMatch,
     Route,
     Settlement,
 )
-from modembank.messages.outbox import decisions, journal, queue, reports, withdrawing
+from modembank.messages.outbox import decisions, journal, queue, receipts, reports, withdrawing
 from modembank.messages.outbox.deadlines import Deadlines
 from modembank.messages.outbox.fold import Fold, FoldResult
 from modembank.messages.outbox.folding import Folding
@@ -197,6 +198,17 @@ class Outbox:
         def keep(conn: sqlite3.Connection) -> ReportMatch:
             journal.append_report(conn, sim_id, report, ledger_id)
             return reports.find(conn, sim_id, report)[0]
+
+        match = await self._store.write(keep, Urgency.SOON)
+        self._folding.soon()
+        return match
+
+    async def receipt(self, provider_id: int, receipt: ReceiptFacts) -> ReportMatch:
+        """Journal a provider's receipt and tell what it belongs to, as far as known now; durable when it returns."""
+
+        def keep(conn: sqlite3.Connection) -> ReportMatch:
+            journal.append_receipt(conn, provider_id, receipt)
+            return receipts.find(conn, provider_id, receipt)[0]
 
         match = await self._store.write(keep, Urgency.SOON)
         self._folding.soon()

@@ -8,19 +8,21 @@ from typing import Any
 
 import msgspec
 
-from modembank.messages.model import MessageFlags, MessageState, OnUnknown, QueuedMessage, Route
+from modembank.messages.model import MessageFlags, MessageState, OnUnknown, QueuedMessage, Route, Stage
 from modembank.messages.outbox.aggregate import MAY_BE_SENT, AttemptRow, done_segments
 from modembank.messages.outbox.journal import journalled_attempts, merged, stored_attempts
 
 _SELECT = (
     "SELECT id, user_id, recipient, text, segments, flags, route_id, rank, expires_at, window, on_unknown, tries,"
-    " ready, state FROM messages WHERE id = ?"
+    " ready, state, subject FROM messages WHERE id = ?"
 )
 
 
 class _Spec(msgspec.Struct, frozen=True):
     sims: tuple[int, ...] = ()
     pool: str | None = None
+    channel: str = "sms"
+    stages: tuple[Stage, ...] = ()
 
 
 def read_route(conn: sqlite3.Connection, route_id: int) -> Route | None:
@@ -29,7 +31,7 @@ def read_route(conn: sqlite3.Connection, route_id: int) -> Route | None:
     if row is None:
         return None
     spec = msgspec.json.decode(row[0], type=_Spec)
-    return Route(route_id, spec.sims, spec.pool)
+    return Route(route_id, spec.sims, spec.pool, spec.channel, spec.stages)
 
 
 def waiting_routes(conn: sqlite3.Connection) -> list[Route]:
@@ -93,5 +95,5 @@ def _queued(row: tuple[Any, ...], attempts: list[AttemptRow]) -> QueuedMessage |
     tries = max([row[11], *(attempt.n for attempt in attempts)])
     sim_id = earlier[-1].sim_id if earlier else None
     concat = (earlier or out)[-1].concat if out else None
-    values = (*row[:5], MessageFlags(row[5]), *row[6:10], policy, tries, sim_id, done, concat)
+    values = (*row[:5], MessageFlags(row[5]), *row[6:10], policy, tries, sim_id, done, concat, row[14])
     return QueuedMessage(*values)
