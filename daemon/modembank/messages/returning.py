@@ -10,7 +10,7 @@ import structlog
 from modembank.clock import Clock, to_ms
 from modembank.messages.inbound_content import Content, clean_text
 from modembank.messages.inbound_rows import Shown, show
-from modembank.messages.model import ReceiptFacts
+from modembank.messages.model import ReceiptFacts, ReportMatch
 from modembank.messages.outbox import Outbox
 from modembank.messages.receiving import Receiving
 from modembank.messages.taking import MAX_TEXT
@@ -63,6 +63,8 @@ class Returning:
             receipt.reference[:MOST_KEY], STATUSES[receipt.status], now, _short(receipt.detail), receipt.at_ms
         )
         match = await self._outbox.receipt(provider.row.id, facts)
+        if match in (ReportMatch.MATCHED, ReportMatch.PROVED):
+            provider.tally.told(receipt.status)
         self._metrics.provider_receipts.labels(provider.name, receipt.status.value).inc()
         _log.info("receipt", provider=provider.name, status=receipt.status.value, match=match.value)
 

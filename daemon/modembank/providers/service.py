@@ -22,7 +22,7 @@ from modembank.metrics import Metrics
 from modembank.modem.outcome import AttemptOutcome, Cause
 from modembank.providers import rows
 from modembank.providers.kinds import kind_of, read_settings
-from modembank.providers.model import Adapter, Arrival, Call, Channel, Means, Receipt, Reply, Sink
+from modembank.providers.model import Adapter, Call, Channel, Means, Reply, Sink
 from modembank.providers.provider import Provider
 from modembank.providers.rows import ProviderRow
 from modembank.providers.rules import BANK, Rule, check_rules
@@ -294,8 +294,9 @@ class Providers:
     def _made(self, provider: Provider, sinks: Sinks) -> Adapter:
         kind = kind_of(provider.row.kind)
         settings = read_settings(kind, provider.row.settings)
-        sink = _Counting(provider, sinks.of(provider))
-        means = Means(self._clock, sink, self._secrets, self._config.allow_private, self._callback_url(provider))
+        means = Means(
+            self._clock, sinks.of(provider), self._secrets, self._config.allow_private, self._callback_url(provider)
+        )
         return kind.make(settings, means)
 
     def _callback_url(self, provider: Provider) -> str:
@@ -308,21 +309,6 @@ class Providers:
 
     def _now(self) -> int:
         return to_ms(self._clock.now())
-
-
-class _Counting:
-    """A sink that counts receipts."""
-
-    def __init__(self, provider: Provider, sink: Sink) -> None:
-        self._provider = provider
-        self._sink = sink
-
-    async def receipt(self, receipt: Receipt) -> None:
-        await self._sink.receipt(receipt)
-        self._provider.tally.told(receipt.status)
-
-    async def arrival(self, arrival: Arrival) -> None:
-        await self._sink.arrival(arrival)
 
 
 def _task(provider: Provider) -> str:
