@@ -72,7 +72,6 @@ def test_the_boxs_own_defaults():
         ({"sim": "sales"}, ["/sim"]),
         ({"sim": "slot-1", "pool": "sales"}, ["/pool"]),
         ({"sim": "slot-1", "pool": "sales", "providers": ["slot-1"]}, ["/pool", "/providers"]),
-        ({"providers": []}, ["/providers"]),
         ({"providers": ["slot-1"] * (MAX_PROVIDERS + 1)}, ["/providers"]),
         (
             {"to": "x", "text": "", "priority": 11, "window": "", "sim": "gone"},

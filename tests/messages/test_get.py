@@ -37,6 +37,9 @@ async def test_a_fresh_message(post):
         "segments": 1,
         "encoding": "gsm7",
         "sim": None,
+        "provider": None,
+        "channel": "sms",
+        "subject": None,
         "priority": 2,
         "on_unknown": "hold",
         "delivery_report": True,
@@ -119,6 +122,7 @@ async def test_an_attempt_with_its_evidence(post):
             "ctrl_z_s": 0.2,
             "final_s": None,
             "concat": None,
+            "provider": None,
         },
     }
 
