@@ -32,25 +32,7 @@ class Metrics:
         self.reports = Counter(
             "modembank_delivery_reports", "Delivery reports by match", ["match"], registry=self.registry
         )
-        self.provider_attempts = Counter(
-            "modembank_provider_attempts",
-            "Messages handed to a provider, by outcome",
-            ["provider", "outcome"],
-            registry=self.registry,
-        )
-        self.provider_receipts = Counter(
-            "modembank_provider_receipts", "Receipts of a provider", ["provider", "status"], registry=self.registry
-        )
-        self.provider_s = Histogram(
-            "modembank_provider_seconds",
-            "Duration of handing a message to a provider",
-            ["provider"],
-            buckets=(0.05, 0.2, 0.5, 1.0, 3.0, 10.0, 30.0, 120.0),
-            registry=self.registry,
-        )
-        self.provider_ready = Gauge(
-            "modembank_provider_ready", "1 while a provider can take messages", ["provider"], registry=self.registry
-        )
+        self._declare_providers()
         self.modems = Gauge("modembank_modems", "Modems by state", ["state"], registry=self.registry)
         self.signal = Gauge("modembank_signal_dbm", "Received signal strength", ["slot"], registry=self.registry)
         self.sim_segments = Gauge(
@@ -102,4 +84,25 @@ class Metrics:
             "How late the event loop was, sampled ten times a second",
             buckets=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0),
             registry=self.registry,
+        )
+
+    def _declare_providers(self) -> None:
+        self.provider_attempts = Counter(
+            "modembank_provider_attempts",
+            "Messages handed to a provider, by outcome",
+            ["provider", "outcome"],
+            registry=self.registry,
+        )
+        self.provider_receipts = Counter(
+            "modembank_provider_receipts", "Receipts of a provider", ["provider", "status"], registry=self.registry
+        )
+        self.provider_s = Histogram(
+            "modembank_provider_seconds",
+            "Duration of handing a message to a provider",
+            ["provider"],
+            buckets=(0.05, 0.2, 0.5, 1.0, 3.0, 10.0, 30.0, 120.0),
+            registry=self.registry,
+        )
+        self.provider_ready = Gauge(
+            "modembank_provider_ready", "1 while a provider can take messages", ["provider"], registry=self.registry
         )

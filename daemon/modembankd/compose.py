@@ -195,17 +195,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         taking=Taking(store, clock, receiving, own, admission.party),
         conversations=Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         optouts=OptOuts(store, bus, clock, admission),
-        mailings=Mailings(
-            store,
-            bus,
-            clock,
-            metrics,
-            admission=admission,
-            finishing=Finishing(sims, quiet_hours),
-            sending=config.sending,
-            region=config.box.region,
-            data_dir=data_dir,
-        ),
+        mailings=_mailings(ground, Finishing(sims, quiet_hours), data_dir),
         sims=sims,
         providers=ground.providers,
         bank=bank,
@@ -218,6 +208,20 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         alerts=Alerts(messages, config.alerts),
         figures=Figures(store, bus, clock, sims),
         system=System(config, data_dir / DATABASE, clock, ground.process),
+    )
+
+
+def _mailings(ground: _Ground, finishing: Finishing, data_dir: Path) -> Mailings:
+    return Mailings(
+        ground.store,
+        ground.bus,
+        ground.clock,
+        ground.metrics,
+        admission=ground.admission,
+        finishing=finishing,
+        sending=ground.config.sending,
+        region=ground.config.box.region,
+        data_dir=data_dir,
     )
 
 

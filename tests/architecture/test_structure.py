@@ -25,7 +25,7 @@ SOLE_IMPORTERS = {
     "jinja2": {"modembank_web"},
     "markupsafe": {"modembank_web"},
     "multipart": {"modembank_web"},
-    "phonenumbers": {"modembank.messages"},
+    "phonenumbers": {"modembank.messages", "modembank.providers.rules"},
     "argon2": {"modembank.accounts"},
     "aiomqtt": {"modembank_fleet.link"},
     "paho": {"modembank_fleet.link"},
@@ -51,6 +51,7 @@ SOLE_IMPORTERS = {
 BROAD_EXCEPT = {
     "daemon/modembank/supervision.py",
     "daemon/modembank/bus.py",
+    "daemon/modembank/dispatch/handover.py",
     "daemon/modembank_hub/ingest.py",
     "daemon/modembank/store/writer.py",
     "web/modembank_web/routing.py",

@@ -10,16 +10,16 @@ NOW = 1_800_000_000_000
 
 @pytest.mark.parametrize("limit", list(LimitName))
 @pytest.mark.parametrize("until", [NOW + 1_000, NOW + 3_600_000, NOW + 90_000_000, None])
-@pytest.mark.parametrize("label", ["slot-01", "shop: main", "7 of 9"])
+@pytest.mark.parametrize("label", ["SIM slot-01", "SIM shop: main", "SIM 7 of 9", "provider acme"])
 def test_every_sentence_of_a_limit_is_a_limit(limit, until, label):
     said = {
-        sort_reason(Denied(limit, used, 200, until, NOW + later).explain(f"SIM {label}"))
+        sort_reason(Denied(limit, used, 200, until, NOW + later).explain(label))
         for used in (3, 200)
         for later in (0, 600)
     }
     [(kind, words)] = said
     assert kind is Reason.LIMIT
-    assert words.startswith(f"SIM {label}: ")
+    assert words.startswith(f"{label}: ")
     assert "200" in words
 
 

@@ -12,11 +12,12 @@ from fakes.senders import ADMIN, ANNE, SIMS
 from modembank.errors import Conflict, Forbidden, InvalidRequest
 from modembank.events import MessagesReady
 from modembank.messages import HeldMessages
-from modembank.messages.held import BUCKETS_S
+from modembank.messages.held import BUCKETS_S, _route
 from modembank.messages.model import MessageState
 from modembank.messages.outbox import WAKE_LIMIT, hold_waiting
 from modembank.messages.outbox.holding import STEP, Chosen, ages
 from modembank.messages.outbox.outages import KEPT, Outage, OutageKind, add, outages
+from modembank.messages.routes import intern_route
 
 CAUSE = "outage: nothing could be sent from 2027-01-15 08:00 to 2027-01-15 10:00 UTC: the box was not running"
 
@@ -212,3 +213,23 @@ async def test_a_bucket_begins_with_its_bound(post):
     for ms, bucket in ((0, 0), (HOUR - 1, 0), (HOUR, 1), (2 * HOUR, 2)):
         [found] = await post.box.store.read(lambda conn, ms=ms: ages(conn, [HOUR, 2 * HOUR], START + ms))
         assert found.bucket == bucket
+
+
+async def test_routes_through_providers_have_names(post):
+    def make(conn):
+        conn.execute(
+            "INSERT INTO providers (id, name, kind, channel, settings, sharing, enabled, created_at, changed_at)"
+            " VALUES (1, 'alpha', 'http', 'sms', '{}', '{}', 1, 1, 1)"
+        )
+        specs = (
+            '{"stages":[{"providers":[1]},{"bank":true}]}',
+            '{"stages":[{"sims":[3]},{"providers":[1,9]}]}',
+            '{"channel":"email"}',
+        )
+        return [_route(conn, intern_route(conn, spec)) for spec in specs]
+
+    assert await post.box.store.write(make) == [
+        "provider alpha, else any SIM",
+        f"SIM {SIMS[2].iccid}, else provider alpha, unknown",
+        "any provider of email",
+    ]

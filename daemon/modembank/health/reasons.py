@@ -21,7 +21,7 @@ class Reason(enum.Enum):
 
 _WHEN = re.compile(r"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?")
 _LIMIT = re.compile(
-    r"SIM .*: (?:[\d.]+ of [\d.]+ (?:this minute|this hour|in 24 hours|in 31 days|recipients in 31 days)"
+    r"(?:SIM|provider) .*: (?:[\d.]+ of [\d.]+ (?:this minute|this hour|in 24 hours|in 31 days|recipients in 31 days)"
     r"|[\d.]+ s between messages), (?:next (?:at|on) |more than the limit)"
 )
 _USED = re.compile(r"[\d.]+ of (?=[\d.]+ (?:this|in|recipients))")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import structlog
@@ -15,6 +15,7 @@ from modembank.bus import Bus
 from modembank.clock import Clock, rfc3339, to_ms
 from modembank.errors import Conflict, FieldProblem, Forbidden, InvalidRequest
 from modembank.events import MessagesReady
+from modembank.messages.model import Stage
 from modembank.messages.outbox import holding, outages
 from modembank.messages.outbox.holding import START, Chosen, Decided, Held, Place
 from modembank.messages.outbox.judging import Judging
@@ -163,9 +164,26 @@ def _period(conn: sqlite3.Connection, outage: Outage, *, goes_on: bool = False) 
 def _route(conn: sqlite3.Connection, route_id: int) -> str:
     """Return what messages of a route may leave through, in words."""
     route = read_route(conn, route_id)
-    if route is None or not (route.sims or route.pool):
+    if route is not None and route.stages:
+        return ", else ".join(_stage(conn, stage) for stage in route.stages)
+    if route is not None and route.channel != "sms":
+        return f"any provider of {route.channel}"
+    if route is None or route.is_open:
         return "any SIM"
     if route.pool is not None:
         return f"pool {route.pool}"
-    rows = (conn.execute("SELECT iccid FROM sims WHERE id = ?", (sim_id,)).fetchone() for sim_id in route.sims)
+    return _sims(conn, route.sims)
+
+
+def _stage(conn: sqlite3.Connection, stage: Stage) -> str:
+    if stage.providers:
+        wanted = (
+            conn.execute("SELECT name FROM providers WHERE id = ?", (each,)).fetchone() for each in stage.providers
+        )
+        return f"provider {', '.join('unknown' if row is None else row[0] for row in wanted)}"
+    return "any SIM" if stage.bank else _sims(conn, stage.sims)
+
+
+def _sims(conn: sqlite3.Connection, sims: Sequence[int]) -> str:
+    rows = (conn.execute("SELECT iccid FROM sims WHERE id = ?", (sim_id,)).fetchone() for sim_id in sims)
     return f"SIM {', '.join('unknown' if row is None else row[0] for row in rows)}"
