@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from fakes.endpoints import ok
 from modembank.clock import SystemClock
 from modembank.providers.model import Arrival, Call, Means, Receipt, SecretMissing
-
-from fakes.endpoints import ok
 
 
 @dataclass
