@@ -111,6 +111,13 @@ async def test_a_provider_that_asks_for_more_time_than_there_is_is_not_asked_aga
     assert "REJECTED: 429" in result.evidence["last"]
 
 
+async def test_a_server_that_failed_is_given_the_time_that_it_asks_for():
+    busy = says(None, "503 Service Unavailable", b"Retry-After: 3600")
+    async with provider(busy, says({"id": "too soon"})) as there:
+        result = await send(there.url(), **HEADER)
+    assert (result.outcome, result.retry_after_s, len(there.requests)) == (AttemptOutcome.UNKNOWN, None, 1)
+
+
 async def test_what_is_worth_nothing_any_more_is_not_repeated():
     message = msgspec.structs.replace(MESSAGE, valid_for_s=0)
     async with provider(hangs_up()) as there:

@@ -236,6 +236,7 @@ async def test_a_gate_that_stays_shut():
         (drips(b"HTTP/1.1 "), "timeout"),
         (drips(b"HTTP/1.1 200 OK\r\n\r\n"), "answer_cut"),
         (raw(b"220 mail.example ESMTP\r\n\r\n"), "protocol"),
+        (raw(TEXT.encode() + b"\r\n\r\n"), "protocol"),
         (raw(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"id": "m'), "answer_cut"),
         (pours(), "answer_cut"),
         (says(b"<html>Log in to the hotel's network</html>"), "answer_nonsense"),
@@ -258,6 +259,7 @@ async def test_what_may_have_been_taken_is_unknown(act, code):
     gate = Gate()
     result, there = await send_to(act, gate, timeout_s=0.3)
     assert looks(result, UNKNOWN, CauseClass.AMBIGUOUS, code)
+    assert result.retry_after_s is None
     assert (len(there.requests), gate.asked) == (1, 1), "it is never repeated by itself"
 
 

@@ -58,6 +58,9 @@ def test_what_is_right_is_taken():
         ({"headers": {"X-Text": "{text}"}}, "/headers/X-Text", "character 1: {text} cannot be here"),
         ({"headers": {"X Text": "a"}}, "/headers/X Text", "is no name of a header"),
         ({"headers": {"X-A": "a\nb"}}, "/headers/X-A", "characters that headers cannot have"),
+        ({"headers": {"Host": "a.example"}}, "/headers/Host", "follows from the request itself"),
+        ({"auth": "header", "auth_header": "Content-Length"}, "/auth_header", "follows from the request itself"),
+        ({"idempotency_header": "Host"}, "/idempotency_header", "follows from the request itself"),
         ({"headers": {"Authorization": "x"}}, "/headers/authorization", "is written by auth = bearer"),
         ({"url": "https://api.example.com/{text}"}, "/url", "character 25: {text} cannot be here"),
         ({"url": "https://{to}/x"}, "/url", "nothing is filled in before the path"),
@@ -107,6 +110,7 @@ def test_a_wrong_field_is_named_with_what_would_be_right(changes, pointer, detai
         ({"callback_auth": "query", "callback_field": ""}, "/callback_field", "must name the field"),
         ({"callback_field": ""}, "/callback_field", "is no name of a header"),
         ({"callback_auth": "hmac", "callback_field": ""}, "/callback_field", "is no name of a header"),
+        ({"callback_auth": "hmac", "callback_format": "query"}, "/callback_auth", "signs the body"),
         (
             {"callback_auth": "hmac", "callback_signed": "url_and_form", "callback_format": "form"},
             "/callback_url",

@@ -17,7 +17,7 @@ from modembank.outgoing.target import Target, check_url
 
 ANSWER_LIMIT = 64 * 1024
 """Octets of an answer's body that are read."""
-_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 """Headers that follow from the request itself."""
 
 
@@ -82,7 +82,7 @@ class Poster:
 def whole_headers(target: Target, headers: Mapping[str, str], body: bytes | None) -> dict[str, str]:
     """Return the headers of a request, names in lower case: those wanted, and those that follow from the request."""
     sent = {"user-agent": "modembank"} | {name.lower(): value for name, value in headers.items()}
-    sent = {name: value for name, value in sent.items() if name not in _OURS} | {
+    sent = {name: value for name, value in sent.items() if name not in OURS} | {
         "host": target.authority,
         "accept-encoding": "identity",
         "connection": "close",

@@ -97,7 +97,9 @@ class HttpProvider:
         until = self._means.clock.monotonic() + min(self._settings.repeat_for_s, message.valid_for_s)
         result = await self._try(request, hidden, gate, self._settings.timeout_s)
         if result.outcome is AttemptOutcome.UNKNOWN and self._settings.repeats:
-            return await self._repeated(request, hidden, result, until)
+            result = await self._repeated(request, hidden, result, until)
+        if result.outcome is AttemptOutcome.UNKNOWN:  # nobody asks again by what it asked for
+            return msgspec.structs.replace(result, retry_after_s=None)
         return result
 
     async def called(self, call: Call) -> Reply:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from modembank.errors import FieldProblem
 from modembank.outgoing import why_refused
+from modembank.outgoing.posting import OURS
 from modembank.outgoing.requesting import why_no_header
 from modembank.providers.adapters import http_paths
 from modembank.providers.adapters.http_paths import PathWrong
@@ -57,7 +58,7 @@ def _request(settings: Settings, found: list[Template]) -> Iterator[FieldProblem
     for name, value in settings.query.items():
         yield from tried(_below("query", name), value, lambda value=value: parse(value))  # type: ignore[misc]
     for name, value in settings.headers.items():
-        if why := why_no_header(name, value):
+        if why := why_no_header(name, value) or _why_not_ours(name):
             yield FieldProblem(_below("headers", name), why)
         read: Callable[[], Template] = lambda value=value: parse(value, IN_HEADERS)  # type: ignore[misc] # noqa: E731
         yield from tried(_below("headers", name), value, read)
@@ -108,12 +109,12 @@ def _auth(settings: Settings) -> Iterator[FieldProblem]:
         yield FieldProblem("/auth_secret", f"must name a secret, with auth = {settings.auth}")
     if settings.auth == "basic" and (not settings.auth_user or ":" in settings.auth_user):
         yield FieldProblem("/auth_user", "must be a name without a colon, with auth = basic")
-    if settings.auth == "header" and (why := why_no_header(settings.auth_header, "")):
+    if settings.auth == "header" and (why := _why_not_ours(settings.auth_header)):
         yield FieldProblem("/auth_header", why)
     ours = {"basic": "authorization", "bearer": "authorization", "header": settings.auth_header.lower()}
     if (name := ours.get(settings.auth, "")) and name in taken:
         yield FieldProblem(_below("headers", name), f"is written by auth = {settings.auth}: leave one of them out")
-    if settings.idempotency_header and (why := why_no_header(settings.idempotency_header, "")):
+    if settings.idempotency_header and (why := _why_not_ours(settings.idempotency_header)):
         yield FieldProblem("/idempotency_header", why)
 
 
@@ -152,6 +153,9 @@ def _callback(settings: Settings) -> Iterator[FieldProblem]:
         yield FieldProblem("/callback_field", "must name the field of the address that holds the secret")
     if how in {"header", "hmac"} and (why := why_no_header(settings.callback_field, "")):
         yield FieldProblem("/callback_field", why)
+    if how == "hmac" and settings.callback_format == "query":
+        why = "signs the body, and calls that are only an address have none: use query, header or basic"
+        yield FieldProblem("/callback_auth", why)
     if settings.callback_signed == "url_and_form":
         if how == "hmac" and not settings.callback_url:
             yield FieldProblem("/callback_url", "must be the address that the provider signs")
@@ -177,6 +181,13 @@ def _together(settings: Settings, first: str, needed: tuple[str, ...], more: tup
                 yield FieldProblem(f"/{name}", f"must be given together with {first}")
     elif given := [name for name in (*needed, *more) if getattr(settings, name)]:
         yield FieldProblem(f"/{first}", f"must be given together with {given[0]}")
+
+
+def _why_not_ours(name: str) -> str | None:
+    """Return why a request cannot have a header of a name by settings."""
+    if name.lower() in OURS:
+        return f"{name} follows from the request itself: leave it out"
+    return why_no_header(name, "")
 
 
 def _below(field: str, name: str) -> str:

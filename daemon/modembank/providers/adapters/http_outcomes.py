@@ -93,30 +93,30 @@ class Said(msgspec.Struct, frozen=True):
         after = wait if klass in _PASSING else None
         return Result(AttemptOutcome.REJECTED, cause=cause, evidence=self.evidence, retry_after_s=after)
 
-    def ambiguous(self, code: str, text: str) -> Result:
-        """Return that it may have been taken."""
+    def ambiguous(self, code: str, text: str, asked_s: float | None = None) -> Result:
+        """Return that it may have been taken; ``asked_s`` is for those who may safely ask again."""
         cause = Cause(CauseClass.AMBIGUOUS, code, without(text, self.hidden)[:300])
-        return Result(AttemptOutcome.UNKNOWN, cause=cause, evidence=self.evidence)
+        return Result(AttemptOutcome.UNKNOWN, cause=cause, evidence=self.evidence, retry_after_s=asked_s)
 
 
 def said(ended: Ended, hidden: Iterable[str], now: float) -> Said | Result:
     """Return what was answered, or what follows from no answer at all."""
     if ended.reply is None:
-        return unanswered(ended)
+        return unanswered(ended, hidden)
     document = None if ended.reply.cut else decoded(ended.reply.body)
     return Said(ended.reply, document, tuple(hidden), now)
 
 
-def unanswered(ended: Ended) -> Result:
+def unanswered(ended: Ended, hidden: Iterable[str]) -> Result:
     """Return what became of a message without an answer."""
-    code = ended.why.value if ended.why else "address_refused"
+    code, reason = ended.why.value if ended.why else "address_refused", without(ended.reason, hidden)[:250]
     if ended.withdrawn:
         cause = Cause(CauseClass.MODEM, "gate_closed", "not sent: withdrawn before the provider was given the text")
         return Result(AttemptOutcome.NOT_SENT, cause=cause)
     if not ended.began:
-        return not_sent(code, ended.reason)
-    cause = Cause(CauseClass.AMBIGUOUS, code, f"it may have been taken: {ended.reason}"[:300])
-    return Result(AttemptOutcome.UNKNOWN, cause=cause, evidence={"failed": ended.reason[:300]})
+        return not_sent(code, reason)
+    cause = Cause(CauseClass.AMBIGUOUS, code, f"it may have been taken: {reason}")
+    return Result(AttemptOutcome.UNKNOWN, cause=cause, evidence={"failed": reason})
 
 
 def not_sent(code: str, why: str) -> Result:
@@ -195,7 +195,8 @@ def _by_status(settings: Settings, answer: Said) -> Result:
     if status >= 500 and settings.server_errors == "not_taken":
         return answer.refused(CauseClass.NETWORK, key, f"{status}: {text or 'it failed'}", _asked_s(settings, answer))
     meaning = "it failed, and may have taken the message before" if status >= 500 else "this says neither yes nor no"
-    return answer.ambiguous(key, f"{status}: {text or AMBIGUOUS.get(status, meaning)}")
+    asked_s = _asked_s(settings, answer) or retry_after_s(answer.reply.headers, answer.now)
+    return answer.ambiguous(key, f"{status}: {text or AMBIGUOUS.get(status, meaning)}", asked_s)
 
 
 def _error(settings: Settings, answer: Said) -> tuple[str | None, str | None]:
