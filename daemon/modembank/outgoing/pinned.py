@@ -7,7 +7,7 @@ import contextlib
 import errno
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpcore
@@ -57,8 +57,14 @@ async def answering(
     body: bytes | None,
     headers: Mapping[str, str],
     tls: ssl.SSLContext,
+    *,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[httpcore.Response]:
-    """Make a request and yield its answer, whose body has not been read. Raises EndpointFailed."""
+    """Make a request and yield its answer, whose body has not been read. Raises EndpointFailed, and what before raises.
+
+    ``before`` is awaited when the connection stands, encrypted where it has to be, and nothing of the request has been
+    written.
+    """
     network = _Pinned(addresses[:MOST_ADDRESSES])
     connection = httpcore.AsyncHTTPConnection(
         origin=httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port),
@@ -67,11 +73,16 @@ async def answering(
     )
     url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
     sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+
+    async def trace(event: str, _: object) -> None:
+        if before is not None and event == "http11.send_request_headers.started":
+            await before()
+
     try:
         with explaining(target):
             async with (
                 contextlib.aclosing(connection),
-                connection.stream(method, url, headers=sent, content=body) as answer,
+                connection.stream(method, url, headers=sent, content=body, extensions={"trace": trace}) as answer,
             ):
                 yield answer
     finally:

@@ -17,7 +17,7 @@ from modembank.outgoing.target import Target, check_url
 
 ANSWER_LIMIT = 64 * 1024
 """Octets of an answer's body that are read."""
-_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 """Headers that follow from the request itself."""
 
 
@@ -74,15 +74,20 @@ class Poster:
     ) -> Reply:
         from modembank.outgoing.pinned import exchange  # with all its libraries, only for those who need it
 
-        sent = {"user-agent": "modembank"} | {name.lower(): value for name, value in headers.items()}
-        sent = {name: value for name, value in sent.items() if name not in _OURS} | {
-            "host": target.authority,
-            "content-length": str(len(body)),
-            "accept-encoding": "identity",
-            "connection": "close",
-        }
+        sent = whole_headers(target, headers, body)
         status, answered, content, cut = await exchange(target, addresses, body, sent, self._trust(), ANSWER_LIMIT)
         return Reply(status, answered, content, round((time.monotonic() - started) * 1000), cut)
+
+
+def whole_headers(target: Target, headers: Mapping[str, str], body: bytes | None) -> dict[str, str]:
+    """Return the headers of a request, names in lower case: those wanted, and those that follow from the request."""
+    sent = {"user-agent": "modembank"} | {name.lower(): value for name, value in headers.items()}
+    sent = {name: value for name, value in sent.items() if name not in OURS} | {
+        "host": target.authority,
+        "accept-encoding": "identity",
+        "connection": "close",
+    }
+    return sent if body is None else sent | {"content-length": str(len(body))}
 
 
 async def addresses_of(resolve: Resolve, target: Target, *, allow_private: bool) -> tuple[Address, ...]:
