@@ -122,6 +122,9 @@ class CarrierBox(DispatchBox):
             await self.dispatcher.start()
         return self
 
+    def journals(self) -> tuple[list, ...]:
+        return self.air, self.taken
+
     async def close(self) -> None:
         if self.store is not None:
             await self.providers.stop()

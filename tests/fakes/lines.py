@@ -151,18 +151,23 @@ class DispatchBox(OutboxBox):
         self.cuts += 1
         path = self.path.with_name(f"cut-{self.cuts}.db")
 
-        def copy(_: object) -> int:
+        def copy(_: object) -> tuple[int, ...]:
             for suffix in ("", "-wal"):
                 source = self.path.with_name(self.path.name + suffix)
                 if source.exists():
                     shutil.copyfile(source, path.with_name(path.name + suffix))
-            return len(self.air)
+            return tuple(len(kept) for kept in self.journals())
 
         sent = await self.store.write(copy)
         await self.close()
-        del self.air[sent:]
+        for kept, length in zip(self.journals(), sent, strict=True):
+            del kept[length:]
         self.path = path
         return await self.open()
+
+    def journals(self) -> tuple[list, ...]:
+        """What was sent, by those who took it."""
+        return (self.air,)
 
     async def close(self) -> None:
         if self.store is not None:
