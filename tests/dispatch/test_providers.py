@@ -501,3 +501,4 @@ async def test_a_removed_provider_takes_nothing_and_its_messages_name_it(box):
     assert box.providers.name_of(name) == "alpha"
     (attempt,) = await box.attempts(message)
     assert attempt.slot == "alpha"
+    await box.until(lambda: not any("provider-" in name for name in box.dispatcher._children.names()))

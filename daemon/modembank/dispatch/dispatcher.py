@@ -258,7 +258,7 @@ class Dispatcher:
     def _start_handing_over(self, state: LineState, provider: Provider) -> None:
         assert self._providers is not None
         handing = HandingOver(state, provider, self._desk, self._outbox, self._carriers, self._providers)
-        self._children.start(f"dispatch[{provider.name}].handover", handing.run)
+        self._children.start(f"dispatch[provider-{provider.row.id}].handover", handing.run)
 
     def _decide(self, message_id: int, decision: Decision) -> None:
         self._outbox.decide(message_id, decision).add_done_callback(lambda _: self._rearm.set())

@@ -61,9 +61,9 @@ class HandingOver:
         self._chance = random.Random()
 
     async def run(self) -> None:
-        """Hand over for ever; cancelled, what is under way is left as it stands in the journal."""
+        """Hand over until the provider is removed; cancelled, what is under way is left as it stands in the journal."""
         async with asyncio.TaskGroup() as under_way:
-            while True:
+            while self._provider.row.removed_at is None:
                 self._state.wake_up.clear()
                 entry = self._next()
                 if entry is None:
