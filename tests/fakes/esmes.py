@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 
 from modembank.clock import SystemClock
 from modembank.providers.adapters import smpp
+from modembank.providers.adapters.smpp_link import Link
 from modembank.providers.model import Arrival, Channel, Means, Outbound, Receipt, Result, SecretMissing
 
 
@@ -76,6 +78,13 @@ class Esme:
     async def ready(self) -> None:
         await until(lambda: self.provider.not_ready() is None)
 
+    def narrowed(self) -> Link:
+        """Return its session, of whose writing the kernel keeps little."""
+        link = self.provider._link()
+        assert link is not None
+        link._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return link
+
     async def stop(self) -> None:
         self.running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -92,7 +101,12 @@ def settings(port: int = 2775, **more: Any) -> smpp.Settings:
 
 @contextlib.asynccontextmanager
 async def esme(
-    port: int, *, password: str | None = "secret", secrets: dict[str, str] | None = None, ready: bool = True, **more: Any
+    port: int,
+    *,
+    password: str | None = "secret",
+    secrets: dict[str, str] | None = None,
+    ready: bool = True,
+    **more: Any,
 ) -> AsyncIterator[Esme]:
     """Run a provider until the block ends; with ``ready`` from when it can send."""
     known = {} if password is None else {"smsc": password}

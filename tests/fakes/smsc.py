@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -231,8 +232,8 @@ class Smsc:
 
 
 @contextlib.asynccontextmanager
-async def smsc(tls: ssl.SSLContext | None = None, **more: object) -> AsyncIterator[Smsc]:
-    """Serve until the block ends."""
+async def smsc(tls: ssl.SSLContext | None = None, *, narrow: bool = False, **more: object) -> AsyncIterator[Smsc]:
+    """Serve until the block ends; ``narrow``: the kernel keeps little of what is not read."""
     found = Smsc(**more)  # type: ignore[arg-type]
     talks: set[asyncio.Task[None]] = set()
 
@@ -247,7 +248,11 @@ async def smsc(tls: ssl.SSLContext | None = None, **more: object) -> AsyncIterat
         finally:
             talks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    listening = socket.socket()
+    if narrow:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listening.bind(("127.0.0.1", 0))
+    server = await asyncio.start_server(serve, sock=listening, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found

@@ -27,7 +27,7 @@ PART_HOLD_S: Final = 1.5
 """How long the answer to a part waits for the others. SMSCs that deliver one message at a time send the next part only
 after that answer: then the part is held in memory alone until the message is whole."""
 _LOOK_S: Final = 30.0
-_FLUSH_S: Final = 2.0
+_FLUSH_S: Final = 1.0
 
 
 class Inbound:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import structlog
 
-from modembank.providers.adapters.smpp_pdu import LAST_SEQUENCE, RESPONSE, Command, Framer, MalformedPdu, Pdu
+from modembank.providers.adapters.smpp_pdu import LAST_SEQUENCE, RESPONSE, Command, Framer, Pdu
 from modembank.providers.adapters.smpp_status_table import RINVCMDID, ROK, RX_T_APPN
 
 _log = structlog.get_logger()
@@ -28,8 +28,8 @@ MOST_UNREAD: Final = 1024 * 1024
 _READ: Final = 64 * 1024
 _UNANSWERED: Final = frozenset({Command.OUTBIND, Command.ALERT_NOTIFICATION})
 """Requests that have no response (4.1.7, 4.12)."""
-_LEAVE_S: Final = 2.0
-"""For what is under way when a session ends."""
+_LEAVE_S: Final = 1.0
+"""For each of the steps of an end: the leave, what is being delivered, the connection."""
 
 
 class NotWritten(Exception):
@@ -114,11 +114,13 @@ class Link:
 
     async def _room(self) -> None:
         """Wait until the SMSC has taken what was written before, so that a request is written now or not at all."""
+        if self.ended is not None:
+            return
         try:
             async with asyncio.timeout(self._response_s):
                 await self._writer.drain()
         except TimeoutError:
-            self.end("the SMSC reads nothing")
+            self.end("the SMSC reads nothing", abort=True)
         except OSError:
             self.end("the connection broke")
 
@@ -140,11 +142,16 @@ class Link:
                 await self.request(Command.UNBIND)
         self.end("unbound")
 
-    def end(self, why: str) -> None:
-        """Let nothing more be written, for a reason that people are told; the first one counts."""
+    def end(self, why: str, *, abort: bool = False) -> None:
+        """Let nothing more be written, for a reason that people are told; the first one counts.
+
+        ``abort``: nor what was handed over and not taken yet.
+        """
         if self.ended is None:
             self.ended = why
             self._writer.close()
+        if abort:
+            self._writer.transport.abort()
 
     async def _leave(self) -> None:
         for _, answered in self._waiting.values():
@@ -154,10 +161,10 @@ class Link:
             await asyncio.wait(self._deliveries, timeout=_LEAVE_S)
         for task in self._deliveries:
             task.cancel()
-        self._writer.transport.abort()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_LEAVE_S):
                 await self._writer.wait_closed()
+        self._writer.transport.abort()
 
     async def _enquire(self, every_s: float) -> None:
         while True:
@@ -165,9 +172,7 @@ class Link:
             try:
                 await self.request(Command.ENQUIRE_LINK)
             except (NotWritten, NoAnswer) as error:
-                if self.ended is None:
-                    self.end(f"enquire_link: {error}")
-                self._writer.transport.abort()
+                self.end(f"enquire_link: {error}", abort=True)
                 return
 
     async def _read(self) -> str:
@@ -179,16 +184,14 @@ class Link:
                 return f"the connection broke: {error.strerror or type(error).__name__}"
             if not octets:
                 return self.ended or "the SMSC closed the connection"
-            try:
-                found = self._framer.feed(octets)
-            except MalformedPdu as error:
-                return f"the SMSC sends no SMPP: {error.reason}"
-            for pdu in found:
+            for pdu in self._framer.feed(octets):
                 if pdu.is_response:
                     self._response(pdu)
                 elif self._request(pdu):
                     self.unbound = True
                     return "the SMSC ended the session (unbind)"
+            if self._framer.broken is not None:
+                return f"the SMSC sends no SMPP: {self._framer.broken}"
             if self._writer.transport.get_write_buffer_size() > MOST_UNREAD:
                 return "the SMSC reads nothing"
 

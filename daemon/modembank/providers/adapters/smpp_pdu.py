@@ -1,7 +1,7 @@
 """Protocol data units of SMPP 3.4: octets in, values out, and back. No I/O, no clock.
 
 What an SMSC sends is read as leniently as sense allows: numbers that no list knows are kept as numbers, parameters that
-nobody asked for are skipped, strings may be longer than the specification says. Reading raises MalformedPdu and
+nobody asked for are skipped, strings may be longer than the specification says. Reading a body raises MalformedPdu and
 nothing else. Clauses are those of the SMPP Protocol Specification v3.4, issue 1.2.
 """
 
@@ -84,19 +84,21 @@ class Framer:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._octets = bytearray()
+        self.broken: str | None = None
+        """Why nothing of the stream can be understood any more: a PDU of an impossible length."""
 
     def feed(self, octets: bytes) -> list[Pdu]:
-        """Take what was read and return the PDUs that are complete by now.
-
-        Raises MalformedPdu for an impossible length, after which nothing of the stream can be understood any more.
-        """
+        """Take what was read and return the PDUs that are complete by now; none once the stream is broken."""
+        if self.broken is not None:
+            return []
         self._octets += octets
         found, at = [], 0
         while len(self._octets) - at >= 4:
             length = int.from_bytes(self._octets[at : at + 4])
             if not HEADER.size <= length <= PDU_LIMIT:
-                del self._octets[:]
-                raise MalformedPdu(f"a PDU of {length} octets")  # noqa: EM102 - a number
+                self.broken = f"a PDU of {length} octets"
+                self._octets.clear()
+                return found
             if len(self._octets) - at < length:
                 break
             _, command, status, sequence = HEADER.unpack_from(self._octets, at)

@@ -65,7 +65,7 @@ class Repeats:
         digest = hashlib.sha256(body).digest()
         for one in self._seen:
             if one.digest == digest and _repeated(one, session, sequence, now):
-                one.session, one.sequence = session, sequence
+                one.session, one.sequence, one.late = session, sequence, False
                 if one.state is State.FAILED:
                     one.state, one.at = State.OPEN, now
                 return one
