@@ -1,5 +1,6 @@
 """The codec: against itself, against a public library, and against anything at all."""
 
+import contextlib
 import struct
 from datetime import timedelta
 
@@ -134,22 +135,16 @@ class TestMessages:
     @given(st.binary(max_size=400))
     def test_anything_is_a_message_or_malformed(self, body):
         for decode in (ShortMessage.decode, ShortMessage.decode_data_sm):
-            try:
-                found = decode(body)
-            except MalformedPdu as error:
-                assert str(error) == error.reason
-            else:
-                assert len(found.content) <= len(body)
+            with contextlib.suppress(MalformedPdu):
+                assert len(decode(body).content) <= len(body)
 
     @given(MESSAGE, st.data())
     def test_a_damaged_one_is_a_message_or_malformed(self, message, data):
         body = bytearray(message.encode())
         for _ in range(data.draw(st.integers(1, 4))):
             body[data.draw(st.integers(0, len(body) - 1))] = data.draw(OCTET)
-        try:
+        with contextlib.suppress(MalformedPdu):
             ShortMessage.decode(bytes(body))
-        except MalformedPdu:
-            pass
 
     def test_a_payload_that_is_cut_is_malformed(self):
         with pytest.raises(MalformedPdu, match="within message_payload"):

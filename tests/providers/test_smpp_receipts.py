@@ -46,8 +46,7 @@ class TestTexts:
         ("text", "reference", "status", "detail"),
         [
             (
-                "id:0123456789 sub:001 dlvrd:001 submit date:2611271159 done date:2611271200 stat:DELIVRD err:000 "
-                "text:Hello id:9 stat:UNDELIV",
+                "id:0123456789 sub:001 done date:2611271200 stat:DELIVRD err:000 text:Hello id:9 stat:UNDELIV",
                 "0123456789", DELIVERED, "DELIVRD",
             ),
             ("id:1 sub:1 dlvrd:0 submit date:2611271159 done date:2611271200 stat:UNDELIV err:069 text:",

@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 import structlog
+import uvloop
 
 from fakes.brokers import free_port
 from fakes.endpoints import certificate
@@ -217,6 +218,24 @@ class TestConnecting:
             await until(lambda: len(centre.submits) == 2)
             centre.session.cut()
             assert (await sending).outcome is AttemptOutcome.UNKNOWN
+
+    @pytest.mark.parametrize("encrypted", [False, True])
+    def test_on_the_event_loop_of_the_service(self, tls, encrypted):
+        context, pem = tls
+        more = (
+            {"tls": True, "tls_ca_secret": "ca", "tls_name": "smsc.test", "secrets": {"ca": pem}} if encrypted else {}
+        )
+
+        async def story():
+            async with smsc(context if encrypted else None) as centre, esme(centre.port, **more) as box:
+                results = await asyncio.gather(*(box.send("x" * 5000) for _ in range(50)))
+                assert {result.outcome for result in results} == {AttemptOutcome.ACCEPTED}
+                await centre.session.enquire()
+                await box.stop()
+                assert centre.sessions[0].unbound
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(story())
 
     @pytest.mark.usefixtures("_no_second_try")
     async def test_a_certificate_that_nobody_trusts(self, tls):

@@ -76,7 +76,8 @@ class Link:
     ) -> None:
         """Take a new connection under a number that no other has."""
         self._reader, self._writer = streams
-        self._writer.transport.set_write_buffer_limits(high=0)  # drain() waits until all is with the kernel
+        # drain() waits until all is with the kernel; with high=0 an empty buffer would count as full under TLS.
+        self._writer.transport.set_write_buffer_limits(high=1, low=0)
         self._framer, self._number, self._deliver = Framer(), number, deliver
         self._response_s = response_s
         self._sequence = 0
