@@ -357,6 +357,26 @@ class TestParts:
             await box.stop()
             assert box.sink.texts == ["[…]middle[…]"]
 
+    async def test_but_not_those_that_will_come_again(self):
+        async with smsc() as centre, esme(centre.port) as box:
+            answered = centre.session.ask(DELIVER_SM, deliver_body(udh(9, 3, 2, b"middle"), esm_class=0x40))
+            await centre.session.enquire()
+            await box.stop()
+            assert not answered.done()
+            assert box.sink.texts == []
+
+    @pytest.mark.usefixtures("quick_parts", "quick_reconnect")
+    async def test_a_part_that_comes_again_after_the_whole_begins_nothing(self):
+        async with smsc() as centre, esme(centre.port) as box:
+            first, last = (deliver_body(udh(9, 2, n, b"%d" % n), esm_class=0x40) for n in (1, 2))
+            assert [await centre.session.deliver(body) for body in (first, last)] == [0, 0]
+            centre.session.cut()
+            await until(lambda: len(centre.binds) == 2)
+            await box.ready()
+            assert await centre.session.deliver(last, sequence=77) == 0
+            await box.stop()
+            assert box.sink.texts == ["12"]
+
     @pytest.mark.usefixtures("quick_parts")
     async def test_or_when_they_waited_long_enough(self, monkeypatch):
         monkeypatch.setattr(smpp_inbound, "_LOOK_S", 0.02)

@@ -441,6 +441,19 @@ class TestWindow:
             await asyncio.gather(*(box.send(str(number)) for number in range(6)))
             assert times[-1] - times[0] >= 0.2, "five gaps of 50 ms, with room for one late start"
 
+    async def test_segments_keep_to_the_rate_too(self):
+        times = []
+        loop = asyncio.get_running_loop()
+
+        def on_submit(session, one):
+            times.append(loop.time())
+            session.answer(one, 0, b"1")
+
+        async with smsc(on_submit=on_submit) as centre, esme(centre.port, rate_per_s=20, long="udh") as box:
+            assert (await box.send("x" * 153 * 6)).outcome is ACCEPTED
+            assert len(times) == 6
+            assert times[-1] - times[0] >= 0.2
+
 
 async def test_an_enquiry_of_the_smsc_is_answered_while_a_message_waits():
     async with smsc(mute={SUBMIT_SM}) as centre, esme(centre.port) as box:

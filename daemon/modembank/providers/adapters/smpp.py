@@ -169,6 +169,8 @@ class Smpp:
         """Submit the requests one after the other, the next when the one before was taken."""
         named = None
         for number, body in enumerate(bodies, 1):
+            if number > 1:
+                await self._pace.wait()
             try:
                 answer = await self._ask(link, body, tries=1 if number == 1 else PART_TRIES)
             except NotWritten as error:

@@ -65,10 +65,10 @@ class Inbound:
             await self._give_up(self._parts.overdue(self._means.clock.monotonic()))
 
     async def flush(self) -> None:
-        """Bring all that waits for parts, for the end is near and their SMSC believes them taken."""
+        """Bring what waits for parts, for the end is near; not that of which the SMSC will send every part again."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_S):
-                await self._give_up(self._parts.overdue(float("inf")))
+                await self._give_up([one for one in self._parts.overdue(float("inf")) if one.believed])
 
     async def _receipt(self, message: ShortMessage) -> None:
         settings = self._settings
@@ -107,9 +107,11 @@ class Inbound:
 
     async def _hold(self, found: PartSet) -> None:
         """Wait a moment for the other parts, so that none is answered before all are durable, if that can be had."""
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(PART_HOLD_S), self._more:
                 await self._more.wait_for(lambda: found not in self._parts)
+        except TimeoutError:
+            found.believed = True
 
     async def _bring_set(self, found: PartSet) -> None:
         sender, to, *_ = found.group

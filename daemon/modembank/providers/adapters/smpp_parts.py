@@ -27,6 +27,8 @@ class PartSet(msgspec.Struct, eq=False):
     since: float
     """Monotonic."""
     parts: dict[int, UserData] = {}
+    believed: bool = False
+    """Whether the SMSC was told that one of them is taken: then it does not come again."""
 
     @property
     def complete(self) -> bool:

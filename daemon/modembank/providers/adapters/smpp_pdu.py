@@ -92,7 +92,8 @@ class Framer:
         if self.broken is not None:
             return []
         self._octets += octets
-        found, at = [], 0
+        found: list[Pdu] = []
+        at = 0
         while len(self._octets) - at >= 4:
             length = int.from_bytes(self._octets[at : at + 4])
             if not HEADER.size <= length <= PDU_LIMIT:
