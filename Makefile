@@ -114,7 +114,7 @@ $(VENV)/installed-fuzz: requirements-fuzz.lock $(VENV)/installed-dev
 	@touch $@
 
 test-tools: ## what tests and benchmarks need of Debian, and of npm the judge of accessible pages
-	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools prometheus-alertmanager chromium gcc grub-common libc6-dev systemd udev umockdev libumockdev0 nftables iproute2 dbus-daemon busybox shellcheck mosquitto mosquitto-clients $(IMAGE_TOOLS)
+	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools kannel kannel-extras libnet-smpp-perl prometheus-alertmanager chromium gcc grub-common libc6-dev systemd udev umockdev libumockdev0 nftables iproute2 dbus-daemon busybox shellcheck mosquitto mosquitto-clients $(IMAGE_TOOLS)
 	@sh tools/npm-package.sh $(AXE) .browser/axe-core
 
 lock: ## resolve the dependencies again (needs uv); the lock files name no host

@@ -41,3 +41,10 @@ if command -v systemctl >/dev/null 2>&1; then
         done
     done
 fi
+if command -v update-rc.d >/dev/null 2>&1; then
+    for package in $missing; do
+        for script in $(dpkg -L "$package" | grep -E '^/etc/init\.d/[^/]+$' || true); do
+            $as_root update-rc.d "${script##*/}" disable >/dev/null 2>&1 || true
+        done
+    done
+fi

@@ -7,7 +7,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz import at_targets, inbound_target, modem_targets, socket_targets, tpdu_targets, web_targets, words_targets
+from fuzz import (
+    at_targets,
+    inbound_target,
+    modem_targets,
+    smpp_targets,
+    socket_targets,
+    tpdu_targets,
+    web_targets,
+    words_targets,
+)
 
 Run = Callable[[bytes], None]
 CRASHES = Path(__file__).parent / "crashes"
@@ -51,6 +60,7 @@ TARGETS: dict[str, Target] = {
         Target("inbound", inbound_target.inbound, inbound_target.inbound_seeds, 4096, 40),
         Target("configuration", words_targets.configuration, words_targets.configuration_seeds, 4096, 150),
         Target("numbers", _pure(words_targets.numbers), words_targets.number_seeds, 200, 150),
+        Target("smpp", _pure(smpp_targets.smpp), smpp_targets.smpp_seeds, 4096, 150),
         Target("http", web_targets.http, web_targets.http_seeds, 4096, 40),
         Target("api", web_targets.api, web_targets.api_seeds, 512, 120),
         Target("emulator_control", socket_targets.emulator_control, socket_targets.control_seeds, 2048, 30),

@@ -19,6 +19,8 @@ from modembank.messages.outbox import reports
 from modembank.modem.modem import Modem
 from modembank.modem.outcome import AttemptOutcome, SubmitResult
 from modembank.modem.sending import Exchange
+from modembank.providers.adapters import smpp_receipts
+from modembank.providers.adapters.smpp_pdu import Framer
 from modembank.tpdu import join_parts, packing, split, user_data
 from modembank_emulator import control
 from modembank_web import protocol, reading, routing
@@ -117,6 +119,25 @@ def _number_not_settled(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("fuzz.words_targets.normalise_recipient", lambda written, region: written + "0")
 
 
+def _framer_that_forgets_the_rest_of_a_chunk(patch: pytest.MonkeyPatch) -> None:
+    feed = Framer.feed
+
+    def forgetful(self, octets):  # type: ignore[no-untyped-def]
+        found = feed(self, octets)
+        del self._octets[:]
+        return found
+
+    patch.setattr(Framer, "feed", forgetful)
+
+
+def _receipt_that_raises(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(smpp_receipts, "_done_ms", lambda *_: 1 // 0)
+
+
+def _sender_without_bound(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("fuzz.smpp_targets.number_of", lambda found, **_: found.digits * 9)
+
+
 def _fault_in_an_operation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reading, "QUERY_LIMIT", None)
 
@@ -162,6 +183,9 @@ PLANTED: tuple[tuple[str, Plant], ...] = (
     ("configuration", _config_with_another_error),
     ("configuration", _config_unchecked),
     ("numbers", _number_not_settled),
+    ("smpp", _framer_that_forgets_the_rest_of_a_chunk),
+    ("smpp", _receipt_that_raises),
+    ("smpp", _sender_without_bound),
     ("http", _fault_in_an_operation),
     ("http", _plain_refusals),
     ("api", _fault_in_an_operation),
