@@ -27,6 +27,7 @@ SOLE_IMPORTERS = {
     "multipart": {"modembank_web"},
     "phonenumbers": {"modembank.messages"},
     "argon2": {"modembank.accounts"},
+    "aiosmtplib": {"modembank.providers.adapters"},
     "aiomqtt": {"modembank_fleet.link"},
     "paho": {"modembank_fleet.link"},
     "cryptography": {
