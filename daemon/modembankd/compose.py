@@ -26,6 +26,7 @@ from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
 from modembank.home_assistant import HomeAssistant
+from modembank.mail import Mail
 from modembank.mailings.service import Mailings
 from modembank.messages import (
     Admission,
@@ -149,6 +150,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     webhooks, accounts = Webhooks(means), Accounts(store, clock)
     accounts.on_withdrawal(events.wake)  # whoever follows is asked again for what lets it
     twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
+    mail = Mail(config, store, events, clock, metrics, sims=sims)
     fleet = Fleet(config, store, clock, events)
     around = Surroundings(
         config=config,
@@ -164,6 +166,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         law=Law(messages, clock),
         webhooks=webhooks,
         twilio=twilio,
+        mail=mail,
         fleet=fleet,
     )
     return App(
@@ -177,6 +180,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         events=events,
         webhooks=webhooks,
         twilio=twilio,
+        mail=mail,
         fleet=fleet,
         home_assistant=HomeAssistant(config, clock),
         audit=Audit(store, clock),
@@ -186,17 +190,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         taking=Taking(store, clock, receiving, own, admission.party),
         conversations=Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         optouts=OptOuts(store, bus, clock, admission),
-        mailings=Mailings(
-            store,
-            bus,
-            clock,
-            metrics,
-            admission=admission,
-            finishing=Finishing(sims, quiet_hours),
-            sending=config.sending,
-            region=config.box.region,
-            data_dir=data_dir,
-        ),
+        mailings=_mailings(ground, quiet_hours),
         sims=sims,
         bank=bank,
         discovery=discovery,
@@ -208,6 +202,21 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         alerts=Alerts(messages, config.alerts),
         figures=Figures(store, bus, clock, sims),
         system=System(config, data_dir / DATABASE, clock, ground.process),
+    )
+
+
+def _mailings(ground: _Ground, quiet_hours: QuietHours) -> Mailings:
+    config = ground.config
+    return Mailings(
+        ground.store,
+        ground.bus,
+        ground.clock,
+        ground.metrics,
+        admission=ground.admission,
+        finishing=Finishing(ground.sims, quiet_hours),
+        sending=config.sending,
+        region=config.box.region,
+        data_dir=Path(config.box.data_dir),
     )
 
 

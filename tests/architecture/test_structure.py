@@ -28,6 +28,7 @@ SOLE_IMPORTERS = {
     "phonenumbers": {"modembank.messages"},
     "argon2": {"modembank.accounts"},
     "aiosmtplib": {"modembank.providers.adapters"},
+    "aiosmtpd": {"modembank_mail"},
     "aiomqtt": {"modembank_fleet.link"},
     "paho": {"modembank_fleet.link"},
     "cryptography": {
