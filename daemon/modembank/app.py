@@ -21,6 +21,7 @@ from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health
 from modembank.home_assistant import HomeAssistant
+from modembank.mail import Mail
 from modembank.mailings.service import Mailings
 from modembank.messages import HeldMessages, Inbox, Messages, Taking
 from modembank.metrics import Metrics
@@ -47,6 +48,7 @@ class App(msgspec.Struct, frozen=True):
     webhooks: Webhooks
     audit: Audit
     twilio: Twilio
+    mail: Mail
     fleet: Fleet
     home_assistant: HomeAssistant
     messages: Messages

@@ -12,6 +12,7 @@ import msgspec
 
 from modembank.decency import LoopsConfig, OptOutConfig, QuietHoursConfig, RecipientsConfig, contradictions
 from modembank.errors import ModembankError
+from modembank.mail_config import MailInConfig, MailOutConfig, mail_contradictions
 
 T = TypeVar("T")
 
@@ -357,6 +358,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     loops: LoopsConfig = LoopsConfig()
     mqtt: MqttConfig = MqttConfig()
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()
+    mail_in: MailInConfig = MailInConfig()
+    mail_out: tuple[MailOutConfig, ...] = ()
     log: LogConfig = LogConfig()
 
 
@@ -414,13 +417,21 @@ def _check_whole(config: Config, path: Path, text: str) -> None:
     if bool(config.web.tls_cert) != bool(config.web.tls_key):
         line = line_of(text, "tls_(cert|key)")
         raise ConfigError(file=path, line=line, problem="web: tls_cert and tls_key go together")
-    for key, problem in _of_the_hub(config.mqtt, config.box.id):
-        raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=f"mqtt: {problem}")
-    for pattern, problem in _of_home_assistant(config.home_assistant):
-        line = line_of(text, rf"^\s*\[+home_assistant[^\0]*?^\s*{pattern}")
-        raise ConfigError(file=path, line=line, problem=f"home_assistant: {problem}")
+    for pattern, problem in _of_the_links(config):
+        raise ConfigError(file=path, line=line_of(text, pattern), problem=problem)
     for key, problem in contradictions(config.opt_out, config.quiet_hours, config.recipients):
         raise ConfigError(file=path, line=line_of(text, rf"^\s*{key}\b"), problem=problem)
+
+
+def _of_the_links(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together in the sections about others on the network, by a pattern of the line."""
+    for key, problem in _of_the_hub(config.mqtt, config.box.id):
+        yield rf"^\s*{key}\b", f"mqtt: {problem}"
+    for pattern, problem in _of_home_assistant(config.home_assistant):
+        yield rf"^\s*\[+home_assistant[^\0]*?^\s*{pattern}", f"home_assistant: {problem}"
+    has_certificate = bool(config.web.tls_cert)
+    for pattern, problem in mail_contradictions(config.mail_in, config.mail_out, certificate=has_certificate):
+        yield rf"^\s*\[+{pattern}", problem
 
 
 def _of_the_hub(mqtt: MqttConfig, box: str) -> Iterator[tuple[str, str]]:

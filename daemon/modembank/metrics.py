@@ -72,6 +72,12 @@ class Metrics:
         self.webhook_deliveries = Counter(
             "modembank_webhook_deliveries", "Posts of events to webhooks, by result", ["result"], registry=self.registry
         )
+        self.mails_forwarded = Counter(
+            "modembank_mails_forwarded", "Inbound messages told by mail, by result", ["result"], registry=self.registry
+        )
+        self.mails_taken = Counter(
+            "modembank_mails_taken", "Mails that were to become messages, by result", ["result"], registry=self.registry
+        )
         self.twilio_posts = Counter(
             "modembank_twilio_posts",
             "Posts to clients of the Twilio dialect, by result",

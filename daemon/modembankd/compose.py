@@ -26,6 +26,7 @@ from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
 from modembank.home_assistant import HomeAssistant
+from modembank.mail import Mail
 from modembank.mailings.service import Mailings
 from modembank.messages import (
     Admission,
@@ -158,6 +159,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     webhooks, accounts = Webhooks(means), Accounts(store, clock)
     accounts.on_withdrawal(events.wake)  # whoever follows is asked again for what lets it
     twilio = Twilio(means, accounts, Talk(store, messages, inbox, sims, admission))
+    mail = Mail(config, store, events, clock, metrics, sims=sims)
     fleet = Fleet(config, store, clock, events)
     around = Surroundings(
         config=config,
@@ -173,6 +175,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         law=Law(messages, clock),
         webhooks=webhooks,
         twilio=twilio,
+        mail=mail,
         fleet=fleet,
     )
     return App(
@@ -186,6 +189,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         events=events,
         webhooks=webhooks,
         twilio=twilio,
+        mail=mail,
         fleet=fleet,
         home_assistant=HomeAssistant(config, clock),
         audit=Audit(store, clock),
@@ -195,7 +199,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         taking=Taking(store, clock, receiving, own, admission.party),
         conversations=Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         optouts=OptOuts(store, bus, clock, admission),
-        mailings=_mailings(ground, Finishing(sims, quiet_hours), data_dir),
+        mailings=_mailings(ground, quiet_hours),
         sims=sims,
         providers=ground.providers,
         bank=bank,
@@ -211,17 +215,18 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
     )
 
 
-def _mailings(ground: _Ground, finishing: Finishing, data_dir: Path) -> Mailings:
+def _mailings(ground: _Ground, quiet_hours: QuietHours) -> Mailings:
+    config = ground.config
     return Mailings(
         ground.store,
         ground.bus,
         ground.clock,
         ground.metrics,
         admission=ground.admission,
-        finishing=finishing,
-        sending=ground.config.sending,
-        region=ground.config.box.region,
-        data_dir=data_dir,
+        finishing=Finishing(ground.sims, quiet_hours),
+        sending=config.sending,
+        region=config.box.region,
+        data_dir=Path(config.box.data_dir),
     )
 
 

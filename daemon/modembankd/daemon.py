@@ -35,6 +35,7 @@ from modembankd.stopping import when_told
 
 if TYPE_CHECKING:
     from modembank_home_assistant import HomeAssistantLink
+    from modembank_mail import MailServer
 
 ADDRESS_NAME = "address"
 NO_SOCKETS = Sockets()
@@ -76,6 +77,7 @@ class Daemon:
         self._box: Box | None = None
         self._membership: FleetMembership | None = None
         self._home: HomeAssistantLink | None = None
+        self._mail: MailServer | None = None
         self.url = ""
         """Where the API answers, once started."""
 
@@ -111,12 +113,18 @@ class Daemon:
             await app.discovery.start()
             await app.webhooks.start()
             await app.twilio.start()
+            await app.mail.start()
             await self._membership.start()
             if app.home_assistant.set_up:
                 from modembank_home_assistant import HomeAssistantLink
 
                 self._home = HomeAssistantLink(app)
                 await self._home.start()
+            if self._config.mail_in.listen:
+                from modembank_mail import MailServer
+
+                self._mail = MailServer(app)
+                await self._mail.start()
             undo.pop_all()
         self._supervisor.start("heartbeat", lambda: beat(app.store, app.metrics))
         start_chores(self._supervisor, _chores(box))
@@ -133,8 +141,10 @@ class Daemon:
             await self._membership.stop()
         if self._home is not None:
             await self._home.stop()
+        if self._mail is not None:
+            await self._mail.stop(WEB_STOP_S)
         box.app.events.stop()
-        telling = box.app.webhooks.stop(), box.app.twilio.stop()
+        telling = box.app.webhooks.stop(), box.app.twilio.stop(), box.app.mail.stop()
         await asyncio.gather(*telling, *(server.stop(WEB_STOP_S) for server in self._servers))
         await box.app.mailings.stop()
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
@@ -158,6 +168,8 @@ class Daemon:
         """Take up a certificate that was renewed, with the same key."""
         for server in self._servers:
             server.take_certificate()
+        if self._mail is not None:
+            self._mail.take_certificate()
 
     async def _serve(self) -> None:
         answering = create_app(self.box.app)

@@ -13,6 +13,7 @@ import msgspec
 
 from modembank.config import Config, SimConfig
 from modembank.errors import ModembankError
+from modembank.mail_config import MailOutConfig
 
 FIRST_FD = 3
 """SD_LISTEN_FDS_START."""
@@ -22,6 +23,8 @@ PIN_PREFIX = "modembank.pin."
 """Before the ICCID, in the name of the credential that holds a SIM's PIN."""
 HOME_ASSISTANT = "modembank.home-assistant.password"
 """The credential that holds the password of Home Assistant's broker."""
+OF_A_MAIL_SERVER = "modembank.mail-out.{}.password"
+"""The same of a mail server, with its name."""
 
 
 OF_THE_HUB = "modembank.hub.token"
@@ -82,7 +85,7 @@ def hub_token(environ: Mapping[str, str] = os.environ) -> HubToken | None:
 
 
 def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) -> Config:
-    """Return the configuration with the PINs and the password that came as credentials; they win over the file's.
+    """Return the configuration with the PINs and the passwords that came as credentials; they win over the file's.
 
     Raises BadCredential.
     """
@@ -96,7 +99,13 @@ def with_credentials(config: Config, environ: Mapping[str, str] = os.environ) ->
     home, password = config.home_assistant, Path(folder, HOME_ASSISTANT)
     if folder and password.is_file():
         home = msgspec.structs.replace(home, password_file=str(password))
-    return msgspec.structs.replace(config, sim=sims, home_assistant=home)
+    servers = tuple(_with_password(server, Path(folder)) if folder else server for server in config.mail_out)
+    return msgspec.structs.replace(config, sim=sims, home_assistant=home, mail_out=servers)
+
+
+def _with_password(server: MailOutConfig, folder: Path) -> MailOutConfig:
+    password = folder / OF_A_MAIL_SERVER.format(server.name)
+    return msgspec.structs.replace(server, password_file=str(password)) if password.is_file() else server
 
 
 def _sim(iccid: str, path: Path) -> SimConfig:

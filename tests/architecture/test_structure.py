@@ -27,6 +27,8 @@ SOLE_IMPORTERS = {
     "multipart": {"modembank_web"},
     "phonenumbers": {"modembank.messages", "modembank.providers.rules"},
     "argon2": {"modembank.accounts"},
+    "aiosmtplib": {"modembank.providers.adapters"},
+    "aiosmtpd": {"modembank_mail"},
     "aiomqtt": {"modembank_fleet.link"},
     "paho": {"modembank_fleet.link"},
     "cryptography": {

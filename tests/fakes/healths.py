@@ -19,6 +19,7 @@ from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
 from modembank.fleet import Fleet
 from modembank.health import Check, Finding, Health, Law, Severity, Standing, Surroundings
 from modembank.health.book import Book
+from modembank.mail import Mail
 from modembank.messages import Admission, HeldMessages, Inbox, Loop
 from modembank.messages.telling import told_of_messages
 from modembank.modem import ModemState
@@ -104,6 +105,7 @@ class Ward:
         talk = Talk(self.store, self.post.messages, Inbox(self.store, admission, self.clock), self.sims, admission)
         self.accounts = Accounts(self.store, self.clock)
         self.twilio = Twilio(means, self.accounts, talk)
+        self.mail = Mail(config, self.store, self.events_log, self.clock, metrics, sims=self.sims)
         self.fleet = Fleet(config, self.store, self.clock, self.events_log)
         self.around = Surroundings(
             config=config,
@@ -119,6 +121,7 @@ class Ward:
             law=Law(self.post.messages, self.clock),
             webhooks=self.webhooks,
             twilio=self.twilio,
+            mail=self.mail,
             fleet=self.fleet,
             sysfs=self.folder / "sys",
         )

@@ -32,6 +32,7 @@ from modembank.figures import Figures
 from modembank.fleet import Fleet
 from modembank.health import Health, Law, Surroundings
 from modembank.home_assistant import HomeAssistant
+from modembank.mail import Mail
 from modembank.mailings.service import Mailings
 from modembank.messages.admission import Admission
 from modembank.messages.held import HeldMessages
@@ -111,6 +112,7 @@ class Box:
     webhooks: Any
     audit: Audit
     twilio: Any
+    mail: Mail
     fleet: Fleet
     home_assistant: HomeAssistant
     sims: Sims
@@ -221,11 +223,13 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     talk = Talk(store, parts["messages"], parts["inbox"], sims, admission)
     parts["twilio"] = Twilio(means, parts["accounts"], talk)
     parts["fleet"] = Fleet(msgspec.structs.replace(config, box=placed), store, clock, parts["events"])
+    parts["mail"] = Mail(config, store, parts["events"], clock, metrics, sims=sims)
     parts["home_assistant"] = HomeAssistant(config, clock)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
         backups=parts["backups"], appliance=parts["appliance"], sims=sims, bank=parts["bank"], sending=Unexplained(),
         law=Law(parts["messages"], clock), webhooks=parts["webhooks"], twilio=parts["twilio"],
+        mail=parts["mail"],
         fleet=parts["fleet"],
         sysfs=folder / "sysfs",
     )  # fmt: skip

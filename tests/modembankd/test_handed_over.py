@@ -14,6 +14,7 @@ import pytest
 
 from fakes.daemons import MODEMBANK, DaemonProcess
 from modembank.config import Config, HomeAssistantConfig, SimConfig
+from modembank.mail_config import MailOutConfig
 from modembank_box.openssl import make_certificate, make_key
 from modembankd.handed_over import (
     BadCredential,
@@ -149,6 +150,17 @@ def test_a_password_that_came_as_a_credential_wins_over_the_file(tmp_path):
     (given := tmp_path / "modembank.home-assistant.password").write_text("open sesame")
     home = with_credentials(config, {"CREDENTIALS_DIRECTORY": str(tmp_path)}).home_assistant
     assert (home.username, home.password_file) == ("box", str(given))
+
+
+def test_each_mail_server_has_a_credential_of_its_own(tmp_path):
+    servers = tuple(
+        MailOutConfig(name, "mail.example.com", "sms@example.com", username="box", password_file="/etc/other")
+        for name in ("office", "other")
+    )
+    (given := tmp_path / "modembank.mail-out.office.password").write_text("open sesame")
+    config = with_credentials(Config(mail_out=servers), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert [server.password_file for server in config.mail_out] == [str(given), "/etc/other"]
+    assert with_credentials(Config(mail_out=servers), {}).mail_out == servers
 
 
 @pytest.mark.parametrize(

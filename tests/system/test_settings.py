@@ -19,6 +19,7 @@ from modembank.config import (
     SimConfig,
     SimLimitsConfig,
 )
+from modembank.mail_config import MailForwardConfig, MailInConfig, MailOutConfig, MailSenderConfig
 from modembank.system.meanings_table import MEANINGS
 from modembank.system.settings import SECRETS, sections
 
@@ -27,7 +28,12 @@ PORTS = (PortEntry("/dev/ttyUSB0", "slot-01", pin="4711"), PortEntry("/dev/ttyUS
 SIMS = (SimConfig("894411006825627005", pin="4711", limits=SimLimitsConfig(per_day=3)), SimConfig("894411006825627006"))
 MQTT = MqttConfig(hub_key=(HubKeyConfig("h2", "A" * 43 + "="),))
 HOME = HomeAssistantConfig(notify=(NotifyConfig("on-call", ("+447700900123",), "anne"),))
-CONFIG = Config(bank=BankConfig(port=PORTS), sim=SIMS, mqtt=MQTT, home_assistant=HOME)
+MAIL_IN = MailInConfig(sender=(MailSenderConfig("@example.com", "anne"),))
+FORWARD = MailForwardConfig("desk", ("desk@example.com",))
+MAIL_OUT = (MailOutConfig("office", "mail.example.com", "sms@example.com", forward=(FORWARD,)),)
+CONFIG = Config(
+    bank=BankConfig(port=PORTS), sim=SIMS, mqtt=MQTT, home_assistant=HOME, mail_in=MAIL_IN, mail_out=MAIL_OUT
+)
 
 
 def keys(shape: type, path: str = "") -> Iterator[tuple[str, str]]:

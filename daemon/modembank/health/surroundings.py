@@ -16,6 +16,7 @@ from modembank.config import Config
 from modembank.events import ModemStateChanged
 from modembank.fleet import Fleet
 from modembank.health.law import Law
+from modembank.mail import Mail
 from modembank.messages import HeldMessages, Loop, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
 from modembank.sim import Sims
@@ -107,6 +108,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     law: Law
     webhooks: Webhooks
     twilio: Twilio
+    mail: Mail
     fleet: Fleet
     memory: Memory = msgspec.field(default_factory=Memory)
     sysfs: Path = Path("/sys")

@@ -23,7 +23,7 @@ from modembank.messages.text import TextProblem, measure
 from modembank.messages.verdicts import BAD_NUMBER, MOST_SHOWN, NOT_PERMITTED, Refused
 from modembank.messages.views import Note
 from modembank.providers import Channel
-from modembank.providers.addresses import BadAddress, normalise_address
+from modembank.providers.addresses import BadAddress, mail_address
 from modembank.tpdu import MAX_SEGMENTS, Encoding, SegmentCount
 
 MAX_VALID_FOR_S = 30 * 86_400
@@ -227,7 +227,7 @@ class Admission:
     def _written(self, written: str, channel: str) -> str:
         """Return a recipient as messages are stored with it; raises BadNumber, BadAddress."""
         if channel == "email":
-            return normalise_address(written)
+            return mail_address(written)
         number = normalise_recipient(written, self._region)
         if channel == "whatsapp" and not number.startswith("+"):
             raise BadNumber(why=f"{number} is a short code, which WhatsApp does not reach")

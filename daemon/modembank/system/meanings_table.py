@@ -66,7 +66,8 @@ MEANINGS = {
     "health.no_network_after_s": "a modem that searches for longer: no_network",
     "health.limit_percent": "a SIM that has used so much of a limit: limits_nearly_spent",
     "health.webhook_failing_after_s": (
-        "an endpoint of a webhook or a Twilio account that takes nothing for longer: webhook_failing, twilio_failing"
+        "an endpoint of a webhook or a Twilio account, or a mail server, that takes nothing for longer:"
+        " webhook_failing, twilio_failing, mail_failing"
     ),
     "health.hub_unreachable_after_s": (
         "a hub that has acknowledged nothing, or a broker that was not reached, for longer: hub_unreachable"
@@ -156,6 +157,38 @@ MEANINGS = {
     "home_assistant.notify.name": "what Home Assistant shows",
     "home_assistant.notify.max_segments": "a text that takes more is cut there",
     "home_assistant.notify.priority": "0 to 9; quiet hours let the highest pass (quiet_hours.exempt_priority)",
+    "mail_in.listen": "address and port, such as 0.0.0.0:2525; empty: no mails are taken",
+    "mail_in.domain": "what stands behind the @ of a number, such as sms.example.com: +447700900123@sms.example.com",
+    "mail_in.tls_cert": "PEM files of the certificate for STARTTLS; both or neither; empty: the one of [web]",
+    "mail_in.tls_key": "PEM files of the certificate for STARTTLS; both or neither; empty: the one of [web]",
+    "mail_in.allow_plain": ("true: API keys may come over the network without encryption; on loopback they always may"),
+    "mail_in.subject": "what of a mail becomes the text: its body, its subject, or both, the subject first",
+    "mail_in.cut_quotes": (
+        "whether a signature (from the line -- on) and what is quoted of an earlier mail are left out"
+    ),
+    "mail_in.max_kib": "a larger mail is refused",
+    "mail_in.max_recipients": "of one mail",
+    "mail_in.connections": "at once; who comes beyond is told to come again",
+    "mail_in.connections_of_one": "of them from one address",
+    "mail_in.sender.address": "who may send: an address, or @example.com for all of a domain; the longer one counts",
+    "mail_in.sender.user": "the user of the box whose key it shows, whose messages they are, and whose quota counts",
+    "mail_out.name": "in issues and in the log; by it and the address a forward remembers how far it has come",
+    "mail_out.host": "name or IP address of a mail server",
+    "mail_out.sender": "the address that mails come from",
+    "mail_out.port": "0: 587 with starttls, 465 with tls, 25 with none",
+    "mail_out.security": (
+        "starttls: a server that does not offer it gets nothing; tls: encrypted from the start; none: in the clear"
+    ),
+    "mail_out.username": "for a server that wants a login",
+    "mail_out.password_file": (
+        "a file with the password alone; a credential modembank.mail-out.NAME.password from systemd wins over it"
+    ),
+    "mail_out.ca": "PEM file of the authorities that the server's certificate is checked with; empty: the system's",
+    "mail_out.sender_name": "the name beside the sender's address; empty: the box's id",
+    "mail_out.forward.name": "in issues and in the log; by it and the address a forward remembers how far it has come",
+    "mail_out.forward.to": "addresses, 20 at most; each has a mail of its own",
+    "mail_out.forward.sims": "ICCIDs of the SIMs whose inbound messages are told; with no pools either: of all",
+    "mail_out.forward.pools": "labels of SIMs, the same",
     "log.level": "debug, info, warning, error",
     "log.format": ("json, console; auto: journald priorities under systemd, colours on a terminal, else JSON"),
 }
