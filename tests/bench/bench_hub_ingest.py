@@ -32,6 +32,7 @@ from modembank.store.opening import open_owned
 from modembank_fleet import wire
 from modembank_fleet.link import Broker, connect
 from modembank_hub.ingest import Ingest, Taken
+from modembank_hub.lending import Lending
 from modembank_hub.lines import WORKER_TAKES
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.schema import HUB
@@ -85,8 +86,8 @@ async def as_the_hub(folder: Path, port: int, messages: int) -> None:
     """Let two workers of the hub take them in."""
     store = await open_hub_store(folder)
     metrics = HubMetrics()
-    ingest = Ingest(store, SystemClock(), Bus(), metrics, lambda: None)
-
+    clock, bus = SystemClock(), Bus()
+    ingest = Ingest(store, clock, bus, metrics, lambda: None, Lending(store, clock, bus, None, 60.0))
     put_down, going = ingest.put_down, asyncio.Event()
 
     async def gated(uplinks: Sequence[Uplink]) -> Taken:

@@ -284,6 +284,7 @@ class Agent:
             self._address.common_name,
             files if secure else None,
             session_expiry_s=SESSION_S,
+            keepalive_s=PERIODS[fleet.profile].keepalive_s,
         )
 
     # -- what comes
