@@ -1,10 +1,10 @@
 """What a box costs on the wire in a day: octets of IP packets of its telemetry, its keep-alive, its events.
 
-Run: ``python tests/bench/bench_fleet_bytes.py [--modems 8] [--minutes 15] [--messages 60] [--profile standard]``. A whole
-box on emulated modems talks over TLS, with a certificate, to Debian's Mosquitto set up as docs/hub.md says and to
-``modembank hub run``, through a TCP proxy on loopback. Nothing is sped up: the profile's intervals are those of service,
-and a stretch of so many minutes (a multiple of its longest interval) is held against 1,440 of a day. Then messages are sent
-and received, and what that takes above telemetry is told for each message.
+Run: ``python tests/bench/bench_fleet_bytes.py [--modems 8] [--minutes 15] [--messages 60] [--profile standard]``. A
+whole box on emulated modems talks over TLS, with a certificate, to Debian's Mosquitto set up as docs/hub.md says and to
+``modembank hub run``, through a TCP proxy on loopback. Nothing is sped up: the profile's intervals are those of
+service, and a stretch of so many minutes (a multiple of its longest interval) is held against 1,440 of a day. Then
+messages are sent and received, and what that takes above telemetry is told for each message.
 
 Octets are those that TCP carried (TLS records, handshakes) and 52 for each of its segments, acknowledgements alone
 too, as the kernel counts them (TCP_INFO; segments of 1,400 octets at most). Ethernet or PPP come on top.
@@ -67,9 +67,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
         bank = await undo.enter_async_context(emulated(folder / "tty", modems=options.modems))
         url = f"mqtts://127.0.0.1:{meter.port}"
         mqtt = replace(broker.section("b1"), url=url, profile=options.profile)
-        box = await undo.enter_async_context(
-            running(bank, folder / "data", rules={"mqtt": mqtt}, hub_within_s=1.0)
-        )
+        box = await undo.enter_async_context(running(bank, folder / "data", rules={"mqtt": mqtt}, hub_within_s=1.0))
         await online(box)
         await asyncio.sleep(options.settle)  # until the hub's hello has had its answer
         born = meter.traffic()
@@ -122,7 +120,7 @@ async def stretch(meter: Meter, broker: FleetBroker, seconds: float) -> tuple[Tr
 
 
 def ping_octets() -> int:
-    """Return the octets of PINGREQ and PINGRESP: two TLS records, and three segments, the last one an acknowledgement."""
+    """Return the octets of PINGREQ and PINGRESP: two TLS records, and three segments, one without data."""
     return 2 * (2 + 22) + 3 * 52
 
 

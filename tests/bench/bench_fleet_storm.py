@@ -1,9 +1,9 @@
 """How 2,000 boxes come back after a power cut of their broker: when all are born at the hub, and with how many tries.
 
 Run: ``python tests/bench/bench_fleet_storm.py [--boxes 2000] [--processes 4] [--down 5] [--within 420]``. The boxes are
-the real agents (TLS with a certificate each, births, streams) without modems, in a few processes; the broker is Debian's
-Mosquitto set up as docs/hub.md says, and the hub ``modembank hub run``. When all have been connected for a minute the
-broker is killed and started again, once for each way of coming back, all with the same boxes:
+the real agents (TLS with a certificate each, births, streams) without modems, in a few processes; the broker is
+Debian's Mosquitto set up as docs/hub.md says, and the hub ``modembank hub run``. When all have been connected for a
+minute the broker is killed and started again, once for each way of coming back, all with the same boxes:
 
 * *the product*: spread over the hub's window of two minutes, then full jitter; a try may take half a minute;
 * *without jitter*: 1, 2, 4, … 300 seconds, the same for each box; the rest is the product's;

@@ -68,7 +68,11 @@ async def plainly(folder: Path, port: int, messages: int) -> None:
     conn = opened.connection
     conn.execute("PRAGMA wal_autocheckpoint = 1000")
     try:
-        async with connect(Broker("127.0.0.1", port, "plain", receive_maximum=WORKER_TAKES)) as session:
+        async with connect(
+            Broker(
+                "127.0.0.1", port, "plain", receive_maximum=WORKER_TAKES, keepalive_s=600
+            )  # it has no time for pings
+        ) as session:
             await session.subscribe(wire.everything_up("plain"), shared=True)
             await told_to_go()
             for _ in range(messages):

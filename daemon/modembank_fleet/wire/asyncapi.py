@@ -39,7 +39,7 @@ def document() -> dict[str, Any]:
 
 
 def _portable(schema: Any) -> Any:
-    r"""Return a schema with patterns as JSON Schema has them (ECMA-262): Python's end of a text, ``\Z``, is ``$`` there."""
+    r"""Return a schema with patterns of JSON Schema (ECMA-262): Python's end of a text, ``\Z``, is ``$`` there."""
     if isinstance(schema, list):
         return [_portable(one) for one in schema]
     if not isinstance(schema, dict):
