@@ -13,7 +13,7 @@ AXE := axe-core 4.14.1 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41b
 IMAGE_TOOLS := mmdebstrap squashfs-tools dosfstools mtools fdisk e2fsprogs zstd rauc openssl
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate -q
 
-.PHONY: help demo demo-fleet test check fast bench selftest pool-simulation schemathesis home-assistant soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
+.PHONY: help demo demo-fleet test check fast bench selftest pool-simulation schemathesis home-assistant asyncapi fleet-chaos soak powercuts booted image image-arm64 bundle fuzz environment dev-environment test-tools clean lock boot-usb boot-image power-pulls damage-image machine-tools update-image
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -49,6 +49,14 @@ pool-simulation: dev-environment ## the fleet's pool in virtual time under 100,0
 home-assistant: dev-environment ## Home Assistant's own schemas and core judge what they are told (a minute; first installs it, 600 MB; needs Python 3.13)
 	@sh tools/debian-packages.sh mosquitto
 	$(BIN)/python tests/home_assistant/run.py $(ARGS)
+
+asyncapi: dev-environment ## AsyncAPI's own parser judges the document of the fleet, and damaged ones (half a minute; needs npm)
+	@command -v npm >/dev/null || sh tools/debian-packages.sh npm
+	$(BIN)/python tests/asyncapi/run.py
+
+fleet-chaos: dev-environment ## kill boxes, hub and broker 500 times while events flow [KILLS=500 SEED=1] (about half an hour)
+	@sh tools/debian-packages.sh mosquitto
+	HUB_KILLS=$(or $(KILLS),500) HUB_SEED=$(or $(SEED),1) $(BIN)/pytest -n 0 -s tests/modembank_hub/test_killed.py
 
 soak: dev-environment test-tools ## many more examples (about 20 minutes), then 10,000 kills (about six hours; KILLS=n)
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --timeout 1200 tests/at tests/tpdu tests/sim tests/messages tests/dispatch tests/fuzz tests/modembank_web/test_conformance.py
@@ -124,4 +132,4 @@ lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) --group fuzz -o requirements-fuzz.lock
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz .browser .home-assistant
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz .browser .home-assistant .asyncapi

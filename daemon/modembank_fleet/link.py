@@ -222,6 +222,7 @@ class _Client(aiomqtt.Client):
         self.why = str(reason_code)
         if not self._connected.done():  # the broker hung up in the middle: aiomqtt would wait for its timeout
             self._connected.set_exception(aiomqtt.MqttError(f"the broker hung up: {reason_code}"))
+            self._connected.exception()  # nobody may be there to hear of it: the try was given up for another reason
             return
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 

@@ -25,7 +25,7 @@ from modembank_hub.configs import Configs, group_named, members
 from modembank_hub.fleet import Page
 from modembank_hub.rows_of_config import GroupRow
 from modembank_hub.rows_of_rollouts import ABORTED, DONE, PAUSED, RUNNING, STOPPED, Counts, RolloutBox, RolloutRow
-from modembank_hub.software import TTL_S, Release, order_release
+from modembank_hub.software import TTL_S, By, Release, order_cancel, order_release
 
 STEPS = (10, 100)
 LIMIT_PERCENT = 10
@@ -123,7 +123,10 @@ class Rollouts:
         return await self._order(actor, rollout_id, "continue", {PAUSED, STOPPED}, RUNNING)
 
     async def abort(self, actor: Actor, rollout_id: int) -> Progress:
-        """End it; boxes that have it keep it. Raises NotFound, Conflict, Forbidden."""
+        """End it; boxes that have it keep it. One of software is ended too where boxes have not begun to install it.
+
+        Raises NotFound, Conflict, Forbidden.
+        """
         return await self._order(actor, rollout_id, "abort", {RUNNING, PAUSED, STOPPED}, ABORTED)
 
     async def get(self, actor: Actor, rollout_id: int) -> Progress:
@@ -175,6 +178,8 @@ class Rollouts:
             if state == RUNNING:  # what it had stopped for is known: only what comes now counts
                 rows.forgive(conn, rollout_id, now)
                 _advance(conn, _found(conn, rollout_id), now)
+            if state == ABORTED and found.software:
+                _call_off(conn, found, By(actor.name, now, TTL_S))
             audit.record(conn, actor, f"rollout.{word}", str(rollout_id), now, {"group": found.group})
             return _progress(conn, rollout_id)
 
@@ -230,7 +235,7 @@ def _advance(conn: sqlite3.Connection, row: RolloutRow, now: int) -> bool:
         return True
     if fresh:
         for box in fresh:
-            _give(conn, row, box.box_id, now)
+            _give(conn, row, box.box_id, now, len(fresh))
         return True
     given = [box for box in boxes if box.step == row.step]
     counts = rows.counts_of(given)
@@ -248,12 +253,12 @@ def _advance(conn: sqlite3.Connection, row: RolloutRow, now: int) -> bool:
     return True
 
 
-def _give(conn: sqlite3.Connection, row: RolloutRow, box_id: int, now: int) -> None:
-    """Let a box be to have it from now on: a document, or the command for a version."""
+def _give(conn: sqlite3.Connection, row: RolloutRow, box_id: int, now: int, together: int) -> None:
+    """Let a box be to have it from now on: a document, or the command for a version (``together`` get it now)."""
     if row.software:
         release = msgspec.json.decode(row.software, type=Release)
-        ttl_s = max(row.wait_s, TTL_S)
-        command = order_release(conn, release, box_id, f"rollout-{row.id}", (row.actor, now, ttl_s))
+        by = By(row.actor, now, max(row.wait_s, TTL_S))
+        command = order_release(conn, release, box_id, _job(row), by, together)
         rows.note_command(conn, row.id, box_id, command)
         return
     known = configs.stands(conn, box_id)
@@ -262,6 +267,17 @@ def _give(conn: sqlite3.Connection, row: RolloutRow, box_id: int, now: int) -> N
         conn, box_id, own_rev=known.own_rev, group_rev=row.revision, actor=row.actor, why=why, now_ms=now
     )
     rows.note_given(conn, row.id, box_id, ver)
+
+
+def _job(row: RolloutRow) -> str:
+    return f"rollout-{row.id}"
+
+
+def _call_off(conn: sqlite3.Connection, row: RolloutRow, by: By) -> None:
+    """Have boxes end what they were told to install and have not said the end of; who has begun to, goes on."""
+    for box in rows.boxes_of(conn, row.id):
+        if box.command is not None and not box.outcome:
+            order_cancel(conn, box.box_id, _job(row), by)
 
 
 def _boxes_for(conn: sqlite3.Connection, group: GroupRow, release: Release | None) -> list[tuple[int, str]]:

@@ -19,6 +19,8 @@ from modembank_hub.rows_of_commands import CommandRow, NewCommand
 UPDATE, CANCEL, ROLLBACK = "sw.update", "sw.cancel", "sw.rollback"
 TTL_S = DAY
 """For so long an update may wait for its box, and be fetched, unless somebody says otherwise."""
+TURN_S, MOST_SPREAD_S = 2, 3600
+"""Boxes that are told together spread themselves over so many seconds for each, an hour at most."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +58,12 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether a box, by its birth, carries out updates and there is a file for it."""
         return self._file(birth) is not None
 
-    def arguments(self, birth: str | None, job: str) -> dict[str, Any]:
-        """Return the arguments of the command for a box that it fits."""
+    def arguments(self, birth: str | None, job: str, together: int) -> dict[str, Any]:
+        """Return the arguments of the command for a box that it fits; so many are told at the same time."""
         file = self._file(birth)
         told: dict[str, Any] = {} if file is None else {"sha256": file.sha256, "url": file.url}
         told |= {"job": job, "version": self.version, "window": self.window, "force": self.force}
+        told["spread"] = min(MOST_SPREAD_S, TURN_S * (together - 1))
         return {name: value for name, value in told.items() if value}
 
     def _file(self, birth: str | None) -> File | None:
@@ -69,13 +72,30 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.files.get(machine) if machine and UPDATE in told.get("verbs", ()) else None
 
 
-def order_release(conn: sqlite3.Connection, release: Release, box_id: int, job: str, by: tuple[str, int, int]) -> str:
-    """Give a box the command for a release, inside a write; ``by`` is who, when (unix ms) and its seconds to live."""
-    actor, now, ttl_s = by
-    birth, epoch = conn.execute("SELECT birth, epoch FROM boxes WHERE id = ?", (box_id,)).fetchone()
-    command_id = f"{now:011x}{secrets.token_hex(8)}"
-    args = json.dumps(release.arguments(birth, job))
-    rows_of_commands.add(conn, NewCommand(command_id, box_id, UPDATE, args, epoch, actor, now, ttl_s))
+class By(msgspec.Struct, frozen=True):
+    """Who orders something, when (unix ms), and for how many seconds it may wait."""
+
+    actor: str
+    at: int
+    ttl_s: int
+
+
+def order_release(conn: sqlite3.Connection, release: Release, box_id: int, job: str, by: By, together: int) -> str:
+    """Give a box the command for a release, inside a write; ``together`` boxes are given it now."""
+    birth = conn.execute("SELECT birth FROM boxes WHERE id = ?", (box_id,)).fetchone()[0]
+    return _order(conn, box_id, UPDATE, release.arguments(birth, job, together), by)
+
+
+def order_cancel(conn: sqlite3.Connection, box_id: int, job: str, by: By) -> str:
+    """Have a box end a job that it has not begun to install, inside a write."""
+    return _order(conn, box_id, CANCEL, {"job": job}, by)
+
+
+def _order(conn: sqlite3.Connection, box_id: int, verb: str, args: dict[str, Any], by: By) -> str:
+    epoch = conn.execute("SELECT epoch FROM boxes WHERE id = ?", (box_id,)).fetchone()[0]
+    command_id = f"{by.at:011x}{secrets.token_hex(8)}"
+    given = NewCommand(command_id, box_id, verb, json.dumps(args), epoch, by.actor, by.at, by.ttl_s)
+    rows_of_commands.add(conn, given)
     return command_id
 
 

@@ -32,6 +32,7 @@ from modembank.store.opening import open_owned
 from modembank_fleet import wire
 from modembank_fleet.link import Broker, connect
 from modembank_hub.ingest import Ingest, Taken
+from modembank_hub.lending import Lending
 from modembank_hub.lines import WORKER_TAKES
 from modembank_hub.metrics import HubMetrics
 from modembank_hub.schema import HUB
@@ -67,7 +68,11 @@ async def plainly(folder: Path, port: int, messages: int) -> None:
     conn = opened.connection
     conn.execute("PRAGMA wal_autocheckpoint = 1000")
     try:
-        async with connect(Broker("127.0.0.1", port, "plain", receive_maximum=WORKER_TAKES)) as session:
+        async with connect(
+            Broker(
+                "127.0.0.1", port, "plain", receive_maximum=WORKER_TAKES, keepalive_s=600
+            )  # it has no time for pings
+        ) as session:
             await session.subscribe(wire.everything_up("plain"), shared=True)
             await told_to_go()
             for _ in range(messages):
@@ -85,8 +90,8 @@ async def as_the_hub(folder: Path, port: int, messages: int) -> None:
     """Let two workers of the hub take them in."""
     store = await open_hub_store(folder)
     metrics = HubMetrics()
-    ingest = Ingest(store, SystemClock(), Bus(), metrics, lambda: None)
-
+    clock, bus = SystemClock(), Bus()
+    ingest = Ingest(store, clock, bus, metrics, lambda: None, Lending(store, clock, bus, None, 60.0))
     put_down, going = ingest.put_down, asyncio.Event()
 
     async def gated(uplinks: Sequence[Uplink]) -> Taken:

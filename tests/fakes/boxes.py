@@ -210,12 +210,12 @@ def _quick_commits():
 @asynccontextmanager
 async def running(
     bank: EmulatedBank, data_dir: Path, *, timings: Timings | None = None, wait=True, clock=None, opener=open_port,
-    usb=None, process=None, **config,
+    usb=None, process=None, hub_within_s=None, **config,
 ):  # fmt: skip
     """Run a daemon on the bank; start it again on the same data_dir and it is the same box."""
     clock = clock or TurnedClock()
     options = BankOptions(timings=timings or PLAIN, opener=opener, state_dir=data_dir, stagger_s=0.0, **(usb or {}))
-    daemon = Daemon(config_for(bank, data_dir, **config), options, clock, process)
+    daemon = Daemon(config_for(bank, data_dir, **config), options, clock, process, hub_within_s=hub_within_s)
     with _quick_commits():
         await daemon.start()
     try:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from fakes.brokers import Mosquitto
+from fakes.channels import judge_up
 from fakes.web_boxes import Box, make_box
 from modembank.config import HubKeyConfig, MqttConfig
 from modembank.eventlog import Entry, append
@@ -100,6 +101,7 @@ class Hub:
             what = "/".join(parse(topic).parts)
             decode(SHAPES["log" if what.startswith("log/") else what], incoming.payload, how)  # as a real hub would
             said = json.loads(unpack(incoming.payload, how) if how else incoming.payload)
+            judge_up(what, said)
             self.heard.append((what, said, incoming))
             if what in ("ev", "res"):
                 await self._take(what, said)

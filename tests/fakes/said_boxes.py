@@ -79,13 +79,14 @@ class LiveBox:
                 self._sent = min(self._sent + BATCH, self.produced)
                 topic, said = self.voice.events(self._sent - first + 1, first=first)
                 await session.publish(topic, wire.encode(said))
-            before = self.acked
-            try:
-                async with asyncio.timeout(RESEND_S):
-                    await self._news.wait()
-            except TimeoutError:
-                if self.acked == before:  # silence: go back
-                    self._sent = self.acked
+            before, until = self.acked, asyncio.get_running_loop().time() + RESEND_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    while self.acked == before and self._sent >= min(self.produced, self.acked + WINDOW):
+                        self._news.clear()
+                        await self._news.wait()
+            if self.acked == before and asyncio.get_running_loop().time() >= until:  # silence: go back
+                self._sent = self.acked
 
     async def _receive(self, session: Session) -> None:
         while True:

@@ -1,10 +1,12 @@
 """The adapter against Debian's mosquitto: refusals are seen, nothing is acknowledged too early, a lost link is told."""
 
 import asyncio
+import gc
 import random
 import time
 
 import pytest
+from aiomqtt import MqttError
 
 from fakes.brokers import Certificates, Mosquitto, Way, free_port
 from modembank_fleet.link import (
@@ -15,6 +17,7 @@ from modembank_fleet.link import (
     LinkRefused,
     TlsFiles,
     Will,
+    _Client,
     connect,
 )
 
@@ -262,3 +265,20 @@ def test_a_wide_window_stays_wide():
 def test_a_broker_that_is_away_for_weeks_is_still_tried():
     backoff = Backoff(120.0, lambda _, high: high)
     assert {backoff.next_s() for _ in range(5000)} == {120, 240, 300}
+
+
+async def test_a_broker_that_hangs_up_on_a_try_that_was_given_up_disturbs_nobody():
+    """A slow broker's last word may come when nobody waits for the connection any more."""
+    loop_errors = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_errors.append(context))
+    client = _Client(Broker("127.0.0.1", free_port(), "someone"), None, None, clean_start=True)
+    client._on_disconnect(client._client, None, None, "Keep alive timeout")
+    with pytest.raises(MqttError, match="hung up: Keep alive timeout"):
+        await client._connected
+    client = _Client(Broker("127.0.0.1", free_port(), "someone"), None, None, clean_start=True)
+    client._on_disconnect(client._client, None, None, "Keep alive timeout")
+    client.close()
+    del client
+    gc.collect()
+    await asyncio.sleep(0)
+    assert loop_errors == []

@@ -231,6 +231,36 @@ async def test_it_stops_where_too_many_came_back_and_goes_on_if_somebody_wants(g
     assert (again.row.state, again.counts.given) == ("running", 7)
 
 
+async def test_boxes_that_are_told_together_spread_themselves(group):
+    """So that five hundred do not fetch in the same second, nor restart in the same one when the night begins."""
+    await group.begin(steps=[10, 100])
+    (first,) = await group.given()
+    assert "spread" not in json.loads((await group.hub.app.orders.get(LOCAL_ADMIN, first.command)).args)
+    await group.say([first], "done")
+    spreads = [
+        json.loads((await group.hub.app.orders.get(LOCAL_ADMIN, one.command)).args)["spread"]
+        for one in await group.given()
+    ]
+    assert spreads == [10] * 6
+    birth = json.dumps({"verbs": VERBS, "sw": {"arch": "aarch64"}})
+    assert RELEASE.arguments(birth, "job-00001", 500)["spread"] == 998
+    assert RELEASE.arguments(birth, "job-00001", 5000)["spread"] == 3600
+
+
+async def test_what_was_aborted_is_called_off_where_it_has_not_ended(group):
+    await group.begin(steps=[50, 100])
+    first, second, *rest = await group.given()
+    await group.say([first], "done")
+    await group.say([second], "running", data={"ph": "downloading"})
+    await group.hub.app.rollouts.abort(LOCAL_ADMIN, group.id)
+    page = await group.hub.app.orders.list(LOCAL_ADMIN)
+    cancels = [one for one in page.items if one.verb == "sw.cancel"]
+    assert sorted(one.box for one in cancels) == sorted(one.box for one in (second, *rest))
+    assert {json.loads(one.args)["job"] for one in cancels} == {f"rollout-{group.id}"}
+    ended = await group.say([second, *rest], "cancelled")
+    assert (ended.row.state, ended.counts.applied, ended.counts.failed) == ("aborted", 1, 3)
+
+
 async def test_nobody_else_is_given_it_after_it_was_aborted(group):
     await group.begin(steps=[10, 100])
     first = await group.given()

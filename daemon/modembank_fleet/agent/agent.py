@@ -284,6 +284,7 @@ class Agent:
             self._address.common_name,
             files if secure else None,
             session_expiry_s=SESSION_S,
+            keepalive_s=PERIODS[fleet.profile].keepalive_s,
         )
 
     # -- what comes
@@ -314,7 +315,8 @@ class Agent:
             known, self._hub_epoch = self._hub_epoch, hello.he
             if known not in (None, hello.he):  # the hub starts anew and wants to know everybody again, one by one
                 self._rebirth(hello.window)
-            self._poke()
+            if self._streams is not None:
+                self._streams.heard_of_hub(hello.window)
 
     async def _configured(self, incoming: Incoming) -> None:
         if self._shadow is not None:

@@ -7,6 +7,7 @@ PUBACK says nothing but that the broker had it; nothing is deleted for it.
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -73,6 +74,13 @@ class Streams(msgspec.Struct):
         """There is something new, or an acknowledgement."""
         if self._follower is not None:
             self._follower.wake()
+
+    def heard_of_hub(self, within_s: float) -> None:
+        """The hub says that it is there: what nobody listened to is told again, at a moment of the box's own."""
+        until = self.means.monotonic() + random.uniform(0.0, within_s)
+        for way in self._ways.values():
+            way.quiet_until = min(way.quiet_until, until)
+        self.poke()
 
     async def run(self) -> None:
         """Tell everything, until the connection is gone: raises LinkError or LinkRefused."""

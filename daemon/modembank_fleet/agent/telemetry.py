@@ -30,17 +30,22 @@ _READY, _TROUBLED = frozenset({"registered"}), frozenset({"failed", "recovering"
 
 
 class Period(msgspec.Struct, frozen=True):
-    """Seconds between two of each."""
+    """Seconds between two of each.
+
+    A ping costs a third of a report. The broker misses a box after one and a half times ``keepalive_s``, and says so
+    after the delay of its will: that is before its telemetry is missed (two and a half times ``box_s``).
+    """
 
     box_s: float
     modems_s: float
+    keepalive_s: int = 75
 
 
 PERIODS = {
-    "live": Period(10, 10),
-    "standard": Period(60, 300),
-    "lean": Period(300, 900),
-    "metered": Period(900, 3600),
+    "live": Period(10, 10, 30),
+    "standard": Period(60, 300, 75),
+    "lean": Period(300, 900, 240),
+    "metered": Period(900, 3600, 600),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NoReturn
@@ -45,6 +46,8 @@ class Pace(msgspec.Struct, frozen=True):
     """Between two tries to fetch what may come later."""
     restart_s: float = 300.0
     """Between two times that a restart is asked for."""
+    draw: Callable[[float, float], float] = random.uniform
+    """At which moment of a spread it is this box's turn."""
 
 
 class Job(msgspec.Struct):
@@ -57,6 +60,8 @@ class Job(msgspec.Struct):
     """Monotonic seconds after which nothing may be begun to be installed any more."""
     phase: str = ""
     percent: int | None = None
+    restart_from: float | None = None
+    """Monotonic seconds from which on it may restart, of many boxes that may; None: not drawn yet."""
     over: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
@@ -171,6 +176,8 @@ class Updating:
             raise _Over(state="failed", code="no_source")
         if not rules.allows(url):
             raise _Over(state="failed", code="host_not_allowed")
+        if not job.phase:
+            await self._wait(job, self._pace.draw(0.0, args.spread))
         await self._fetch(job, Wanted(url, args.sha256))
         await self._order(job, lambda: appliance.install_fetched(job.actor, job.taken.id, args.version))
 
@@ -263,7 +270,7 @@ class Updating:
             case "refused" | "failed":
                 raise _Over(state="failed", code=update.code or update.state, why=update.reason, version=version)
             case "installed" if job.taken.verb == ROLLBACK or await self._may_restart(job):
-                await self._restart(job)
+                await (self._restart(job) if self._is_its_turn(job) else self._move(job, WAITING))
             case "installed":
                 await self._move(job, WAITING)
             case under_way if under_way in _PHASES:
@@ -277,6 +284,13 @@ class Updating:
         window = window_of(args.window) or (await self._app.appliance.rules()).window
         at = datetime.fromtimestamp(self._app.clock.now()).astimezone().time()
         return window.is_open(at) and not await self._app.mailings.sending()
+
+    def _is_its_turn(self, job: Job) -> bool:
+        """Whether this box is to restart by now, of those that may since the same moment."""
+        spread = 0 if job.taken.verb == ROLLBACK or job.args.force else job.args.spread
+        if job.restart_from is None:
+            job.restart_from = self._now() + self._pace.draw(0.0, spread)
+        return self._now() >= job.restart_from
 
     async def _restart(self, job: Job) -> None:
         """Ask for the restart, and once more where nothing came of that."""

@@ -33,8 +33,20 @@ def document() -> dict[str, Any]:
         "operations": {_id(channel): _operation(channel) for channel in CHANNELS},
         "components": {
             "messages": {_id(channel): _message(channel) for channel in CHANNELS},
-            "schemas": dict(sorted(schemas.items())),
+            "schemas": {name: _portable(schema) for name, schema in sorted(schemas.items())},
         },
+    }
+
+
+def _portable(schema: Any) -> Any:
+    r"""Return a schema with patterns of JSON Schema (ECMA-262): Python's end of a text, ``\Z``, is ``$`` there."""
+    if isinstance(schema, list):
+        return [_portable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: told.replace(r"\Z", "$") if name == "pattern" and isinstance(told, str) else _portable(told)
+        for name, told in schema.items()
     }
 
 

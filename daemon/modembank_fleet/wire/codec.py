@@ -11,7 +11,7 @@ from modembank_fleet.wire.errors import WireError
 
 MOST_OCTETS = 256 * 1024
 """Of a payload, as it is sent and as it is unpacked; both sides announce it as their Maximum Packet Size."""
-WORTH_PACKING = 512
+WORTH_PACKING = 256
 """Octets from which on a payload may be deflated."""
 DEFLATE = "deflate"
 """Value of the user property ``ce``."""

@@ -155,6 +155,8 @@ class Update(msgspec.Struct, kw_only=True, omit_defaults=True):
     """In which hours of the box's day it may restart into it; empty: those that its owner named."""
     force: bool = False
     """At once, whatever the hour and whatever is being sent."""
+    spread: Annotated[int, msgspec.Meta(ge=0, le=DAY)] = 0
+    """Seconds over which boxes that are told together spread their downloads, and their restarts unless ``force``."""
 
 
 class OneJob(msgspec.Struct, kw_only=True):

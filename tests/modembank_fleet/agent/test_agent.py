@@ -170,6 +170,38 @@ async def test_nobody_listening_is_said_and_the_hub_finds_everything_when_it_com
             await until(lambda: box.fleet.why == "")
 
 
+async def test_a_hub_that_comes_is_told_what_nobody_listened_to_when_it_says_hello(mosquitto, box):
+    """It acknowledges nothing of its own accord: without its hello the box would wait for five minutes."""
+    async with agent_of(box):
+        await log_events(box, *["modem.registered"] * 3, slot="slot-03")
+        await until(lambda: "nobody" in box.fleet.why)
+        async with hub_at(mosquitto) as hub:
+            await asyncio.sleep(0.2)
+            assert not hub.events
+            await hub.hello(state="offline")
+            await hub.hello()
+            await until(lambda: len(hub.events) == 3)
+            await until(lambda: box.fleet.why == "")
+
+
+async def test_boxes_that_nobody_listened_to_do_not_all_tell_at_once(mosquitto, box):
+    async with hub_at(mosquitto), agent_of(box) as agent:
+        streams = await until(lambda: agent._streams and agent._streams._ways and agent._streams)
+        drawn = set()
+        for _ in range(5):
+            now = box.clock.monotonic()
+            for way in streams._ways.values():
+                way.quiet_until = now + 300
+            streams.heard_of_hub(60)
+            drawn |= {round(way.quiet_until - now, 3) for way in streams._ways.values()}
+        assert len(drawn) == 5
+        assert all(0 <= seconds <= 61 for seconds in drawn)
+        for way in streams._ways.values():
+            way.quiet_until = 0.0
+        streams.heard_of_hub(60)
+        assert {way.quiet_until for way in streams._ways.values()} == {0.0}, "who is heard goes on"
+
+
 async def test_a_modem_that_is_another_one_is_told(mosquitto, box, monkeypatch):
     from modembank.events import SimChanged
     from modembank_fleet.agent import agent as module

@@ -5,16 +5,25 @@ from msgspec.structs import replace
 
 from fakes.fleets import ADDRESS, fleet_box
 from modembank.modem import ModemState
+from modembank_fleet.agent import Agent
+from modembank_fleet.agent.agent import WILL_S
 from modembank_fleet.agent.clocks import RELEASED, Timekeeper
 from modembank_fleet.agent.commands import Trust
 from modembank_fleet.agent.pool import Pool
 from modembank_fleet.agent.telemetry import PERIODS, Telemetry
 from modembank_fleet.agent.telling import Pseudonyms
-from modembank_fleet.wire import encode, pack
+from modembank_fleet.link import _properties
+from modembank_fleet.wire import Address, PoolCredit, Queue, Totals, encode, pack
+from modembank_hub.rows_of_boxes import STALE_PERIODS
 
-OVERHEAD = 178
-"""Octets of a publish of QoS 0 around its payload: topic, TLS, TCP and IP, as measured with ss(8)."""
-BIRTH, MOST_A_DAY = 5_000, 1_200_000
+RECORD = 5 + 1 + 16
+"""Octets of a TLS 1.3 record around its content (RFC 8446, 5.2; 16 are the tag's)."""
+SEGMENT = 20 + 32
+"""Octets of a segment before its data: IPv4, and TCP with timestamps. Each message has another for its receipt."""
+PING = 2 * (2 + RECORD) + 3 * SEGMENT
+CONNECTION = 14_000
+"""Octets of a handshake with births and what follows, as measured."""
+BIRTH = 5_000
 
 
 @pytest.fixture
@@ -28,19 +37,59 @@ async def told(tmp_path):
     await box.store.close()
 
 
-async def test_a_day_of_standard_telemetry_of_sixteen_modems_costs_less_than_it_may(told, monkeypatch):
+def on_the_wire(topic: str, payload: bytes, how: str, period_s: float) -> int:
+    """Return the octets of one message of QoS 0: the packet as it is sent, its TLS record, and two segments."""
+    properties = _properties(2 * period_s, {"ce": how} if how else {}, "", b"").pack()
+    rest = 2 + len(topic.encode()) + len(properties) + len(payload)
+    return 1 + (1 if rest < 128 else 2) + rest + RECORD + 2 * SEGMENT
+
+
+@pytest.fixture
+def sixteen(told, monkeypatch):
+    """The same box with sixteen modems that have been at work for a year."""
     view = told.app.bank.modems()[0]
+    counters = replace(view.counters, accepted=1_234_567, rejected=12_345, unknown=12, received=345_678)
     views = [
         replace(view, slot=f"usb-1-1.4.{number}", state=ModemState.REGISTERED, sim_id=1, signal_dbm=-60 - number,
-                registration="CREG home, CGREG home, CEREG home")
+                registration="CREG home, CGREG home, CEREG home", counters=counters)
         for number in range(16)
     ]  # fmt: skip
     monkeypatch.setattr(told.app.bank, "modems", lambda: views)
-    box, modems = (len(pack(encode(one))[0]) + OVERHEAD for one in (await told.box(), told.modems()))
-    period = PERIODS["standard"]
-    day = 86_400 * (box / period.box_s + modems / period.modems_s) + 2 * BIRTH
-    assert len(pack(encode(told.birth(1)))[0]) < BIRTH
-    assert day < MOST_A_DAY, f"{day:.0f} octets a day"
+    return told
+
+
+@pytest.mark.parametrize(("profile", "most"), [("standard", 1_200_000), ("lean", 420_000), ("metered", 200_000)])
+async def test_a_day_costs_less_than_it_may(sixteen, profile, most):
+    """As tests/bench/bench_fleet_bytes.py measures it; here it is counted, with names as long as they may be."""
+    address, period = Address("s" * 32, "b" * 32), PERIODS[profile]
+    day = 2 * CONNECTION
+    for what, made, every_s in (
+        ("box", await sixteen.box(), period.box_s),
+        ("modems", sixteen.modems(), period.modems_s),
+    ):
+        pool = PoolCredit(run="0123456789abcdef", window=50, held=50)
+        said = replace(made, up=31_536_000.123, bs=1000) if what == "modems" else replace(
+            made, up=31_536_000.123, bs=1000, pool=pool, issues=12,
+            thr=Totals(sent=10_000_000, dlr=10_000_000, fail=100_000, recv=1_000_000),
+            q=Queue(ready=10_000, delayed=1000, inflight=16, unknown=10),
+        )  # fmt: skip
+        day += 86_400 / every_s * on_the_wire(address.up("tele", what), *pack(encode(said)), every_s)
+    day += 86_400 / period.keepalive_s * PING
+    assert len(pack(encode(sixteen.birth(1)))[0]) < BIRTH
+    assert day < most, f"{day:.0f} octets a day"
+
+
+@pytest.mark.parametrize("profile", ["standard", "lean", "metered"])
+def test_a_box_that_is_cut_off_is_offline_before_it_is_stale(profile):
+    period = PERIODS[profile]
+    assert 1.5 * period.keepalive_s + WILL_S < STALE_PERIODS * period.box_s
+
+
+async def test_the_keep_alive_is_the_profile_s(tmp_path):
+    box = await fleet_box(tmp_path, 1, profile="lean")
+    await (agent := Agent(box)).prepare()  # type: ignore[arg-type]  # the parts that it uses
+    assert agent._broker(None).keepalive_s == PERIODS["lean"].keepalive_s
+    await box.store.close()
 
 
 async def test_modems_of_all_kinds_are_counted(told, monkeypatch):

@@ -7,6 +7,7 @@ import ssl
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from fakes.bundle_servers import CONTENT, bundle_server, make_certificate
 from fakes.fleets import agent_of, fleet_box, hub_at, until
@@ -384,3 +385,57 @@ async def test_an_order_that_root_never_speaks_of_is_lost_and_told(rig):
         await rig.asked("restart")
         rig.says("somebody-else", "installed")
         assert (await hub.ended(other))["code"] == "superseded"
+
+
+class Turns:
+    """When it is a box's turn in a spread: not at all while it is held back, then at once."""
+
+    def __init__(self):
+        self.held, self.spreads = True, []
+
+    def __call__(self, low, high):
+        self.spreads.append((low, high))
+        return high if self.held else low
+
+
+async def test_a_box_that_is_told_with_others_waits_for_its_turn_to_fetch_and_can_be_called_off_meanwhile(rig):
+    turns = Turns()
+    async with hub_at(rig.mosquitto) as hub, agent_of(rig.box, pace=replace(QUICK, draw=turns)) as agent:
+        await until(lambda: hub.said("birth"))
+        command = await rig.update(hub, agent, spread=600)
+        await until(lambda: turns.spreads)
+        assert turns.spreads == [(0.0, 600)]
+        cancel = await hub.command("sw.cancel", {"job": "job-00001"}, ep=agent._life.epoch)
+        assert (await hub.ended(cancel))["st"] == "done"
+        await until(lambda: "cancelled" in hub.states(command))
+        assert rig.server.asked == []
+
+
+async def test_boxes_that_may_restart_at_the_same_moment_take_turns(rig):
+    turns = Turns()
+    turns.held = False
+    async with hub_at(rig.mosquitto) as hub, agent_of(rig.box, pace=replace(QUICK, draw=turns)) as agent:
+        await until(lambda: hub.said("birth"))
+        command = await rig.update(hub, agent, spread=600)
+        await rig.asked("update")
+        turns.held = True
+        rig.says(command, "installed")
+        await until(lambda: "waiting_window" in phases(hub, command))
+        assert turns.spreads == [(0.0, 600), (0.0, 600)]
+        await asyncio.sleep(0.1)
+        assert rig.box.image.asked() is None
+        agent._updating.job.restart_from = 0.0  # its turn has come
+        await rig.asked("restart")
+
+
+async def test_what_is_forced_waits_for_no_turn_to_restart(rig):
+    turns = Turns()
+    turns.held = False
+    async with hub_at(rig.mosquitto) as hub, agent_of(rig.box, pace=replace(QUICK, draw=turns)) as agent:
+        await until(lambda: hub.said("birth"))
+        command = await rig.update(hub, agent, spread=600, force=True)
+        await rig.asked("update")
+        turns.held = True
+        rig.says(command, "installed")
+        await rig.asked("restart")
+        assert turns.spreads[-1] == (0.0, 0)
