@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from modembank_fleet.pool.assigning import ENDED, Assignment, Change, Message, Stage, State
 from modembank_fleet.pool.words import Code, Dup
+from modembank_hub.locking import for_update
 
 KEY_LIFETIME_MS = 48 * 3_600_000
 MOST_STEPS = 100
@@ -106,9 +107,9 @@ def add(conn: sqlite3.Connection, new: NewMessage) -> int:
     return int(added[0])
 
 
-def get(conn: sqlite3.Connection, message: str) -> PoolRow | None:
-    """Return one message."""
-    row = conn.execute(f"SELECT {_MESSAGE} WHERE id = ?", (message,)).fetchone()
+def get(conn: sqlite3.Connection, message: str, *, hold: bool = False) -> PoolRow | None:
+    """Return one message; ``hold`` it until the write ends: two boxes may speak of one at the same time."""
+    row = conn.execute(f"SELECT {_MESSAGE} WHERE id = ?{for_update(conn) if hold else ''}", (message,)).fetchone()
     return None if row is None else PoolRow(*row)
 
 

@@ -17,8 +17,7 @@ def _joined() -> str:
     """Return the SQL that joins a stretch with what is there of it; what is not known (NULL) changes nothing."""
     sums = [f"{name} = t.{name} + excluded.{name}" for name in _ADDED]
     ends = [
-        f"{name} = CASE WHEN t.{name} IS NULL OR excluded.{name} {sign} t.{name} THEN excluded.{name}"
-        f" ELSE t.{name} END"
+        f"{name} = CASE WHEN t.{name} IS NULL OR excluded.{name} {sign} t.{name} THEN excluded.{name} ELSE t.{name} END"
         for names, sign in ((_LEAST, "<"), (_MOST, ">"))
         for name in names
     ]

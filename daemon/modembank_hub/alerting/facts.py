@@ -188,8 +188,8 @@ def _sent_lately(conn: sqlite3.Connection, now: int) -> set[int]:
 def _gaps(conn: sqlite3.Connection, known: Mapping[int, Subject], rulebook: Rulebook, now: int) -> Iterator[Held]:
     since = now - rulebook.most_threshold(kinds.GAP) * _HOUR_MS
     rows = conn.execute(
-        """SELECT s.box_id, s.name, max(g.at), sum(CAST(g.last - g.first + 1 AS DOUBLE PRECISION)) FROM gaps g JOIN streams s
-           ON s.id = g.stream_id WHERE g.at >= ? GROUP BY s.box_id, s.name""",
+        """SELECT s.box_id, s.name, max(g.at), sum(CAST(g.last - g.first + 1 AS DOUBLE PRECISION))
+           FROM gaps g JOIN streams s ON s.id = g.stream_id WHERE g.at >= ? GROUP BY s.box_id, s.name""",
         (since,),
     )
     for box_id, stream, at, lost in rows.fetchall():

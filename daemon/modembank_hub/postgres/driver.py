@@ -179,9 +179,9 @@ class _Truth(Loader):
         return int(bytes(data) == b"t")
 
 
-def _parameters(target: Target, session: Mapping[str, str]) -> dict[str, Any]:
+def _parameters(target: Target, session: dict[str, str]) -> dict[str, Any]:
     """Return what libpq is told (postgresql.org/docs/15/libpq-connect.html)."""
-    options = " ".join(f"-c {name}={value}".replace("le read", "le\\ read") for name, value in {**_SESSION, **session}.items())
+    options = ["-c " + f"{name}={value}".replace(" ", "\\ ") for name, value in (_SESSION | session).items()]
     found: dict[str, Any] = {
         "conninfo": target.url,
         "application_name": "modembank-hub",
@@ -192,7 +192,7 @@ def _parameters(target: Target, session: Mapping[str, str]) -> dict[str, Any]:
         "tcp_user_timeout": 20_000,
         "client_encoding": "utf8",
         "target_session_attrs": "primary",
-        "options": options,
+        "options": " ".join(options),
     }
     if target.tls_ca:
         found |= {"sslmode": "verify-full", "sslrootcert": target.tls_ca}
@@ -220,8 +220,8 @@ def _connecting(target: Target) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        detail = " ".join(str(error).split())[:400]
-        if "FATAL" in detail and any(word in detail for word in _NO_WAY_IN):
+        detail = " ".join(str(error).split()).removeprefix("connection failed: ")[:400]
+        if ("FATAL" in detail or "fe_sendauth" in detail) and any(word in detail for word in _NO_WAY_IN):
             raise LoginRefused(server=target.name, detail=detail, way_out=_way_out(detail)) from error
         raise ServerAway(server=target.name, detail=detail) from error
 
@@ -249,7 +249,6 @@ _ERRORS: Mapping[str, type[sqlite3.Error]] = {
     "40001": Collided,  # postgresql.org/docs/15/errcodes-appendix.html: serialization_failure
     "40P01": Collided,  # deadlock_detected
     "53100": Full,  # disk_full
-    "25006": Lost,  # read_only_sql_transaction: another server is the primary by now
     "25P03": Lost,  # idle_in_transaction_session_timeout
     "57P01": Lost,  # admin_shutdown
     "57P02": Lost,  # crash_shutdown

@@ -1,4 +1,4 @@
-"""Parameters of the hub's SQL, which are written as SQLite has them, as PostgreSQL has them: ``?``, ``?2``, ``:name``."""
+"""Parameters of the hub's SQL, written as SQLite has them (``?``, ``?2``, ``:name``), as PostgreSQL has them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LOCKS = 0x4D424855
 """'MBHU': the first number of every advisory lock of the hub's."""
 WHOLE, LEADER, SCHEMA, LANE = 0, 1, 2, 100
 """The second: the whole database, who leads, who migrates; a lane's is LANE and its own."""
-_VERSION = "hub_schema"
+VERSION_NOTE = "hub_schema"
 """The name in table box under which the schema's number is kept."""
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _log = structlog.get_logger()
@@ -56,7 +56,7 @@ def version_of(conn: Connection, target: Target) -> int:
         return 0
     row = None
     if "box" in tables:
-        row = conn.execute("SELECT value FROM box WHERE name = ?", (_VERSION,)).fetchone()
+        row = conn.execute("SELECT value FROM box WHERE name = ?", (VERSION_NOTE,)).fetchone()
     if row is None:
         raise NotOurs(server=target.name)
     return int(row[0])
@@ -94,7 +94,7 @@ def _apply(conn: Connection, target: Target, step: Step) -> None:
         reach(Failpoint.MIGRATION_STATEMENT)
         conn.execute(
             "INSERT INTO box (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (_VERSION, str(step.number)),
+            (VERSION_NOTE, str(step.number)),
         )
         conn.execute("COMMIT")
     except Lost:

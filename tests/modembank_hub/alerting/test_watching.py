@@ -24,8 +24,8 @@ from modembank_hub.config import HubConfig, MqttConfig, WebConfig
 
 
 @pytest.fixture
-async def hub(tmp_path):
-    async with alert_hub(tmp_path) as made:
+async def hub(tmp_path, stored):
+    async with alert_hub(tmp_path, store=stored) as made:
         yield made
 
 

@@ -39,7 +39,7 @@ CREATE TABLE api_keys (
   created_at    BIGINT NOT NULL,
   expires_at    BIGINT,
   revoked_at    BIGINT,
-  networks TEXT COLLATE "C" NOT NULL DEFAULT '[]'   -- JSON array of networks it may be used from
+  networks      TEXT COLLATE "C" NOT NULL DEFAULT '[]'   -- JSON array of networks it may be used from
 );
 
 CREATE TABLE user_usage (
@@ -311,6 +311,7 @@ CREATE TABLE rollout_boxes (
   step       BIGINT NOT NULL,
   ver        BIGINT,                      -- of the box, in which it was given; NULL: not yet
   forgiven   BIGINT NOT NULL DEFAULT 0,   -- it had failed when somebody let the roll-out go on
+  command    TEXT COLLATE "C",             -- that the box was given; NULL: none
   PRIMARY KEY (rollout_id, box_id)
 );
 
@@ -334,8 +335,7 @@ CREATE TABLE pool_messages (
   went_by     BIGINT NOT NULL DEFAULT 0,    -- the fence by which it was first known to be sent
   cancel      BIGINT NOT NULL DEFAULT 0,    -- somebody wants it back
   conflicts   BIGINT NOT NULL DEFAULT 0,    -- duplicates that were measured
-  ended_at    BIGINT,
-  command TEXT COLLATE "C"   -- that the box was given; NULL: none
+  ended_at    BIGINT
 );
 CREATE INDEX pool_messages_state ON pool_messages (state, n);
 CREATE INDEX pool_messages_user ON pool_messages (user_id, n);
