@@ -76,9 +76,11 @@ def hub_move(config_path: Path) -> None:
     target, source = target_of(config.store), Path(config.hub.data_dir) / DATABASE
     from modembank_hub.postgres.moving import move
 
-    count = move(
-        source, target, to_ms(SystemClock().now()), lambda table, rows: click.echo(f"  {table}: {rows}") if rows else None
-    )
+    def told(table: str, rows: int) -> None:
+        if rows:
+            click.echo(f"  {table}: {rows}")
+
+    count = move(source, target, to_ms(SystemClock().now()), told)
     click.echo(f"{count} rows are in {target.name} now. From its next start the hub works there; {source} is kept.")
 
 

@@ -20,8 +20,8 @@ CHANGES = [operation for operation in api.OPERATIONS if operation.method != "GET
 
 
 @pytest.fixture
-async def hub(tmp_path, stored):
-    async with hub_in(tmp_path, store=stored) as made:
+async def hub(tmp_path):
+    async with hub_in(tmp_path) as made:
         yield made
 
 

@@ -14,8 +14,8 @@ DOC = json.dumps(LIMITED)
 
 
 @pytest.fixture
-async def hub(tmp_path, stored):
-    async with hub_in(tmp_path, signing_in(tmp_path), store=stored) as made:
+async def hub(tmp_path):
+    async with hub_in(tmp_path, signing_in(tmp_path)) as made:
         await made.hears_of(SaidBox(), SaidBox(box="b2", ep="zz01"))
         yield made
 

@@ -20,8 +20,8 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-async def hub(tmp_path, stored):
-    async with hub_in(tmp_path, signing_in(tmp_path), ENROLS, store=stored) as made:
+async def hub(tmp_path):
+    async with hub_in(tmp_path, signing_in(tmp_path), ENROLS) as made:
         yield made
 
 

@@ -5,46 +5,20 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fakes.brokers import Mosquitto, free_port
+from fakes.brokers import Mosquitto
+from fakes.hub_processes import HubProcess
 from fakes.said_boxes import LiveBox, running, until
 from fakes.voices import SaidBox
 
-MODEMBANK = Path(sys.executable).with_name("modembank")
 KILLS = int(os.environ.get("HUB_KILLS", "6"))
 EACH = 300
 """Events of a box between two kills, at most; they come in dribs and drabs."""
-
-
-class Hub:
-    """`modembank hub run` as a process that is killed and comes back."""
-
-    def __init__(self, folder: Path, broker_port: int) -> None:
-        self.folder = folder
-        self.database = folder / "hub" / "modembank-hub.sqlite3"
-        self._conf = folder / "hub.toml"
-        self._conf.write_text(
-            f'[hub]\ndata_dir = "{folder / "hub"}"\nwindow_s = 1\n[mqtt]\nport = {broker_port}\n'
-            f'[web]\nlisten = "127.0.0.1:{free_port()}"\n'
-        )
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        arguments = [str(MODEMBANK), "hub", "run", "--config", str(self._conf)]
-        with (self.folder / "hub.log").open("ab") as log:
-            self._process = subprocess.Popen(arguments, stdout=log, stderr=log)
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-        self._process.wait(30)
 
 
 def stored(database: Path) -> list[tuple[str, int, int, int, int]]:
@@ -61,7 +35,7 @@ async def test_every_event_is_stored_exactly_once_whatever_is_killed(tmp_path):
     dice = random.Random(int(os.environ.get("HUB_SEED", "1")))
     broker = Mosquitto(tmp_path)
     broker.start()
-    hub = Hub(tmp_path, broker.port)
+    hub = HubProcess(tmp_path, broker.port)
     hub.start()
     boxes = [LiveBox(broker.port, SaidBox(box=f"b{n}", ep=f"ep{n:04d}")) for n in range(3)]
     began, kills = time.monotonic(), {"hub": 0, "broker": 0}
@@ -89,7 +63,6 @@ async def test_every_event_is_stored_exactly_once_whatever_is_killed(tmp_path):
     with closing(sqlite3.connect(hub.database)) as conn:
         assert conn.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
         assert conn.execute("SELECT count(*) FROM gaps").fetchone() == (0,)
-    log = (tmp_path / "hub.log").read_text("utf-8")
-    assert "Traceback" not in log
+    assert "Traceback" not in hub.log
     total = sum(box.produced for box in boxes)
     print(f"{kills} kills in {time.monotonic() - began:.0f} s: {total} of {total} events, each once")

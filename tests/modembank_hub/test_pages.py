@@ -25,8 +25,8 @@ CLOSED = [page for page in PAGES if not page.open]
 
 
 @pytest.fixture
-async def hub(tmp_path, stored):
-    async with hub_in(tmp_path, store=stored) as made:
+async def hub(tmp_path):
+    async with hub_in(tmp_path) as made:
         yield made
 
 

@@ -128,7 +128,8 @@ class Line:
     async def fetch(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of one statement, with marks as PostgreSQL has them; raises sqlite3.Error."""
         with _as_sqlite():
-            return await (await self._connection.execute(cast("Any", sql), params or None)).fetchall()
+            cursor = await self._connection.execute(cast("Any", sql), params or None)
+            return [] if cursor.description is None else await cursor.fetchall()
 
     async def heard(self, within_s: float) -> list[str]:
         """Return what was told on the channels that it listens to, [] after so long; raises sqlite3.Error."""

@@ -25,8 +25,8 @@ def now():
 
 
 @pytest.fixture
-async def hub(tmp_path, stored):
-    async with hub_in(tmp_path, store=stored) as made:
+async def hub(tmp_path):
+    async with hub_in(tmp_path) as made:
         await made.hears_of(SaidBox(), SaidBox(site="oslo", ep="oslo1"))
         yield made
 

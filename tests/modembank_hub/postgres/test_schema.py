@@ -1,5 +1,6 @@
 """Both schemas are the same; what is of another program or of another release is left alone."""
 
+import asyncio
 import re
 import sqlite3
 from contextlib import closing
@@ -43,7 +44,9 @@ async def test_both_stores_have_the_same_tables_and_columns(lite, target):
     wanted = [
         (table, name, TYPES[kind], "NO" if needed or key else "YES")
         for table in sorted(tables_of(lite))
-        for name, kind, needed, key in lite.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table,))
+        for name, kind, needed, key in lite.execute(
+            'SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table,)
+        )
     ]
     assert found == wanted
     assert len({row[0] for row in found}) == 36
@@ -52,7 +55,8 @@ async def test_both_stores_have_the_same_tables_and_columns(lite, target):
 async def test_both_stores_have_the_same_keys_and_indexes(lite, target):
     conn = connect(target)
     named = conn.execute(
-        "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND indexname !~ '_(pkey|key)$' ORDER BY 1"
+        "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
+        " AND indexname !~ '_(pkey|key)$' ORDER BY 1"
     ).fetchall()
     unique = conn.execute(
         "SELECT c.relname, count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n"
@@ -70,7 +74,9 @@ async def test_both_stores_have_the_same_keys_and_indexes(lite, target):
         by_row = not any(origin == "pk" for origin, _ in lists)  # INTEGER PRIMARY KEY has no index of its own
         keys[table] = sum(unique_ for _, unique_ in lists) + by_row
     assert dict(unique) == keys
-    counted = [lite.execute("SELECT count(DISTINCT id) FROM pragma_foreign_key_list(?)", (one,)) for one in tables_of(lite)]
+    counted = [
+        lite.execute("SELECT count(DISTINCT id) FROM pragma_foreign_key_list(?)", (one,)) for one in tables_of(lite)
+    ]
     assert references == (sum(one.fetchone()[0] for one in counted),)
 
 
@@ -90,8 +96,6 @@ def test_an_empty_database_is_made_ours_and_opened_again(empty):
 
 
 async def test_several_that_start_at_once_make_it_once(empty):
-    import asyncio
-
     opened = await asyncio.gather(*(SharedStore.open_at(empty) for _ in range(3)))
     for store in opened:
         assert await store.fetch_one("SELECT count(*) FROM boxes") == (0,)
@@ -112,7 +116,7 @@ def test_a_database_with_other_tables_is_left_alone(empty):
 async def test_a_database_of_a_newer_release_is_refused(target):
     conn = connect(target)
     conn.execute("UPDATE box SET value = '99' WHERE name = 'hub_schema'")
-    with pytest.raises(SchemaTooNew, match="has schema 99, this release knows up to .*: install the newer release"):
+    with pytest.raises(SchemaTooNew, match=r"has schema 99, this release knows up to .*: install the newer release"):
         await SharedStore.open_at(target)
     conn.execute("UPDATE box SET value = ? WHERE name = 'hub_schema'", (str(schema.known_steps()[-1].number),))
     conn.close()
@@ -120,11 +124,13 @@ async def test_a_database_of_a_newer_release_is_refused(target):
 
 def test_a_step_that_fails_changes_nothing(empty, monkeypatch):
     (first, *_) = schema.known_steps()
-    bad = schema.Step(first.number + 1, "0007_bad.sql", "CREATE TABLE more (n BIGINT);\nINSERT INTO nowhere VALUES (1);")
+    bad = schema.Step(
+        first.number + 1, "0007_bad.sql", "CREATE TABLE more (n BIGINT);\nINSERT INTO nowhere VALUES (1);"
+    )
     conn = connect(empty)
     schema.migrate(conn, empty)
     monkeypatch.setattr(schema, "known_steps", lambda: (first, bad))
-    with pytest.raises(MigrationFailed, match="migration 7 of .* was undone: .*nowhere"):
+    with pytest.raises(MigrationFailed, match=r"migration 7 of .* was undone: .*nowhere"):
         schema.migrate(conn, empty)
     assert schema.version_of(conn, empty) == first.number
     assert conn.execute("SELECT to_regclass('more') IS NULL").fetchone() == (1,)

@@ -5,6 +5,7 @@ import itertools
 import random
 import sqlite3
 
+import msgspec
 import pytest
 
 from fakes.clusters import Cluster
@@ -20,7 +21,7 @@ from modembank_hub.postgres.driver import connect
 from modembank_hub.postgres.errors import ServerAway
 from modembank_hub.postgres.store import SharedStore
 from modembank_hub.postgres.writing import LANES
-from modembank_hub.taking import read
+from modembank_hub.taking import Told, read
 
 pytestmark = pytest.mark.postgres
 
@@ -184,7 +185,10 @@ def ingest_on(store):
 
 def test_a_box_has_one_lane_and_boxes_have_all():
     lanes = {
-        box: {lane_of(read(topic, wire.encode(message), "", NOW), LANES) for topic, message in (voice.avail(), voice.birth())}
+        box: {
+            lane_of(read(topic, wire.encode(message), "", NOW), LANES)
+            for topic, message in (voice.avail(), voice.birth())
+        }
         for box, voice in ((n, SaidBox(box=f"b{n}")) for n in range(64))
     }
     assert all(len(found) == 1 for found in lanes.values())
@@ -196,24 +200,12 @@ async def test_a_batch_that_cannot_be_taken_is_taken_one_by_one_on_every_lane(sh
     boxes = [SaidBox(box=f"b{n}", ep=f"ep{n:04d}") for n in range(6)]
     uplinks = [read(topic, wire.encode(message), "", NOW) for topic, message in (box.events(3) for box in boxes)]
     topic, report = boxes[0].box_tele()
-    bad = msgspec_replace(report, cpu="much")
-    uplinks.append(told(topic, bad, boxes[0]))
+    bad = msgspec.structs.replace(report, cpu="much")
+    uplinks.append(Told(boxes[0].address, bad, topic, b"{}", NOW))
     taken = await ingest_on(shared).put_down(uplinks)
     assert taken.outcome.quarantined == 1
     assert {ack.ev for ack in taken.acks.values()} == {3}
     assert await shared.fetch_one("SELECT code, count(*) FROM quarantine GROUP BY code") == ("not_taken", 1)
-
-
-def msgspec_replace(struct, **more):
-    import msgspec
-
-    return msgspec.structs.replace(struct, **more)
-
-
-def told(topic, message, box):
-    from modembank_hub.taking import Told
-
-    return Told(box.address, message, topic, b"{}", NOW)
 
 
 # -- the server goes and comes back
