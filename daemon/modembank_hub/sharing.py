@@ -37,10 +37,10 @@ class Sharing(Protocol):
         """Call ``receive`` with what another process tells."""
 
     async def listen(self) -> None:
-        """Hear the others, and lead when nobody does, until it fails; raises StoreError."""
+        """Hear the others, and lead when nobody does, for ever."""
 
     async def speak(self) -> None:
-        """Tell what there is to tell, until it fails; raises StoreError."""
+        """Tell what there is to tell, for ever."""
 
 
 class Alone:

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from modembank_hub.sharing import Receive
 
 LOOK_S = 1.0
 """Between two tries to lead."""
+_FIRST_WAIT_S, _MOST_WAIT_S = 0.5, 4.0
 _CHANNEL = "modembank_hub"
 _MOST_OCTETS = 7_900
 """Of one notification (postgresql.org/docs/15/sql-notify.html: fewer than 8000)."""
@@ -58,7 +60,27 @@ class Together:
         self._receivers[what].append(receive)
 
     async def listen(self) -> None:
-        """Hear the others, and lead when nobody does, until the connection is lost; raises StoreError."""
+        """Hear the others, and lead when nobody does, for ever; connects again by itself."""
+        await self._keep("hub_hears_nobody", self._listen)
+
+    async def speak(self) -> None:
+        """Tell what there is to tell, for ever; connects again by itself."""
+        await self._keep("hub_tells_nobody", self._speak)
+
+    async def _keep(self, event: str, serve: Callable[[], Awaitable[None]]) -> None:
+        wait_s = _FIRST_WAIT_S
+        while True:
+            began = time.monotonic()
+            try:
+                await serve()
+            except StoreError as error:
+                if time.monotonic() - began > _MOST_WAIT_S:
+                    wait_s = _FIRST_WAIT_S
+                (_log.warning if wait_s == _FIRST_WAIT_S else _log.info)(event, why=str(error))
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _MOST_WAIT_S)
+
+    async def _listen(self) -> None:
         async with _line(self._target) as line:
             await line.fetch(f"LISTEN {_CHANNEL}")
             try:
@@ -73,8 +95,7 @@ class Together:
                 self.leads.clear()
                 self.follows.set()
 
-    async def speak(self) -> None:
-        """Tell what there is to tell, until the connection is lost; raises StoreError."""
+    async def _speak(self) -> None:
         async with _line(self._target) as line:
             while True:
                 await self._news.wait()

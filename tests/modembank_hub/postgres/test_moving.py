@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from fakes.databases import load_dump
 from fakes.lived_in_hub import live_in, running_hub
-from modembank.accounts import LOCAL_ADMIN
+from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.clock import SystemClock
 from modembank.store import StoreBusy, StoreError
 from modembank.store.schema import known_migrations
@@ -74,7 +74,7 @@ async def test_the_hub_goes_on_there(lived_in, target):
         before = (await app.orders.list(LOCAL_ADMIN)).items[0]
         given = await app.orders.give(LOCAL_ADMIN, "leeds", "b1", "ping", {})  # the number is a new one
         assert given.n == before.n + 1
-        await app.accounts.add_user(LOCAL_ADMIN, "grace", "sender")
+        await app.accounts.add_user(LOCAL_ADMIN, "grace", Role.SENDER)
         assert (await app.audit.verify(LOCAL_ADMIN)).ok  # the chain goes on from what was moved
     finally:
         await app.store.close()

@@ -49,7 +49,7 @@ async def test_both_stores_have_the_same_tables_and_columns(lite, target):
         )
     ]
     assert found == wanted
-    assert len({row[0] for row in found}) == 36
+    assert len({row[0] for row in found}) == 41
 
 
 async def test_both_stores_have_the_same_keys_and_indexes(lite, target):

@@ -112,7 +112,7 @@ async def test_one_leads_and_another_when_that_one_is_gone(target):
 
 async def test_who_loses_its_connection_leads_no_more(target):
     one = Together(target)
-    listening_ = asyncio.create_task(one.listen())
+    listening_ = asyncio.create_task(one._listen())
     await until(one.leads.is_set)
     conn = connect(target)
     conn.execute(
@@ -124,6 +124,27 @@ async def test_who_loses_its_connection_leads_no_more(target):
         await listening_
     assert not one.leads.is_set()
     assert one.follows.is_set()
+
+
+async def test_who_lost_its_connection_is_there_again_by_itself(target):
+    async with together(target) as one, together(target) as two:
+        heard = []
+        two.on("news", heard.append)
+        await until(lambda: one.leads.is_set() or two.leads.is_set())
+        conn = connect(target)
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        conn.close()
+        await until(lambda: one.follows.is_set() and two.follows.is_set())
+        await until(lambda: one.leads.is_set() is not two.leads.is_set())
+
+        async def told():
+            one.tell("news", len(heard))
+            return bool(heard)
+
+        await until(told)
 
 
 async def test_what_is_no_word_of_a_hub_is_passed_over(target):
