@@ -109,6 +109,19 @@ class Connection:
         return cast("sqlite3.Connection", self)
 
 
+class NotConnected(Connection):
+    """Stands where a connection is made when it is first needed."""
+
+    lost = True
+    in_transaction = False
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
 class Line:
     """A connection for what lasts as long as it does: being told, and a lock that goes when it goes."""
 

@@ -24,8 +24,7 @@ class SharedReader:
         self._thread = ThreadPoolExecutor(1, "store.reader")
 
     async def open(self) -> None:
-        """Connect; raises StoreError."""
-        await self.run(lambda _: None)
+        """Nothing is connected before it is needed."""
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """Return ``fn(connection)``, run on the connection's thread; raises StoreError, sqlite3.Error."""

@@ -16,7 +16,7 @@ from modembank.metrics import Metrics
 from modembank.store import Store, StoreError, StoreHealth, StoreState, Urgency
 from modembank.store.readers import ReaderPool
 from modembank.store.work import JobQueue
-from modembank_hub.postgres.driver import Connection, Target, connect
+from modembank_hub.postgres.driver import Connection, NotConnected, Target, connect
 from modembank_hub.postgres.reading import SharedReader
 from modembank_hub.postgres.schema import check, migrate
 from modembank_hub.postgres.writing import LANES, SharedWriter
@@ -32,16 +32,16 @@ class SharedStore(Store):
     lanes = LANES
 
     def __init__(
-        self, target: Target, connections: Sequence[Connection], queues: Sequence[JobQueue], metrics: Metrics | None
+        self, target: Target, connection: Connection, queues: Sequence[JobQueue], metrics: Metrics | None
     ) -> None:
-        """Start the writers' threads: the first connection is for writes without a lane; use open_at()."""
+        """Start the writers' threads: the connection is for writes without a lane; use open_at()."""
         self.epoch = 0
         self._loop = asyncio.get_running_loop()
         self._queues = queues
         again = partial(connected, target)
         self._writers = [
-            SharedWriter(connection, again, queue, None if place == 0 else place - 1, metrics)
-            for place, (connection, queue) in enumerate(zip(connections, queues, strict=True))
+            SharedWriter(NotConnected() if place else connection, again, queue, place - 1 if place else None, metrics)
+            for place, queue in enumerate(queues)
         ]
         self._readers = ReaderPool([SharedReader(partial(connect, target, reading=True)) for _ in range(READERS)])
         self._closing: asyncio.Task[None] | None = None
@@ -57,9 +57,9 @@ class SharedStore(Store):
 
         Raises ServerAway, LoginRefused, NoPassword, NotOurs, SchemaTooNew, MigrationFailed, StoreError.
         """
-        connections = await asyncio.to_thread(_all_connected, target)
+        connection = await asyncio.to_thread(_ready, target)
         async with contextlib.AsyncExitStack() as undo:
-            store = cls(target, connections, [JobQueue(soon_s, lazy_s) for _ in connections], metrics)
+            store = cls(target, connection, [JobQueue(soon_s, lazy_s) for _ in range(1 + LANES)], metrics)
             undo.push_async_callback(store.close)
             await store._readers.open()
             undo.pop_all()
@@ -139,8 +139,8 @@ def connected(target: Target) -> Connection:
     return connection
 
 
-def _all_connected(target: Target) -> list[Connection]:
-    """Return a connection for each writer, once the schema is the newest."""
+def _ready(target: Target) -> Connection:
+    """Return a connection, once the schema is the newest."""
     with contextlib.ExitStack() as undo:
         first = connect(target)
         undo.callback(first.close)
@@ -149,12 +149,8 @@ def _all_connected(target: Target) -> list[Connection]:
             _warn(first, target)
         except sqlite3.Error as error:
             raise StoreError(detail=str(error)) from error
-        others = []
-        for _ in range(LANES):
-            others.append(connect(target))
-            undo.callback(others[-1].close)
         undo.pop_all()
-    return [first, *others]
+    return first
 
 
 def _warn(connection: Connection, target: Target) -> None:

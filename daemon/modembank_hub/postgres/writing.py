@@ -19,7 +19,7 @@ from modembank.store import StoreError
 from modembank.store.health import Room, StoreState
 from modembank.store.work import Job, JobQueue
 from modembank.store.writer import Result, Writer, hand_back
-from modembank_hub.postgres.driver import Connection
+from modembank_hub.postgres.driver import Connection, NotConnected
 from modembank_hub.postgres.errors import Collided, Lost
 from modembank_hub.postgres.schema import LANE, LOCKS, WHOLE
 
@@ -65,15 +65,15 @@ class SharedWriter(Writer):
     def __init__(
         self,
         connection: Connection,
-        again: Callable[[], Connection],
+        connect: Callable[[], Connection],
         queue: JobQueue,
         lane: int | None,
         metrics: Metrics | None,
     ) -> None:
-        """``again`` connects anew; it raises StoreError."""
+        """``connect`` connects anew, and first where ``connection`` is none yet; it raises StoreError."""
         super().__init__(connection.as_sqlite(), queue, ServerRoom(), NothingToCopy(), metrics)
         self._own = connection
-        self._again = again
+        self._connect = connect
         self._committing = False
         self._lock = _ALONE
         if lane is not None:
@@ -111,10 +111,11 @@ class SharedWriter(Writer):
             return
 
     def _reconnect(self) -> None:
-        self._own.close()
-        self._own = self._again()
+        before, self._own = self._own, self._connect()
         self._connection = self._own.as_sqlite()
-        _log.info("database_connected_again")
+        before.close()
+        if not isinstance(before, NotConnected):
+            _log.info("database_connected_again")
 
     def _roll_back(self) -> None:
         if self._own.in_transaction and not self._own.lost:
