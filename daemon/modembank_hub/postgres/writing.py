@@ -123,7 +123,8 @@ class SharedWriter(Writer):
 
     def _begin(self) -> None:
         self._committing = False
-        self._connection.execute("BEGIN")
+        # Each statement is to see what was committed until now: the lock may have been waited for.
+        self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         self._connection.execute(self._lock)
 
     def _commit(self) -> None:

@@ -124,7 +124,18 @@ def test_ids_are_the_servers(shared):
 # -- several processes
 
 
-async def test_writes_without_a_lane_are_alone(shared, beside):
+@pytest.fixture(params=["read committed", "serializable"])
+async def default(request, target):
+    """What the server would have transactions be, if nobody said."""
+    conn = connect(target)
+    name = target.url.rsplit("/", 1)[1]
+    conn.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{request.param}'")
+    yield request.param
+    conn.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")
+    conn.close()
+
+
+async def test_writes_without_a_lane_are_alone(default, shared, beside):
     """What reads, decides and writes loses nothing of what another process does meanwhile."""
     await shared.write(note("sum", "0"))
 
