@@ -35,7 +35,7 @@ check: dev-environment ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 fast: dev-environment ## the tests that need no Debian package
-	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not broker and not browser and not systemd and not udev and not rauc and not root and not disks"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not oracle and not peer and not native and not broker and not postgres and not browser and not systemd and not udev and not rauc and not root and not disks"
 
 bench: dev-environment test-tools ## measure: ratios against a baseline in the same run (about 20 minutes)
 	$(BIN)/python tests/bench/run.py $(ARGS)
@@ -122,11 +122,12 @@ $(VENV)/installed-fuzz: requirements-fuzz.lock $(VENV)/installed-dev
 	@touch $@
 
 test-tools: ## what tests and benchmarks need of Debian, and of npm the judge of accessible pages
-	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools kannel kannel-extras libnet-smpp-perl prometheus-alertmanager chromium gcc grub-common libc6-dev systemd udev umockdev libumockdev0 nftables iproute2 dbus-daemon busybox shellcheck mosquitto mosquitto-clients $(IMAGE_TOOLS)
+	@sh tools/debian-packages.sh gammu python3-gammu tshark smstools kannel kannel-extras libnet-smpp-perl prometheus-alertmanager chromium gcc grub-common libc6-dev systemd udev umockdev libumockdev0 nftables iproute2 dbus-daemon busybox shellcheck mosquitto mosquitto-clients postgresql $(IMAGE_TOOLS)
 	@sh tools/npm-package.sh $(AXE) .browser/axe-core
 
 lock: ## resolve the dependencies again (needs uv); the lock files name no host
 	$(COMPILE) pyproject.toml --override tools/unneeded.txt -o requirements.lock
+	$(COMPILE) pyproject.toml --override tools/unneeded.txt --extra postgres -o requirements-postgres.lock
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
 	$(COMPILE) --group build -o requirements-build.lock
 	$(COMPILE) --group fuzz -o requirements-fuzz.lock

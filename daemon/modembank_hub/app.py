@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,15 +27,17 @@ from modembank_hub.alerting.watching import Watch
 from modembank_hub.config import HubConfig, SigningConfig
 from modembank_hub.configs import Configs
 from modembank_hub.enrolment import Enrolment
+from modembank_hub.events import SHARED, AlertsChanged, CommandsChanged, ConfigsChanged, EnrolmentChanged, PoolChanged
 from modembank_hub.fleet import Fleet
 from modembank_hub.ingest import Ingest
-from modembank_hub.lending import Lending
+from modembank_hub.lending import Lending, Told
 from modembank_hub.lines import Lines, observe
 from modembank_hub.metrics import HubMetrics
+from modembank_hub.opening import open_store
 from modembank_hub.orders import Orders
 from modembank_hub.pool import Pool
 from modembank_hub.rollouts import Rollouts
-from modembank_hub.schema import DATABASE, HUB
+from modembank_hub.sharing import BACK, CREDITS, Sharing
 from modembank_hub.software import Software
 
 
@@ -52,6 +56,7 @@ class HubApp(msgspec.Struct, frozen=True):
     bus: Bus
     metrics: HubMetrics
     store: Store
+    sharing: Sharing
     accounts: Accounts
     first_start: FirstStart
     events: Followers
@@ -92,7 +97,7 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
     authority = kept_authority(ca_dir(config), f"Modembank fleet {config.hub.id}") if config.enrolment.address else None
     bus, metrics = Bus(), HubMetrics()
     async with AsyncExitStack() as undo:
-        store = await Store.open(data_dir / DATABASE, metrics=metrics, schema=HUB)
+        store, sharing = await open_store(config, metrics)
         undo.push_async_callback(store.close)
         accounts, followers = Accounts(store, clock), Followers()
         accounts.on_withdrawal(followers.wake)
@@ -100,16 +105,18 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         orders = Orders(store, clock, bus, metrics, signer, config.hub.resend_s)
         configs = Configs(store, clock, bus, signer)
         lending = Lending(store, clock, bus, signer, config.hub.resend_s)
-        ingest = Ingest(store, clock, bus, metrics, orders.wake, lending, configs_due=configs.wake)
+        ingest = Ingest(store, clock, bus, metrics, orders.wake, lending, configs_due=configs.wake, sharing=sharing)
         undo.pop_all()
-    lines = Lines(config, store, clock, metrics, ingest, (orders.serve, configs.serve, lending.serve))
+    speaks = (orders.serve, configs.serve, lending.serve)
+    lines = Lines(config, store, clock, metrics, ingest, speaks, sharing=sharing)
     tellers = Tellers(Means(store, clock, bus, metrics, Mailer(config.mail), config.hub))
-    return HubApp(
+    app = HubApp(
         config=config,
         clock=clock,
         bus=bus,
         metrics=metrics,
         store=store,
+        sharing=sharing,
         accounts=accounts,
         first_start=FirstStart(store, clock, accounts, data_dir),
         events=followers,
@@ -131,6 +138,40 @@ async def assemble_hub(config: HubConfig, clock: Clock) -> HubApp:
         tellers=tellers,
         watch=Watch(config, store, clock, bus, ingest, lines),
     )
+    if sharing.shared:
+        join(app)
+    return app
+
+
+def join(app: HubApp) -> None:
+    """Let this process and others of the hub hear of each other what each would hear of itself."""
+    wakes: Mapping[str, Callable[[], None]] = {
+        CommandsChanged.__name__: app.orders.wake,
+        ConfigsChanged.__name__: app.configs.wake,
+        PoolChanged.__name__: app.lending.wake,
+        AlertsChanged.__name__: app.tellers.look_anew,
+        EnrolmentChanged.__name__: app.enrolment.list_anew,
+    }
+    telling = True
+
+    def tell(event: Event) -> None:
+        if telling and type(event) in SHARED:
+            app.sharing.tell(type(event).__name__, event.at)
+
+    def hear(kind: type[Event], at: int) -> None:
+        nonlocal telling
+        telling = False
+        try:
+            app.bus.publish(kind(at))
+        finally:
+            telling = True
+        wakes.get(kind.__name__, lambda: None)()
+
+    app.bus.subscribe(Event, tell)
+    for kind in SHARED:
+        app.sharing.on(kind.__name__, partial(hear, kind))
+    app.sharing.on(CREDITS, lambda told: app.lending.heard(msgspec.convert(told, list[Told]), words=False))
+    app.sharing.on(BACK, lambda _: app.lines.came_back())
 
 
 def ca_dir(config: HubConfig) -> Path:

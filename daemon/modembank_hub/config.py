@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -34,6 +34,17 @@ class IdentityConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """After which a command that nobody answered is sent again."""
     url: str = ""
     """Where people reach its pages, such as ``https://hub.example.com``: notifications lead there."""
+
+
+class StoreConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """``[store]``: a PostgreSQL database that several processes of one hub share; without one it is a file."""
+
+    url: str = ""
+    """``postgresql://USER@HOST/DATABASE``, without the password; empty: a file in data_dir, for one process."""
+    password_file: str = ""
+    """Its first line is the password; readable by the hub's user alone."""
+    tls_ca: str = ""
+    """The authority of the server's certificate; empty: no TLS asked for, for a server on the same machine alone."""
 
 
 class MqttConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -121,6 +132,7 @@ class HubConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole file."""
 
     hub: IdentityConfig = IdentityConfig()
+    store: StoreConfig = StoreConfig()
     mqtt: MqttConfig = MqttConfig()
     signing: SigningConfig = SigningConfig()
     enrolment: EnrolmentConfig = EnrolmentConfig()
@@ -150,6 +162,8 @@ def load_hub_config(path: Path) -> HubConfig:
         raise wrong(key="host", problem=f"mqtt: {mqtt.host} is another machine: name tls_ca, tls_cert and tls_key")
     if config.hub.url and not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", config.hub.url):
         raise wrong(key="url", problem="hub: url must be an address such as https://hub.example.com")
+    if (found := _store_problem(config.store)) is not None:
+        raise wrong(key=found[0], problem=f"store: {found[1]}")
     if (found := _mail_problem(config.mail)) is not None:
         raise wrong(key=found[0], problem=f"mail: {found[1]}")
     for key, problem in _of_enrolment(config.enrolment):
@@ -171,6 +185,42 @@ def _of_enrolment(enrolment: EnrolmentConfig) -> Iterator[tuple[str, str]]:
             yield "brokers", f"{broker} is without TLS, and another machine for boxes: mqtts:"
     if enrolment.broker_ca and not Path(enrolment.broker_ca).is_file():
         yield "broker_ca", f"broker_ca: there is no file {enrolment.broker_ca}"
+
+
+def _store_problem(store: StoreConfig) -> tuple[str, str] | None:
+    """Return what is wrong, after the key that it stands at; a password is not repeated."""
+    if not store.url:
+        named = next((key for key in ("password_file", "tls_ca") if getattr(store, key)), None)
+        return None if named is None else (named, f"{named} needs url, which names the server")
+    try:
+        parts = urlsplit(store.url)
+        hosts = [one.rpartition("@")[2] for one in parts.netloc.rpartition("@")[2].split(",")]
+    except ValueError:
+        parts, hosts = urlsplit(""), []
+    if parts.scheme != "postgresql" or not parts.path.strip("/"):
+        return "url", "url must be an address such as postgresql://modembank@db.example.com/modembank"
+    if ":" in parts.netloc.rpartition("@")[0] or "password=" in parts.query:
+        return "url", "url must be without the password: put that into a file, and name it as password_file"
+    given = parse_qs(parts.query)
+    if unknown := sorted(given.keys() - {"host", "port"}):
+        return "url", f"url takes no {unknown[0]}: only host and port, as in ?host=/run/postgresql"
+    away = [
+        host
+        for host in (_host_of(one) for one in [*hosts, *given.get("host", [])])
+        if host and host not in _LOOPBACK and not host.startswith("/")
+    ]
+    if away and not store.tls_ca:
+        return "url", f"{away[0]} is another machine: name tls_ca, the authority of its certificate"
+    if store.tls_ca and not Path(store.tls_ca).is_file():
+        return "tls_ca", f"tls_ca: there is no file {store.tls_ca}"
+    return None
+
+
+def _host_of(place: str) -> str:
+    """Return the host of HOST, HOST:PORT or [IPv6]:PORT."""
+    if place.startswith("["):
+        return place[1:].partition("]")[0]
+    return place.partition(":")[0] if place.count(":") == 1 else place
 
 
 def _mail_problem(mail: MailConfig) -> tuple[str, str] | None:

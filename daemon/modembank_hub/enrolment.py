@@ -135,6 +135,7 @@ class Enrolment:
         self.crl = crl
         self.crl_why = ""
         """Why the list could not be written; empty: it was."""
+        self._list_due = asyncio.Event()
 
     # -- tokens
 
@@ -365,6 +366,17 @@ class Enrolment:
             _log.error("revocation_list_not_written", why=self.crl_why)
         else:
             self.crl_why = ""
+
+    def list_anew(self) -> None:
+        """Another process of the hub may have revoked a certificate."""
+        self._list_due.set()
+
+    async def keep_list(self) -> None:
+        """Write the list whenever another process may have changed it, for ever; raises StoreError."""
+        while True:
+            await self._list_due.wait()
+            self._list_due.clear()
+            await self.write_list()
 
     def _authority(self) -> Authority:
         if self.authority is None:

@@ -31,3 +31,9 @@ class PoolChanged(Event, frozen=True):
 
 class Quarantined(Event, frozen=True):
     """Something came that could not be read."""
+
+
+SHARED = frozenset(
+    {BoxesChanged, CommandsChanged, ConfigsChanged, EnrolmentChanged, AlertsChanged, PoolChanged, Quarantined}
+)
+"""What other processes of the hub hear of, too."""

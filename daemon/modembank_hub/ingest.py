@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -26,6 +27,7 @@ from modembank_hub import rows_of_streams as streams
 from modembank_hub.events import BoxesChanged, CommandsChanged, ConfigsChanged, Quarantined
 from modembank_hub.lending import Lending
 from modembank_hub.metrics import HubMetrics
+from modembank_hub.sharing import CREDITS, Alone, Sharing
 from modembank_hub.taking import Outcome, Unreadable, Uplink, read, take
 
 GROUP = "modembank-hub"
@@ -66,11 +68,13 @@ class Ingest:
         lending: Lending,
         *,
         configs_due: Callable[[], None] = lambda: None,
+        sharing: Sharing | None = None,
     ) -> None:
         """``commands_due`` is called when a box is back that has not answered everything.
 
-        ``configs_due`` when one has said something of its configuration.
+        ``configs_due`` when one has said something of its configuration. ``sharing``: whoever lends may be another.
         """
+        self._sharing = sharing or Alone()
         self._store = store
         self._clock = clock
         self._bus = bus
@@ -96,10 +100,19 @@ class Ingest:
 
     async def put_down(self, uplinks: Sequence[Uplink]) -> Taken:
         """Write messages down, however long the database takes nothing; raises StoreClosed."""
+        lanes: dict[int, list[Uplink]] = {}
+        for uplink in uplinks:
+            lanes.setdefault(lane_of(uplink, self._store.lanes), []).append(uplink)
+        parts = await asyncio.gather(*(self._put_down(part, lane) for lane, part in lanes.items()))
+        taken = _together(parts)
+        self._tell(taken.outcome, len(uplinks))
+        return taken
+
+    async def _put_down(self, uplinks: Sequence[Uplink], lane: int) -> Taken:
         wait_s = _FIRST_WAIT_S
         while True:
             try:
-                taken = await self._written(uplinks)
+                taken = await self._written(uplinks, lane)
             except StoreClosed:
                 raise
             except StoreError as error:
@@ -108,7 +121,6 @@ class Ingest:
                 wait_s = min(2 * wait_s, _MOST_WAIT_S)
             else:
                 self._note_unstuck()
-                self._tell(taken.outcome, len(uplinks))
                 return taken
 
     async def _take_in(self, session: Session, owed: Owed, acknowledging: asyncio.Task[None]) -> None:
@@ -142,31 +154,28 @@ class Ingest:
     def _read(self, message: Incoming) -> Uplink:
         return read(message.topic, message.payload, message.user.get("ce", ""), to_ms(self._clock.now()))
 
-    async def _written(self, uplinks: Sequence[Uplink]) -> Taken:
+    async def _written(self, uplinks: Sequence[Uplink], lane: int) -> Taken:
         try:
-            return await self._store.write(partial(_take_all, uplinks=uplinks), reserve=False)
+            return await self._store.write(partial(_take_all, uplinks=uplinks), reserve=False, lane=lane)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a named boundary: what a stranger wrote must not stop the rest
             _log.warning("batch_not_taken", error=repr(error), messages=len(uplinks))
-        return await self._one_by_one(uplinks)
+        return await self._one_by_one(uplinks, lane)
 
-    async def _one_by_one(self, uplinks: Sequence[Uplink]) -> Taken:
+    async def _one_by_one(self, uplinks: Sequence[Uplink], lane: int) -> Taken:
         """Take those that can be taken; of the others the quarantine says why."""
-        sum_of = Taken(Outcome(), {})
-        acks: dict[Address, wire.Ack] = {}
+        parts = []
         for uplink in uplinks:
             try:
-                taken = await self._store.write(partial(_take_all, uplinks=[uplink]), reserve=False)
+                taken = await self._store.write(partial(_take_all, uplinks=[uplink]), reserve=False, lane=lane)
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - the same
                 strange = _not_taken(uplink, error)
-                taken = await self._store.write(partial(_take_all, uplinks=[strange]), reserve=False)
-            sum_of.outcome.add(taken.outcome)
-            acks.update(taken.acks)
-        sum_of.acks = acks
-        return sum_of
+                taken = await self._store.write(partial(_take_all, uplinks=[strange]), reserve=False, lane=lane)
+            parts.append(taken)
+        return _together(parts)
 
     def _tell(self, outcome: Outcome, count: int) -> None:
         at = to_ms(self._clock.now())
@@ -177,6 +186,7 @@ class Ingest:
             asyncio.get_running_loop().call_later(TELL_S, self._tell_boxes)
         if outcome.credits or outcome.words:
             self._lending.heard(outcome.credits, words=outcome.words)
+            self._sharing.tell(CREDITS, outcome.credits)
         if outcome.quarantined:
             self._bus.publish(Quarantined(at))
         if outcome.commands:
@@ -210,6 +220,21 @@ def _take_all(conn: sqlite3.Connection, uplinks: Sequence[Uplink]) -> Taken:
     for address, box_id, epoch in outcome.streams:
         whole = streams.whole_until(conn, box_id, epoch)
         acks[address] = wire.Ack(v=wire.VERSION, ep=epoch, ev=whole.get("ev"), res=whole.get("res"))
+    return Taken(outcome, acks)
+
+
+def lane_of(uplink: Uplink, lanes: int) -> int:
+    """Return the lane of a message: the same for all of a box, wherever they are taken in."""
+    whose = uplink.topic if isinstance(uplink, Unreadable) else uplink.address.common_name
+    return zlib.crc32(whose.encode("utf-8", "replace")) % lanes
+
+
+def _together(parts: Sequence[Taken]) -> Taken:
+    outcome = Outcome()
+    acks: dict[Address, wire.Ack] = {}
+    for part in parts:
+        outcome.add(part.outcome)
+        acks.update(part.acks)
     return Taken(outcome, acks)
 
 

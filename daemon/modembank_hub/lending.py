@@ -307,7 +307,7 @@ def hear(conn: sqlite3.Connection, box_id: int, epoch: str, result: wire.Result,
         word = msgspec.convert(result.data, wire.PoolWord)
     except msgspec.ValidationError:
         return False
-    row, given = rows.get(conn, result.id), rows.given(conn, result.id, word.fence)
+    row, given = rows.get(conn, result.id, hold=True), rows.given(conn, result.id, word.fence)
     if row is None or given is None or given.box != box_id:
         return False
     code = Code(result.code) if result.code in set(Code) else Code.NONE

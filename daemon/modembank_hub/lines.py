@@ -23,6 +23,7 @@ from modembank_hub import rows_of_config as configs
 from modembank_hub.config import HubConfig
 from modembank_hub.ingest import Ingest
 from modembank_hub.metrics import HubMetrics
+from modembank_hub.sharing import BACK, Alone, Sharing
 
 WORKER_TAKES = 1000
 """Receive Maximum of a worker: messages that it has not written down."""
@@ -32,6 +33,7 @@ _RETRY_WINDOW_S = 2.0
 """The hub is one client: it need not spread itself as boxes do."""
 _SETTLE_S = 1.0
 _WILL_DELAY_S = 5
+_AGAIN_S = 60.0
 Serve: TypeAlias = Callable[[Session], Awaitable[None]]
 _log = structlog.get_logger()
 
@@ -47,8 +49,14 @@ class Lines:
         metrics: HubMetrics,
         ingest: Ingest,
         speaks: Sequence[Serve],
+        *,
+        sharing: Sharing | None = None,
     ) -> None:
-        """Prepare; ``worker`` and ``control`` are run under a supervisor. ``speaks`` send to boxes what is due."""
+        """Prepare; ``worker`` and ``control`` are run under a supervisor. ``speaks`` send to boxes what is due.
+
+        ``sharing``: the connection that says hello may be another process's.
+        """
+        self._sharing = sharing or Alone()
         self._config = config
         self._store = store
         self._clock = clock
@@ -72,18 +80,23 @@ class Lines:
 
     @property
     def wanted(self) -> int:
-        """How many there should be."""
-        return self._config.hub.workers + 1
+        """How many there should be: the one that says hello is of the process that leads."""
+        return self._config.hub.workers + int(self._sharing.leads.is_set())
+
+    def came_back(self) -> None:
+        """A connection is back, of this process or of another: boxes are to tell everything anew."""
+        self._came_back.set()
 
     async def worker(self, number: int) -> None:
         """Be a worker for ever."""
         name = f"in-{number}"
-        before = False
+        before = self._sharing.shared  # it may take the place of one that was killed
 
         async def serve(session: Session) -> None:
             nonlocal before
             if before:
-                self._came_back.set()
+                self.came_back()
+                self._sharing.tell(BACK, None)
             before = True
             await self._ingest.serve(session)
 
@@ -119,9 +132,18 @@ class Lines:
             self._came_back.clear()
             count = (await self._store.fetch_one("SELECT count(*) FROM boxes") or (0,))[0]
             window = max(self._config.hub.window_s, count * HANDSHAKE_S)
-            await session.publish(wire.HELLO, self._hello("online", min(window, 3600.0)), retain=True)
-            await self._came_back.wait()
+            hello = self._hello("online", min(window, 3600.0))
+            await session.publish(wire.HELLO, hello, retain=True)
+            while not await self._is_back():  # the farewell of a process that led before may have come late
+                await session.publish(wire.HELLO, hello, retain=True)
             await asyncio.sleep(_SETTLE_S)
+
+    async def _is_back(self) -> bool:
+        """Wait until a connection is back; return that it is not after a while, where others may lead."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN_S if self._sharing.shared else None):
+                await self._came_back.wait()
+        return self._came_back.is_set()
 
     def _hello(self, state: str, window: float = 120.0) -> bytes:
         said = wire.Hello(

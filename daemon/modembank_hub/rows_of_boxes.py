@@ -13,7 +13,7 @@ from modembank_fleet.wire import Address, Avail
 STALE_PERIODS = 2.5
 """A box that said it was online and has been silent for so many periods is stale."""
 _STALE = f"(?1 - seen_at > period_s * {int(STALE_PERIODS * 1000)})"
-STANDING = f"CASE WHEN NOT online THEN 'offline' WHEN {_STALE} THEN 'stale' ELSE 'online' END"
+STANDING = f"CASE WHEN online = 0 THEN 'offline' WHEN {_STALE} THEN 'stale' ELSE 'online' END"
 """SQL of how a box stands at the time ?1."""
 _COLUMNS = (
     "id, site, box, label, first_at, seen_at, epoch, boot, conn, online, why, presence_at, period_s, version, skew_ms,"
@@ -71,7 +71,8 @@ class Wanted(msgspec.Struct, frozen=True):
 def known(conn: sqlite3.Connection, address: Address, now_ms: int) -> int:
     """Return the row id of a box that something came from just now; it is made when it is new."""
     row = conn.execute(
-        "UPDATE boxes SET seen_at = max(seen_at, ?3) WHERE site = ?1 AND box = ?2 RETURNING id",
+        "UPDATE boxes SET seen_at = CASE WHEN seen_at < ?3 THEN ?3 ELSE seen_at END WHERE site = ?1 AND box = ?2"
+        " RETURNING id",
         (address.site, address.box, now_ms),
     ).fetchone()
     if row is None:
@@ -107,7 +108,10 @@ def note_presence(conn: sqlite3.Connection, box_id: int, avail: Avail, now_ms: i
             return False
     elif is_old_epoch(conn, box_id, avail.ep):
         return False
-    conn.execute("INSERT OR IGNORE INTO epochs (box_id, epoch, first_at) VALUES (?, ?, ?)", (box_id, avail.ep, now_ms))
+    conn.execute(
+        "INSERT INTO epochs (box_id, epoch, first_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (box_id, avail.ep, now_ms),
+    )
     conn.execute(
         "UPDATE boxes SET epoch = ?, boot = ?, conn = ?, online = ?, why = ?, presence_at = ? WHERE id = ?",
         (avail.ep, avail.bs, avail.conn, avail.s == "online", avail.why, now_ms, box_id),
@@ -152,7 +156,7 @@ def note_modems(conn: sqlite3.Connection, box_id: int, epoch: str, seq: int, tab
     """Keep the table of modems, unless a newer one of the same epoch is there."""
     conn.execute(
         "UPDATE boxes SET modems = ?1, modems_at = ?2, modems_epoch = ?3, modems_seq = ?4 WHERE id = ?5"
-        " AND (modems_epoch IS NOT ?3 OR modems_seq < ?4)",
+        " AND (modems_epoch IS DISTINCT FROM ?3 OR modems_seq < ?4)",
         (table, now_ms, epoch, seq, box_id),
     )
 
@@ -181,9 +185,9 @@ def page(conn: sqlite3.Connection, wanted: Wanted, after: tuple[str, str], limit
     """Return boxes by site and name, after that one."""
     rows = conn.execute(
         f"""SELECT * FROM (SELECT {_COLUMNS}, {STANDING} AS standing FROM boxes WHERE (site, box) > (?2, ?3)
-            AND (?4 = '' OR instr(site || '/' || box, ?4) OR instr(lower(label), ?4))
-            AND (?5 IS NULL OR version = ?5) AND (?6 = 0 OR problems > 0))
-            WHERE ?7 IS NULL OR standing = ?7 ORDER BY site, box LIMIT ?8""",  # noqa: S608 - our own columns
+            AND (?4 = '' OR instr(site || '/' || box, ?4) > 0 OR instr(lower(label), ?4) > 0)
+            AND (version = ?5 OR ?5 IS NULL) AND (?6 = 0 OR problems > 0)) AS found
+            WHERE standing = ?7 OR ?7 IS NULL ORDER BY site, box LIMIT ?8""",  # noqa: S608 - our own columns
         (now_ms, *after, wanted.text.lower(), wanted.version, int(wanted.problems), wanted.standing, limit),
     )
     return [BoxRow(*row) for row in rows]
@@ -192,12 +196,13 @@ def page(conn: sqlite3.Connection, wanted: Wanted, after: tuple[str, str], limit
 def totals(conn: sqlite3.Connection, now_ms: int) -> dict[str, int]:
     """Return how many boxes stand how, and the sums of what they told last."""
     row = conn.execute(
-        f"""SELECT count(*), total(standing = 'online'), total(standing = 'stale'), total(standing = 'offline'),
-            total(problems > 0), total(json_extract(tele, '$.modems.ready')),
-            total(json_array_length(birth, '$.modems.rows')),
-            total(json_extract(tele, '$.q.ready') + json_extract(tele, '$.q.delayed')),
-            total(json_extract(tele, '$.q.unknown'))
-            FROM (SELECT problems, tele, birth, {STANDING} AS standing FROM boxes)""",  # noqa: S608 - our own columns
+        f"""SELECT count(*), count(CASE WHEN standing = 'online' THEN 1 END),
+            count(CASE WHEN standing = 'stale' THEN 1 END), count(CASE WHEN standing = 'offline' THEN 1 END),
+            count(CASE WHEN problems > 0 THEN 1 END), coalesce(sum(json_extract(tele, '$.modems.ready')), 0),
+            coalesce(sum(json_array_length(birth, '$.modems.rows')), 0),
+            coalesce(sum(json_extract(tele, '$.q.ready') + json_extract(tele, '$.q.delayed')), 0),
+            coalesce(sum(json_extract(tele, '$.q.unknown')), 0)
+            FROM (SELECT problems, tele, birth, {STANDING} AS standing FROM boxes) AS found""",  # noqa: S608 - our own columns
         (now_ms,),
     ).fetchone()
     names = ("boxes", "online", "stale", "offline", "problems", "modems_ready", "modems", "waiting", "unknown")

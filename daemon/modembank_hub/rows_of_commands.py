@@ -75,7 +75,7 @@ def get(conn: sqlite3.Connection, command_id: str) -> CommandRow | None:
 def page(conn: sqlite3.Connection, box_id: int | None, before: int | None, limit: int) -> list[CommandRow]:
     """Return commands, newest first: of one box, or of all."""
     rows = conn.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE (?1 IS NULL OR c.box_id = ?1) AND (?2 IS NULL OR c.n < ?2)"
+        f"SELECT {_COLUMNS} {_FROM} WHERE (c.box_id = ?1 OR ?1 IS NULL) AND (c.n < ?2 OR ?2 IS NULL)"
         " ORDER BY c.n DESC LIMIT ?3",
         (box_id, before, limit),
     )
@@ -184,7 +184,7 @@ def note_result(conn: sqlite3.Connection, box_id: int, command_id: str, told: To
     conn.execute(
         """UPDATE commands SET state = ?2, code = ?3, percent = coalesce(?4, percent), data = ?5, resend_at = NULL,
            accepted_at = coalesce(accepted_at, ?6), running_at = CASE WHEN ?2 = 'running' THEN coalesce(running_at, ?6)
-           ELSE running_at END, ended_at = CASE WHEN ?7 THEN ?6 ELSE NULL END WHERE id = ?1""",
+           ELSE running_at END, ended_at = CASE WHEN ?7 = 1 THEN ?6 ELSE NULL END WHERE id = ?1""",
         (command_id, told.state, told.code, told.percent, told.data, now_ms, ended),
     )
     return True
@@ -194,7 +194,7 @@ def add_log(conn: sqlite3.Connection, box_id: int, command_id: str, n: int, line
     """Keep a piece of a log, unless the box was not asked for it; return whether it was."""
     asked = conn.execute("SELECT 1 FROM commands WHERE id = ? AND box_id = ?", (command_id, box_id)).fetchone()
     if asked is not None:
-        conn.execute("INSERT OR IGNORE INTO log_chunks VALUES (?, ?, ?)", (command_id, n, lines))
+        conn.execute("INSERT INTO log_chunks VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (command_id, n, lines))
     return asked is not None
 
 

@@ -143,7 +143,7 @@ def groups(conn: sqlite3.Connection, name: str | None = None) -> list[GroupRow]:
     rows = conn.execute(
         "SELECT g.id, g.name, g.pattern, g.created_at, r.id, r.doc, r.actor, r.at FROM config_groups g"
         " JOIN config_revisions r ON r.id = (SELECT max(id) FROM config_revisions WHERE group_id = g.id)"
-        " WHERE ?1 IS NULL OR g.name = ?1 ORDER BY g.name",
+        " WHERE g.name = ?1 OR ?1 IS NULL ORDER BY g.name",
         (name,),
     )
     return [GroupRow(*row) for row in rows]
@@ -186,7 +186,7 @@ def stands(conn: sqlite3.Connection, box_id: int) -> StandsRow:
 def all_stand(conn: sqlite3.Connection, after: tuple[str, str], limit: int, *, behind: bool = False) -> list[StandsRow]:
     """Return how boxes stand, by site and name; only those that are not as they are to be, if that is wanted."""
     rows = conn.execute(
-        f"""SELECT {_STANDS} {_FROM} WHERE (b.site, b.box) > (?, ?) AND (NOT ? OR coalesce(c.ver, 0) > 0 AND
+        f"""SELECT {_STANDS} {_FROM} WHERE (b.site, b.box) > (?, ?) AND (? = 0 OR coalesce(c.ver, 0) > 0 AND
             (c.told_ver != c.ver OR c.told_hash != v.hash OR c.told_state != 'applied' OR c.local != '[]'))
             ORDER BY b.site, b.box LIMIT ?""",
         (*after, behind, limit),
@@ -228,7 +228,7 @@ def give(
 def versions(conn: sqlite3.Connection, box_id: int, before: int | None, limit: int) -> list[VersionRow]:
     """Return what a box was to have, newest first."""
     rows = conn.execute(
-        f"SELECT {_VERSION} FROM config_versions WHERE box_id = ?1 AND (?2 IS NULL OR ver < ?2)"  # noqa: S608
+        f"SELECT {_VERSION} FROM config_versions WHERE box_id = ?1 AND (ver < ?2 OR ?2 IS NULL)"  # noqa: S608
         " ORDER BY ver DESC LIMIT ?3",
         (box_id, before, limit),
     )
@@ -282,7 +282,7 @@ def wishes(conn: sqlite3.Connection, box_id: int) -> dict[str, Any]:
     rows = conn.execute(
         f"""SELECT body FROM (SELECT e.seq, e.type, e.body FROM streams s JOIN boxes b ON b.id = s.box_id
             AND b.epoch = s.epoch JOIN events e ON e.stream_id = s.id WHERE s.box_id = ? AND s.name = 'ev'
-            ORDER BY e.seq DESC LIMIT {_LATELY}) WHERE type = 'cfg.proposed' ORDER BY seq""",  # noqa: S608 - our own number
+            ORDER BY e.seq DESC LIMIT {_LATELY}) AS late WHERE type = 'cfg.proposed' ORDER BY seq""",  # noqa: S608 - our own number
         (box_id,),
     )
     told = [json.loads(body) for (body,) in rows]
@@ -336,7 +336,7 @@ def next_due(conn: sqlite3.Connection) -> int | None:
 def note_published(conn: sqlite3.Connection, box_id: int, ver: int, now_ms: int, *, sent: bool) -> None:
     """The broker has it, or would not have it: it is due again unless the box says that it has it."""
     conn.execute(
-        "UPDATE config_boxes SET publish_at = ?3 + ?4, sent_at = CASE WHEN ?5 THEN ?3 ELSE sent_at END"
+        "UPDATE config_boxes SET publish_at = ?3 + ?4, sent_at = CASE WHEN ?5 = 1 THEN ?3 ELSE sent_at END"
         " WHERE box_id = ?1 AND ver = ?2 AND publish_at IS NOT NULL",
         (box_id, ver, now_ms, AGAIN_MS, sent),
     )

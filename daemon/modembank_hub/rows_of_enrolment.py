@@ -105,7 +105,7 @@ def token(conn: sqlite3.Connection, n: int) -> TokenRow | None:
 def tokens(conn: sqlite3.Connection, before: int | None, limit: int) -> list[TokenRow]:
     """Return tokens, the newest first."""
     rows = conn.execute(
-        f"SELECT {_OF_TOKENS} WHERE ?1 IS NULL OR n < ?1 ORDER BY n DESC LIMIT ?2",
+        f"SELECT {_OF_TOKENS} WHERE n < ?1 OR ?1 IS NULL ORDER BY n DESC LIMIT ?2",
         (before, limit),
     )
     return [TokenRow(*row) for row in rows]
@@ -163,7 +163,7 @@ def certificates(
     """Return certificates, the newest first: of one box, or of all."""
     site, box = which or (None, None)
     rows = conn.execute(
-        f"SELECT {_OF_CERTIFICATES} WHERE (?1 IS NULL OR (site = ?1 AND box = ?2)) AND (?3 IS NULL OR n < ?3)"
+        f"SELECT {_OF_CERTIFICATES} WHERE ((site = ?1 AND box = ?2) OR ?1 IS NULL) AND (n < ?3 OR ?3 IS NULL)"
         " ORDER BY n DESC LIMIT ?4",
         (site, box, before, limit),
     )
@@ -199,7 +199,11 @@ def next_list(conn: sqlite3.Connection, dated: int) -> tuple[int, int]:
     """Count a revocation list; return its number and its date (unix seconds), which is later than the last one's."""
     row = conn.execute("SELECT number, dated FROM revocation_list").fetchone()
     number, dated = (1, dated) if row is None else (row[0] + 1, max(dated, row[1] + 1))
-    conn.execute("INSERT OR REPLACE INTO revocation_list (id, number, dated) VALUES (1, ?, ?)", (number, dated))
+    conn.execute(
+        "INSERT INTO revocation_list (id, number, dated) VALUES (1, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET number = excluded.number, dated = excluded.dated",
+        (number, dated),
+    )
     return number, dated
 
 
@@ -215,7 +219,9 @@ def shut_out(conn: sqlite3.Connection, site: str, box: str) -> ShutOut | None:
 def put_out(conn: sqlite3.Connection, site: str, box: str, new: ShutOut) -> None:
     """Shut a box out."""
     conn.execute(
-        "INSERT OR REPLACE INTO shut_out (site, box, at, actor, why) VALUES (?, ?, ?, ?, ?)", (site, box, *new)
+        "INSERT INTO shut_out (site, box, at, actor, why) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (site, box) DO UPDATE SET at = excluded.at, actor = excluded.actor, why = excluded.why",
+        (site, box, *new),
     )
 
 

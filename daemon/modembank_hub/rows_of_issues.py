@@ -38,11 +38,16 @@ def note(conn: sqlite3.Connection, box_id: int, event: Told, now_ms: int) -> Non
         return
     conn.execute(
         """INSERT INTO box_issues (box_id, epoch, issue, kind, severity, raised_seq, cleared_seq, told_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-           kind = iif(excluded.kind = '', kind, excluded.kind),
-           severity = iif(excluded.raised_seq > raised_seq AND excluded.severity <> '', excluded.severity, severity),
-           raised_seq = max(raised_seq, excluded.raised_seq), cleared_seq = max(cleared_seq, excluded.cleared_seq),
-           told_at = max(told_at, excluded.told_at)""",
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (box_id, epoch, issue) DO UPDATE SET
+           kind = CASE WHEN excluded.kind = '' THEN box_issues.kind ELSE excluded.kind END,
+           severity = CASE WHEN excluded.raised_seq > box_issues.raised_seq AND excluded.severity <> ''
+           THEN excluded.severity ELSE box_issues.severity END,
+           raised_seq = CASE WHEN excluded.raised_seq > box_issues.raised_seq THEN excluded.raised_seq
+           ELSE box_issues.raised_seq END,
+           cleared_seq = CASE WHEN excluded.cleared_seq > box_issues.cleared_seq THEN excluded.cleared_seq
+           ELSE box_issues.cleared_seq END,
+           told_at = CASE WHEN excluded.told_at > box_issues.told_at THEN excluded.told_at
+           ELSE box_issues.told_at END""",
         (
             box_id, event.epoch, issue, str(kind)[:64], str(severity)[:16],
             seq if event.what == RAISED else 0, seq if event.what == CLEARED else 0, now_ms,
@@ -54,8 +59,9 @@ def open_ones(conn: sqlite3.Connection) -> list[IssueRow]:
     """Return the issues that are open: of the box's present life, and not where it has said since that it has none."""
     rows = conn.execute(
         """SELECT i.box_id, i.issue, i.kind, i.severity, i.told_at FROM box_issues i JOIN boxes b ON b.id = i.box_id
-           WHERE i.raised_seq > i.cleared_seq AND b.epoch = i.epoch AND NOT coalesce(
-           b.tele_epoch = i.epoch AND b.tele_at > i.told_at AND coalesce(json_extract(b.tele, '$.issues'), 0) = 0, 0)"""
+           WHERE i.raised_seq > i.cleared_seq AND b.epoch = i.epoch AND CASE WHEN
+           b.tele_epoch = i.epoch AND b.tele_at > i.told_at AND coalesce(json_extract(b.tele, '$.issues'), 0) = 0
+           THEN 0 ELSE 1 END = 1"""
     )
     return [IssueRow(*row) for row in rows]
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from modembank_fleet.pool.assigning import ENDED, Assignment, Change, Message, Stage, State
 from modembank_fleet.pool.words import Code, Dup
+from modembank_hub.locking import for_update
 
 KEY_LIFETIME_MS = 48 * 3_600_000
 MOST_STEPS = 100
@@ -99,16 +100,16 @@ def add(conn: sqlite3.Connection, new: NewMessage) -> int:
     """Store a message; return its number."""
     added = conn.execute(
         "INSERT INTO pool_messages (id, user_id, actor, recipient, text, reference, dup, not_after, accepted_at, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued') RETURNING n",
         new,
-    )
+    ).fetchone()
     add_step(conn, new.id, NewStep(new.accepted_at, State.QUEUED.value))
-    return int(added.lastrowid or 0)
+    return int(added[0])
 
 
-def get(conn: sqlite3.Connection, message: str) -> PoolRow | None:
-    """Return one message."""
-    row = conn.execute(f"SELECT {_MESSAGE} WHERE id = ?", (message,)).fetchone()
+def get(conn: sqlite3.Connection, message: str, *, hold: bool = False) -> PoolRow | None:
+    """Return one message; ``hold`` it until the write ends: two boxes may speak of one at the same time."""
+    row = conn.execute(f"SELECT {_MESSAGE} WHERE id = ?{for_update(conn) if hold else ''}", (message,)).fetchone()
     return None if row is None else PoolRow(*row)
 
 
@@ -138,7 +139,7 @@ def totals(conn: sqlite3.Connection) -> dict[str, int]:
 
 def marked(conn: sqlite3.Connection) -> tuple[int, int]:
     """Return how many messages may have been sent twice, and how many were measured to be."""
-    query = "SELECT coalesce(sum(maybe_dup), 0), coalesce(sum(conflicts > 0), 0) FROM pool_messages"
+    query = "SELECT coalesce(sum(maybe_dup), 0), count(CASE WHEN conflicts > 0 THEN 1 END) FROM pool_messages"
     row: tuple[int, int] = conn.execute(query).fetchone()
     return row
 
@@ -225,7 +226,7 @@ def put_down(conn: sqlite3.Connection, before: Message, change: Change, now_ms: 
         ended = now_ms if after.state in ENDED else None
         conn.execute(
             "UPDATE pool_messages SET state = ?, code = ?, fence = ?, maybe_dup = ?, went_by = ?, conflicts = ?,"
-            " ended_at = CASE WHEN ?7 IS NULL THEN NULL ELSE coalesce(ended_at, ?7) END WHERE id = ?8",
+            " ended_at = CASE WHEN CAST(?7 AS BIGINT) IS NULL THEN NULL ELSE coalesce(ended_at, ?7) END WHERE id = ?8",
             (
                 after.state.value, after.code.value, after.fence, after.maybe_dup, after.went_by, after.conflicts,
                 ended, after.id,
@@ -254,7 +255,7 @@ def add_step(conn: sqlite3.Connection, message: str, step: NewStep) -> None:
     """Add a step to a message's way; of one that goes round and round the oldest but the first give way."""
     conn.execute(
         "INSERT INTO pool_steps (message, n, at, what, fence, box_id, code) SELECT ?1, coalesce(max(n), 0) + 1, ?2, ?3,"
-        " ?4, ?5, ?6 FROM pool_steps WHERE message = ?1",
+        " ?4, CAST(?5 AS BIGINT), ?6 FROM pool_steps WHERE message = ?1",
         (message, *step),
     )
     conn.execute(
@@ -288,6 +289,8 @@ def keep_key(
 ) -> None:
     """Remember a request by its key."""
     conn.execute(
-        "INSERT OR REPLACE INTO pool_keys (user_id, key, digest, first, count, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pool_keys (user_id, key, digest, first, count, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (user_id, key) DO UPDATE SET digest = excluded.digest, first = excluded.first,"
+        " count = excluded.count, created_at = excluded.created_at",
         (user_id, key, digest, *made, now_ms),
     )

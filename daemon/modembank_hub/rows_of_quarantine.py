@@ -32,7 +32,7 @@ def add(conn: sqlite3.Connection, at: int, topic: str, code: str, reason: str, p
 def page(conn: sqlite3.Connection, before: int | None, limit: int) -> list[Quarantined]:
     """Return them, newest first."""
     rows = conn.execute(
-        "SELECT id, at, topic, code, reason, octets, payload FROM quarantine WHERE ?1 IS NULL OR id < ?1"
+        "SELECT id, at, topic, code, reason, octets, payload FROM quarantine WHERE id < ?1 OR ?1 IS NULL"
         " ORDER BY id DESC LIMIT ?2",
         (before, limit),
     )

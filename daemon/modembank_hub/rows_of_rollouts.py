@@ -127,7 +127,7 @@ def get(conn: sqlite3.Connection, rollout_id: int) -> RolloutRow | None:
 def page(conn: sqlite3.Connection, before: int | None, limit: int, group: str | None = None) -> list[RolloutRow]:
     """Return them, newest first."""
     rows = conn.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE (?1 IS NULL OR r.id < ?1) AND (?3 IS NULL OR g.name = ?3)"
+        f"SELECT {_COLUMNS} {_FROM} WHERE (r.id < ?1 OR ?1 IS NULL) AND (g.name = ?3 OR ?3 IS NULL)"
         " ORDER BY r.id DESC LIMIT ?2",
         (before, limit, group),
     )
@@ -137,7 +137,7 @@ def page(conn: sqlite3.Connection, before: int | None, limit: int, group: str | 
 def open_ones(conn: sqlite3.Connection, state: str | None = None) -> list[RolloutRow]:
     """Return those that have not ended."""
     rows = conn.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE r.ended_at IS NULL AND (?1 IS NULL OR r.state = ?1) ORDER BY r.id",
+        f"SELECT {_COLUMNS} {_FROM} WHERE r.ended_at IS NULL AND (r.state = ?1 OR ?1 IS NULL) ORDER BY r.id",
         (state,),
     )
     return [RolloutRow(*row) for row in rows]
@@ -150,15 +150,22 @@ def boxes_of(conn: sqlite3.Connection, rollout_id: int) -> list[RolloutBox]:
            CASE WHEN o.command IS NOT NULL THEN CASE WHEN k.state = 'done' THEN 'applied'
              WHEN k.ended_at IS NULL AND k.id IS NOT NULL THEN '' ELSE coalesce(k.state, 'superseded') END
            WHEN o.ver IS NULL THEN '' WHEN v.ended != '' THEN v.ended WHEN c.ver != o.ver THEN 'superseded' ELSE '' END,
-           CASE WHEN o.command IS NOT NULL THEN CASE WHEN k.state = 'done' OR coalesce(k.code, '') = '' THEN '[]'
-             ELSE json_array(json_object('path', '', 'code', k.code, 'detail', coalesce(k.data ->> '$.why', ''))) END
-           WHEN c.told_ver = o.ver THEN c.errors ELSE '[]' END, o.forgiven, o.command
+           CASE WHEN o.command IS NULL AND c.told_ver = o.ver THEN c.errors ELSE '[]' END, o.forgiven, o.command,
+           CASE WHEN k.state = 'done' THEN '' ELSE coalesce(k.code, '') END, coalesce(k.data, '{}')
            FROM rollout_boxes o JOIN boxes b ON b.id = o.box_id LEFT JOIN config_boxes c ON c.box_id = b.id
            LEFT JOIN config_versions v ON v.box_id = b.id AND v.ver = o.ver LEFT JOIN commands k ON k.id = o.command
            WHERE o.rollout_id = ? ORDER BY o.step, b.site, b.box""",
         (rollout_id,),
     )
-    return [RolloutBox(*row) for row in rows]
+    return [_with_errors(RolloutBox(*row), code, data) for *row, code, data in rows]
+
+
+def _with_errors(box: RolloutBox, code: str, data: str) -> RolloutBox:
+    """Return a box with what its command says went wrong, in the form in which it tells of a document."""
+    if box.command is None or not code:
+        return box
+    errors = [{"path": "", "code": code, "detail": str(json.loads(data).get("why") or "")}]
+    return box._replace(errors=json.dumps(errors))
 
 
 def counts_of(boxes: Sequence[RolloutBox]) -> Counts:

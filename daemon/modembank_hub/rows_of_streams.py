@@ -36,20 +36,22 @@ def stream_of(conn: sqlite3.Connection, box_id: int, epoch: str, name: str, base
 
 def add_events(conn: sqlite3.Connection, rows: Iterable[EventRow]) -> None:
     """Store events; those that are there stay as they are."""
-    conn.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    conn.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
 
 
 def add_result(conn: sqlite3.Connection, stream_id: int, seq: int, now_ms: int, command: str, body: str) -> bool:
     """Store a result; return whether it is a new one."""
     added = conn.execute(
-        "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)", (stream_id, seq, now_ms, command, body)
+        "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", (stream_id, seq, now_ms, command, body)
     )
     return added.rowcount > 0
 
 
 def add_gap(conn: sqlite3.Connection, stream_id: int, first: int, last: int, why: str, now_ms: int) -> None:
     """Note that a stretch will never come."""
-    conn.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?)", (stream_id, first, last, why, now_ms))
+    conn.execute(
+        "INSERT INTO gaps VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", (stream_id, first, last, why, now_ms)
+    )
 
 
 def extend(conn: sqlite3.Connection, stream_id: int, acked: int, first: int, last: int) -> int:
@@ -118,7 +120,7 @@ def drop_old(conn: sqlite3.Connection, older_than: int, most: int) -> int:
         for table in ("events", "results"):
             gone += conn.execute(
                 f"""DELETE FROM {table} WHERE stream_id = ?1 AND seq <= (SELECT max(seq) FROM
-                    (SELECT seq, received_at FROM {table} WHERE stream_id = ?1 ORDER BY seq LIMIT ?3)
+                    (SELECT seq, received_at FROM {table} WHERE stream_id = ?1 ORDER BY seq LIMIT ?3) AS oldest
                     WHERE received_at < ?2)""",  # noqa: S608 - our own names
                 (stream_id, older_than, most),
             ).rowcount

@@ -9,13 +9,22 @@ MINUTES, HOUR, DAY = 300, 3600, 86_400
 """Lengths of stretches, in seconds."""
 _LONGER = ((MINUTES, HOUR), (HOUR, DAY))
 _COLUMNS = "reports, ready, ready_max, waiting, sent, delivered, failed, received, cpu, mem, disk, temp"
-_JOIN = """ON CONFLICT DO UPDATE SET reports = reports + excluded.reports, ready = min(ready, excluded.ready),
-    ready_max = max(ready_max, excluded.ready_max), waiting = max(waiting, excluded.waiting),
-    sent = sent + excluded.sent, delivered = delivered + excluded.delivered, failed = failed + excluded.failed,
-    received = received + excluded.received, cpu = max(coalesce(cpu, excluded.cpu), coalesce(excluded.cpu, cpu)),
-    mem = max(coalesce(mem, excluded.mem), coalesce(excluded.mem, mem)),
-    disk = min(coalesce(disk, excluded.disk), coalesce(excluded.disk, disk)),
-    temp = max(coalesce(temp, excluded.temp), coalesce(excluded.temp, temp))"""
+_ADDED = ("reports", "sent", "delivered", "failed", "received")
+_LEAST, _MOST = ("ready", "disk"), ("ready_max", "waiting", "cpu", "mem", "temp")
+
+
+def _joined() -> str:
+    """Return the SQL that joins a stretch with what is there of it; what is not known (NULL) changes nothing."""
+    sums = [f"{name} = t.{name} + excluded.{name}" for name in _ADDED]
+    ends = [
+        f"{name} = CASE WHEN t.{name} IS NULL OR excluded.{name} {sign} t.{name} THEN excluded.{name} ELSE t.{name} END"
+        for names, sign in ((_LEAST, "<"), (_MOST, ">"))
+        for name in names
+    ]
+    return f"ON CONFLICT (box_id, step, bucket) DO UPDATE SET {', '.join([*sums, *ends])}"
+
+
+_JOIN = _joined()
 
 
 class Stretch(NamedTuple):
@@ -39,7 +48,7 @@ class Stretch(NamedTuple):
 def add(conn: sqlite3.Connection, box_id: int, stretch: Stretch) -> None:
     """Add a report to the five minutes that it falls into."""
     conn.execute(
-        f"INSERT INTO telemetry (box_id, step, bucket, {_COLUMNS})"  # noqa: S608 - our own columns
+        f"INSERT INTO telemetry AS t (box_id, step, bucket, {_COLUMNS})"  # noqa: S608 - our own columns
         f" VALUES (?, {MINUTES}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {_JOIN}",
         (box_id, stretch.bucket - stretch.bucket % MINUTES, *stretch[1:]),
     )
@@ -53,8 +62,8 @@ def roll_up(conn: sqlite3.Connection, now_s: int) -> None:
         conn.execute("DELETE FROM telemetry WHERE step = ? AND bucket >= ?", (long, since))
         conn.execute(
             f"""INSERT INTO telemetry (box_id, step, bucket, {_COLUMNS})
-                SELECT box_id, {long}, bucket - bucket % {long}, total(reports), min(ready), max(ready_max),
-                max(waiting), total(sent), total(delivered), total(failed), total(received), max(cpu), max(mem),
+                SELECT box_id, {long}, bucket - bucket % {long}, sum(reports), min(ready), max(ready_max),
+                max(waiting), sum(sent), sum(delivered), sum(failed), sum(received), max(cpu), max(mem),
                 min(disk), max(temp) FROM telemetry WHERE step = {short} AND bucket >= ? GROUP BY box_id, 3""",  # noqa: S608
             (since,),
         )
@@ -81,8 +90,7 @@ def series(conn: sqlite3.Connection, box_id: int, step: int, since_s: int) -> li
 def of_fleet(conn: sqlite3.Connection, step: int, since_s: int) -> list[tuple[int, int, int, int, int]]:
     """Return the sums over all boxes: bucket, sent, delivered, failed, received; oldest first."""
     return conn.execute(
-        "SELECT bucket, CAST(total(sent) AS INTEGER), CAST(total(delivered) AS INTEGER),"
-        " CAST(total(failed) AS INTEGER), CAST(total(received) AS INTEGER)"
+        "SELECT bucket, sum(sent), sum(delivered), sum(failed), sum(received)"
         " FROM telemetry WHERE step = ? AND bucket >= ? GROUP BY bucket ORDER BY bucket",
         (step, since_s),
     ).fetchall()

@@ -29,6 +29,7 @@ from modembankd.notify import notify
 from modembankd.stopping import when_told
 
 WEB_STOP_S = 2.0
+_POLICY = RestartPolicy(first_s=0.5, most_s=15.0)
 _log = structlog.get_logger()
 
 
@@ -42,6 +43,8 @@ class HubDaemon:
         self._sockets = sockets
         self._data_dir = Path(config.hub.data_dir)
         self._supervisor = Supervisor()
+        self._leading = Supervisor()
+        """What the process does that leads; another hub's does not."""
         self._servers: list[WebServer] = []
         self._app: HubApp | None = None
         self._doorway: Doorway | None = None
@@ -71,12 +74,13 @@ class HubDaemon:
             await self._serve()
             await self._open_doorway()
             undo.pop_all()
-        policy = RestartPolicy(first_s=0.5, most_s=15.0)
         for number in range(1, self._config.hub.workers + 1):
-            self._supervisor.start(f"hub.in-{number}", partial(app.lines.worker, number), policy)
-        self._supervisor.start("hub.control", app.lines.control, policy)
-        start_chores(self._supervisor, (*_chores(app), Chore("certificates", 86_400, self._daily, first_s=3600)))
-        await app.tellers.start()
+            self._supervisor.start(f"hub.in-{number}", partial(app.lines.worker, number), _POLICY)
+        start_chores(self._supervisor, (Chore("certificates", 86_400, self._daily, first_s=3600),))
+        if app.sharing.shared:
+            self._join(app)
+        else:
+            await self._begin_to_lead()
         await app.first_start.offer()
         notify("READY=1")
         _log.info("hub_started", url=self.url, data_dir=str(self._data_dir), workers=self._config.hub.workers)
@@ -84,13 +88,41 @@ class HubDaemon:
     async def stop(self) -> None:
         """Stop taking in, then answering, then the store: what was not committed was not acknowledged."""
         notify("STOPPING=1")
-        await self._supervisor.stop_all(5.0)
-        await self.app.tellers.stop()
+        await asyncio.gather(self._supervisor.stop_all(5.0), self._lead_no_more())
         self.app.events.stop()
         await asyncio.gather(*(server.stop(WEB_STOP_S) for server in self._servers))
         (self._data_dir / SOCKET_NAME).unlink(missing_ok=True)
         await self.app.store.close()
         _log.info("hub_stopped")
+
+    def _join(self, app: HubApp) -> None:
+        """Be one of several processes."""
+        self._supervisor.start("hub.listens", app.sharing.listen, _POLICY)
+        self._supervisor.start("hub.speaks", app.sharing.speak, _POLICY)
+        self._supervisor.start("hub.leads", self._lead_in_turn, _POLICY)
+        if app.enrolment.authority is not None:
+            self._supervisor.start("hub.list", app.enrolment.keep_list, _POLICY)
+
+    async def _lead_in_turn(self) -> None:
+        """Lead whenever it is this process's turn, for ever; raises StoreError."""
+        sharing = self.app.sharing
+        while True:
+            await sharing.leads.wait()
+            try:
+                await self._begin_to_lead()
+                self._leading.start("hub.channels", self.app.tellers.keep_up, _POLICY)
+                await sharing.follows.wait()
+            finally:
+                await self._lead_no_more()
+
+    async def _begin_to_lead(self) -> None:
+        self._leading.start("hub.control", self.app.lines.control, _POLICY)
+        start_chores(self._leading, _chores(self.app))
+        await self.app.tellers.start()
+
+    async def _lead_no_more(self) -> None:
+        await self._leading.stop_all(5.0)
+        await self.app.tellers.stop()
 
     async def _open_doorway(self) -> None:
         """Answer boxes that want a certificate, and have the list of revoked ones lie ready; raises BadAuthority."""

@@ -50,6 +50,7 @@ def hub_check(config_path: Path) -> None:
     signer = read_signer(loaded.signing)
     click.echo(f"{config_path} is fine.")
     click.echo(f"  data:    {loaded.hub.data_dir}")
+    click.echo(f"  store:   {loaded.store.url or 'a file there, for this process alone'}")
     click.echo(f"  broker:  {loaded.mqtt.host}:{loaded.mqtt.port}{' (TLS)' if loaded.mqtt.tls_ca else ''}")
     click.echo(f"  listen:  {loaded.web.listen}{' (TLS)' if loaded.web.tls_cert else ''}")
     where = loaded.enrolment.address
@@ -57,6 +58,30 @@ def hub_check(config_path: Path) -> None:
     if loaded.mail.host:
         click.echo(f"  mail:    {loaded.mail.host}:{loaded.mail.port} ({loaded.mail.security})")
     click.echo(f"  signing: {'key ' + signer.kid if signer else 'no key: only commands that need no signature'}")
+
+
+@hub.command("move")
+@hub_config_option
+def hub_move(config_path: Path) -> None:
+    """Copy everything from the hub's file into the empty PostgreSQL database that [store] url names."""
+    from modembank.clock import SystemClock, to_ms
+    from modembank_hub.config import load_hub_config
+    from modembank_hub.opening import target_of
+    from modembank_hub.schema import DATABASE
+
+    config = load_hub_config(config_path)
+    if not config.store.url:
+        message = f"{config_path} has no [store] url: name the database that the hub is to move to"
+        raise click.ClickException(message)
+    target, source = target_of(config.store), Path(config.hub.data_dir) / DATABASE
+    from modembank_hub.postgres.moving import move
+
+    def told(table: str, rows: int) -> None:
+        if rows:
+            click.echo(f"  {table}: {rows}")
+
+    count = move(source, target, to_ms(SystemClock().now()), told)
+    click.echo(f"{count} rows are in {target.name} now. From its next start the hub works there; {source} is kept.")
 
 
 @hub.command("setup-code")

@@ -20,6 +20,7 @@ PURE_TABLES = re.compile(r"/(tables?|alphabets?)(/|_|\.py)|/tables/|_table\.py|_
 SOLE_IMPORTERS = {
     "serialx": {"modembank.port"},
     "aiosqlite": {"modembank.store"},
+    "psycopg": {"modembank_hub.postgres.driver"},
     "litestar": {"modembank_web"},
     "uvicorn": {"modembank_web"},
     "jinja2": {"modembank_web"},

@@ -1,6 +1,7 @@
 """How many messages of boxes the hub takes in, against a plain consumer that commits and acknowledges each by itself.
 
-Run: ``python tests/bench/bench_hub_ingest.py [--messages 3000] [--rounds 3] [--events 4] [--boxes 50]``. Both read the
+Run: ``python tests/bench/bench_hub_ingest.py [--messages 3000] [--rounds 3] [--events 4] [--boxes 50]``; with
+``--postgres`` both write to databases of a PostgreSQL of the run's own (as a user whom it lets start). Both read the
 same messages (batches of events, and telemetry between) from Debian's Mosquitto on loopback, decode them and put them
 down with the same code into a database of their own on the same disk, in turn; all lies in the broker when the time
 begins. The plain one has no second thread, and tells neither a box how far its stream is whole nor a page of changes.
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -25,9 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from report import Report, verdict
 
 from fakes.brokers import Mosquitto
+from fakes.clusters import Cluster
 from fakes.voices import SaidBox, open_hub_store
 from modembank.bus import Bus
 from modembank.clock import SystemClock
+from modembank.store import Store
 from modembank.store.opening import open_owned
 from modembank_fleet import wire
 from modembank_fleet.link import Broker, connect
@@ -42,7 +45,8 @@ GOAL = 2.0
 UNDER_WAY = 200
 SPENT: list[float] = []
 """The processor's time of this process when it was told to go."""
-Put = Callable[[Path, int, int], Awaitable[None]]
+FILES = {"plain": "plain.sqlite3", "hub": "modembank-hub.sqlite3"}
+Put = Callable[[Path, int, int, str], Awaitable[None]]
 
 
 async def publish(port: int, messages: int, events: int, boxes: int) -> None:
@@ -62,36 +66,58 @@ async def publish(port: int, messages: int, events: int, boxes: int) -> None:
                 group.create_task(send(topic, said))
 
 
-async def plainly(folder: Path, port: int, messages: int) -> None:
-    """Take each message, commit, acknowledge."""
+@contextlib.contextmanager
+def plain_connection(folder: Path, url: str) -> Iterator[sqlite3.Connection]:
+    """Yield the connection of a consumer that has no store."""
+    if url:
+        from modembank_hub.postgres.driver import Target, connect
+
+        conn = connect(Target(url))
+        yield conn.as_sqlite()
+        conn.close()
+        return
     opened = open_owned(folder / "plain.sqlite3", 1, schema=HUB)
-    conn = opened.connection
-    conn.execute("PRAGMA wal_autocheckpoint = 1000")
+    opened.connection.execute("PRAGMA wal_autocheckpoint = 1000")
     try:
-        async with connect(
-            Broker(
-                "127.0.0.1", port, "plain", receive_maximum=WORKER_TAKES, keepalive_s=600
-            )  # it has no time for pings
-        ) as session:
-            await session.subscribe(wire.everything_up("plain"), shared=True)
-            await told_to_go()
-            for _ in range(messages):
-                message = await session.receive()
-                conn.execute("BEGIN IMMEDIATE")
-                take(conn, read(message.topic, message.payload, "", round(time.time() * 1000)), Outcome())
-                conn.execute("COMMIT")
-                message.ack()
-            done()
+        yield opened.connection
     finally:
         opened.close(0)
 
 
-async def as_the_hub(folder: Path, port: int, messages: int) -> None:
+async def plainly(folder: Path, port: int, messages: int, url: str) -> None:
+    """Take each message, commit, acknowledge."""
+    begin = "BEGIN" if url else "BEGIN IMMEDIATE"
+    # It has no time for pings.
+    broker = Broker("127.0.0.1", port, "plain", receive_maximum=WORKER_TAKES, keepalive_s=600)
+    with plain_connection(folder, url) as conn:
+        async with connect(broker) as session:
+            await session.subscribe(wire.everything_up("plain"), shared=True)
+            await told_to_go()
+            for _ in range(messages):
+                message = await session.receive()
+                conn.execute(begin)
+                take(conn, read(message.topic, message.payload, "", round(time.time() * 1000)), Outcome())
+                conn.execute("COMMIT")
+                message.ack()
+            done()
+
+
+async def store_of(folder: Path, url: str) -> Store:
+    """Open the hub's store."""
+    if not url:
+        return await open_hub_store(folder)
+    from modembank_hub.postgres.driver import Target
+    from modembank_hub.postgres.store import SharedStore
+
+    return await SharedStore.open_at(Target(url))
+
+
+async def as_the_hub(folder: Path, port: int, messages: int, url: str) -> None:
     """Let two workers of the hub take them in."""
-    store = await open_hub_store(folder)
-    metrics = HubMetrics()
-    clock, bus = SystemClock(), Bus()
-    ingest = Ingest(store, clock, bus, metrics, lambda: None, Lending(store, clock, bus, None, 60.0))
+    store, metrics, bus = await store_of(folder, url), HubMetrics(), Bus()
+    lending = Lending(store, SystemClock(), bus, None, 60.0)
+    ingest = Ingest(store, SystemClock(), bus, metrics, lambda: None, lending)
+
     put_down, going = ingest.put_down, asyncio.Event()
 
     async def gated(uplinks: Sequence[Uplink]) -> Taken:
@@ -129,11 +155,11 @@ def done() -> None:
     print("done", time.monotonic(), time.process_time() - SPENT[0], flush=True)
 
 
-def timed(way: str, folder: Path, port: int, options: argparse.Namespace) -> tuple[float, float]:
+def timed(way: str, folder: Path, port: int, url: str, options: argparse.Namespace) -> tuple[float, float]:
     """Return the seconds, and those of the processor, that a consumer of its own process took for all messages."""
     given = [
         *(f"--messages={options.messages}", f"--events={options.events}", f"--boxes={options.boxes}"),
-        *(f"--port={port}", f"--folder={folder}"),
+        *(f"--port={port}", f"--folder={folder}", f"--url={url}"),
     ]
     consumer = subprocess.Popen(
         [sys.executable, __file__, f"--as={way}", *given], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -151,29 +177,45 @@ def timed(way: str, folder: Path, port: int, options: argparse.Namespace) -> tup
     return float(at) - began, float(spent)
 
 
-def stored(folder: Path, name: str) -> tuple[int, int]:
+def stored(folder: Path, way: str, url: str) -> tuple[int, int]:
     """Return how many events and reports came to be stored."""
-    with contextlib.closing(sqlite3.connect(folder / name)) as conn:
+    with contextlib.ExitStack() as undo:
+        if url:
+            conn = undo.enter_context(plain_connection(folder, url))
+        else:
+            conn = undo.enter_context(contextlib.closing(sqlite3.connect(folder / FILES[way])))
         events: int = conn.execute("SELECT count(*) FROM events").fetchone()[0]
-        reports: int = conn.execute("SELECT total(reports) FROM telemetry").fetchone()[0]
-    return events, int(reports)
+        reports: int = conn.execute("SELECT coalesce(sum(reports), 0) FROM telemetry").fetchone()[0]
+    return events, reports
+
+
+def run(way: str, cluster: Cluster | None, options: argparse.Namespace) -> tuple[float, float]:
+    """Let a consumer take everything into a new database; return its seconds, and those of the processor."""
+    with tempfile.TemporaryDirectory() as made:
+        folder, url = Path(made), ""
+        if cluster is not None:
+            url = cluster.new_database(ready=True).url
+        with Mosquitto(folder, "max_queued_messages 0", "max_inflight_messages 1000") as broker:
+            took = timed(way, folder, broker.port, url, options)
+        seen = stored(folder, way, url)
+        assert sum(seen[1:]) + seen[0] // options.events == options.messages, seen
+        return took
 
 
 def compare(options: argparse.Namespace) -> None:
     """Run both in turn and print."""
-    report = Report("Taking in what boxes tell")
+    report = Report("Taking in what boxes tell" + (", into PostgreSQL" if options.postgres else ""))
     walls: dict[str, list[float]] = {"plain": [], "hub": []}
     spent: dict[str, list[float]] = {"plain": [], "hub": []}
-    for _ in range(options.rounds):
-        for way, name in (("plain", "plain.sqlite3"), ("hub", "modembank-hub.sqlite3")):
-            with tempfile.TemporaryDirectory() as made:
-                folder = Path(made)
-                with Mosquitto(folder, "max_queued_messages 0", "max_inflight_messages 1000") as broker:
-                    took, cpu = timed(way, folder, broker.port, options)
-                walls[way].append(took)
-                spent[way].append(cpu)
-                seen = stored(folder, name)
-                assert sum(seen[1:]) + seen[0] // options.events == options.messages, seen
+    with contextlib.ExitStack() as undo:
+        cluster = None
+        if options.postgres:
+            cluster = Cluster().start()
+            undo.callback(cluster.end)
+        for way in list(FILES) * options.rounds:
+            took, cpu = run(way, cluster, options)
+            walls[way].append(took)
+            spent[way].append(cpu)
     rate = {way: options.messages / statistics.median(times) for way, times in walls.items()}
     cost = {way: statistics.median(times) / options.messages * 1e6 for way, times in spent.items()}
     report.row("one message, one commit: messages a second", f"{rate['plain']:.0f}")
@@ -191,6 +233,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=4)
     parser.add_argument("--boxes", type=int, default=50)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--url", default="")
     parser.add_argument("--as", dest="part", default="")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path())
@@ -199,7 +243,7 @@ def main() -> None:
         asyncio.run(publish(options.port, options.messages, options.events, options.boxes))
     elif options.part:
         put: Put = plainly if options.part == "plain" else as_the_hub
-        asyncio.run(put(options.folder, options.port, options.messages))
+        asyncio.run(put(options.folder, options.port, options.messages, options.url))
     else:
         compare(options)
 

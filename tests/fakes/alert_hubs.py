@@ -24,7 +24,7 @@ from modembank_hub.alerting.rows import Wanted
 from modembank_hub.alerting.service import Shown
 from modembank_hub.alerting.telling import gather
 from modembank_hub.app import assemble_hub
-from modembank_hub.config import HubConfig, IdentityConfig, MailConfig
+from modembank_hub.config import HubConfig, IdentityConfig, MailConfig, StoreConfig
 
 WINDOW_S, LOOK_S = 10.0, 10.0
 
@@ -142,12 +142,15 @@ async def end_alert(store: Store, alert: int, at: int) -> None:
 
 @contextlib.asynccontextmanager
 async def alert_hub(
-    folder: Path, clock: TurnedClock | None = None, mail: MailConfig | None = None
+    folder: Path,
+    clock: TurnedClock | None = None,
+    mail: MailConfig | None = None,
+    store: StoreConfig | None = None,
 ) -> AsyncIterator[AlertHub]:
     """Yield a hub over the database in a folder, made when it is not there."""
     hub = IdentityConfig(data_dir=str(folder), window_s=WINDOW_S, url="https://hub.example.com")
     clock = clock or TurnedClock()
-    app = await assemble_hub(HubConfig(hub=hub, mail=mail or MailConfig()), clock)
+    app = await assemble_hub(HubConfig(hub=hub, mail=mail or MailConfig(), store=store or StoreConfig()), clock)
     made = AlertHub(app)
     made.clock = clock
     try:

@@ -21,7 +21,7 @@ from modembank.clock import SystemClock, to_ms
 from modembank.store import Store
 from modembank_fleet.wire import Signer
 from modembank_hub.app import HubApp, assemble_hub
-from modembank_hub.config import EnrolmentConfig, HubConfig, IdentityConfig, SigningConfig
+from modembank_hub.config import EnrolmentConfig, HubConfig, IdentityConfig, SigningConfig, StoreConfig
 from modembank_web.cookies import page_token
 from modembank_web.hub import create_hub_web
 from modembankd.hub import HubDaemon
@@ -91,13 +91,17 @@ def signing_in(folder: Path, signer: Signer = SIGNER) -> SigningConfig:
 
 @contextlib.asynccontextmanager
 async def hub_in(
-    folder: Path, signing: SigningConfig | None = None, enrolment: EnrolmentConfig | None = None
+    folder: Path,
+    signing: SigningConfig | None = None,
+    enrolment: EnrolmentConfig | None = None,
+    store: StoreConfig | None = None,
 ) -> AsyncIterator[Hub]:
     """Yield a hub over a new database in a folder."""
     config = HubConfig(
         hub=IdentityConfig(data_dir=str(folder)),
         signing=signing or SigningConfig(),
         enrolment=enrolment or EnrolmentConfig(),
+        store=store or StoreConfig(),
     )
     app = await assemble_hub(config, SystemClock())
     try:

@@ -43,6 +43,17 @@ def test_an_empty_file_means_the_defaults(tmp_path):
         ('[mail]\nhost = "mail.example"\nsender = "a@b.c"\nuser = "u"\n', 4, "go together"),
         ('[mail]\nhost = "mail.example"\nsender = "a@b.c"\nsecurity = "none"\n', 4, "another machine"),
         ('[mail]\nsecurity = "ssl"\n', 2, "mail.security"),
+        ('[store]\nurl = "mysql://db/hub"\n', 2, "such as postgresql://modembank@db.example.com/modembank"),
+        ('[store]\nurl = "postgresql://127.0.0.1"\n', 2, "such as postgresql://modembank@"),
+        ('[store]\nurl = "postgresql://[::1/hub"\n', 2, "such as postgresql://modembank@"),
+        ('[store]\nurl = "postgresql://hub:SECRET@127.0.0.1/hub"\n', 2, "put that into a file"),
+        ('[store]\nurl = "postgresql:///hub?password=SECRET"\n', 2, "put that into a file"),
+        ('[store]\nurl = "postgresql:///hub?sslmode=disable"\n', 2, "url takes no sslmode: only host and port"),
+        ('[store]\nurl = "postgresql://db.example.com/hub"\n', 2, "another machine: name tls_ca"),
+        ('[store]\nurl = "postgresql://127.0.0.1,db.example.com:5433/hub"\n', 2, "db.example.com is another machine"),
+        ('[store]\nurl = "postgresql:///hub?host=10.1.2.3"\n', 2, "10.1.2.3 is another machine"),
+        ('[store]\nurl = "postgresql://db/hub"\ntls_ca = "/nowhere.pem"\n', 3, "there is no file /nowhere.pem"),
+        ('[store]\npassword_file = "/x"\n', 2, "password_file needs url"),
         ('[hub]\nurl = "hub.example.com"\n', 2, "such as https://hub.example.com"),
         ('[hub]\nurl = "https://u:p@hub.example.com"\n', 2, "such as https://hub.example.com"),
     ],
@@ -52,6 +63,27 @@ def test_a_mistake_is_named_with_its_line(tmp_path, text, line, words):
         load_hub_config(written(tmp_path, text))
     assert caught.value.fields["line"] == line
     assert words in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///modembank",
+        "postgresql:///modembank?host=/run/postgresql&port=5433",
+        "postgresql://modembank@localhost:5432/modembank",
+        "postgresql://modembank@[::1]:5432/modembank",
+        "postgresql://modembank@127.0.0.1,localhost:5433/modembank",
+    ],
+)
+def test_a_server_on_this_machine_needs_no_certificate(tmp_path, url):
+    assert load_hub_config(written(tmp_path, f'[store]\nurl = "{url}"\n')).store.url == url
+
+
+def test_a_server_elsewhere_is_one_whose_certificate_is_checked(tmp_path):
+    (ca := tmp_path / "ca.pem").write_text("")
+    text = f'[store]\nurl = "postgresql://hub@db.example.com/hub"\ntls_ca = "{ca}"\npassword_file = "/p"\n'
+    assert load_hub_config(written(tmp_path, text)).store.tls_ca == str(ca)
 
 
 def test_a_file_that_is_not_there_says_how_one_is_written(tmp_path):

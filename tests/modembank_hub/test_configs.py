@@ -19,8 +19,8 @@ LIMITED = {"sims": {"*": {"limits": {"per_day": 50}}}}
 
 
 @pytest.fixture
-async def hub(tmp_path):
-    async with hub_in(tmp_path, signing_in(tmp_path)) as made:
+async def hub(tmp_path, stored):
+    async with hub_in(tmp_path, signing_in(tmp_path), store=stored) as made:
         yield made
 
 

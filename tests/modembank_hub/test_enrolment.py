@@ -36,8 +36,8 @@ class Turned(SystemClock):
 
 
 @pytest.fixture
-async def hub(tmp_path):
-    async with hub_in(tmp_path, signing_in(tmp_path), ENROLS) as made:
+async def hub(tmp_path, stored):
+    async with hub_in(tmp_path, signing_in(tmp_path), ENROLS, store=stored) as made:
         made.app.enrolment._clock = made.clock = Turned()
         made.given = made.app.enrolment
         yield made

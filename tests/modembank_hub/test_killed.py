@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from fakes.brokers import Mosquitto, free_port
+from fakes.brokers import Mosquitto
 from fakes.fleets import agent_of, fleet_box
+from fakes.hub_processes import HubProcess
 from fakes.said_boxes import LiveBox, running, until
 from fakes.voices import SaidBox
 from modembank_fleet.agent import streams
 
-MODEMBANK = Path(sys.executable).with_name("modembank")
 TESTS = Path(__file__).resolve().parents[1]
 KILLS = int(os.environ.get("HUB_KILLS", "9"))
 EACH = 300
@@ -38,34 +38,18 @@ QUIET_S = 90.0
 """Without any progress for so long something hangs."""
 
 
-class Hub:
-    """`modembank hub run` as a process that is killed and comes back."""
+class Hub(HubProcess):
+    """A hub that can say whether it has done something since its start."""
 
-    def __init__(self, folder: Path, broker_port: int) -> None:
-        self.folder = folder
-        self.database = folder / "hub" / "modembank-hub.sqlite3"
-        self._conf = folder / "hub.toml"
-        self._conf.write_text(
-            f'[hub]\ndata_dir = "{folder / "hub"}"\nwindow_s = 1\n[mqtt]\nport = {broker_port}\n'
-            f'[web]\nlisten = "127.0.0.1:{free_port()}"\n'
-        )
-        self._process: subprocess.Popen[bytes] | None = None
-        self._had = 0
+    _had = 0
 
     def start(self) -> None:
         self._had = acknowledged(self.database)
-        arguments = [str(MODEMBANK), "hub", "run", "--config", str(self._conf)]
-        with (self.folder / "hub.log").open("ab") as log:
-            self._process = subprocess.Popen(arguments, stdout=log, stderr=log)
+        super().start()
 
     def at_work(self) -> bool:
         """Whether it has taken something in since its start."""
         return acknowledged(self.database) > self._had
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-        self._process.wait(30)
 
 
 class RealBox:

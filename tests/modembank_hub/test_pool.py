@@ -111,8 +111,8 @@ class Fleet:
 
 
 @pytest.fixture
-async def hub(tmp_path):
-    async with hub_in(tmp_path, signing(tmp_path)) as made:
+async def hub(tmp_path, stored):
+    async with hub_in(tmp_path, signing(tmp_path), store=stored) as made:
         yield made
 
 

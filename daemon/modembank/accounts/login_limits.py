@@ -40,7 +40,8 @@ def charge(conn: sqlite3.Connection, aims: Iterable[Aim], now_ms: int) -> int:
         return wait
     conn.execute("DELETE FROM login_failures WHERE free_at <= ?", (now_ms,))
     conn.executemany(
-        "INSERT OR REPLACE INTO login_failures (aim, free_at) VALUES (?, ?)",
+        "INSERT INTO login_failures (aim, free_at) VALUES (?, ?)"
+        " ON CONFLICT (aim) DO UPDATE SET free_at = excluded.free_at",
         [(aim.key, meter + aim.interval_ms) for aim, meter in meters],
     )
     return 0

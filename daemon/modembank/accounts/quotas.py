@@ -148,7 +148,7 @@ class Spending(msgspec.Struct):
         self._accounts.clear()
         self.conn.executemany(
             "INSERT INTO user_usage (user_id, day, segments) VALUES (?, ?, ?)"
-            " ON CONFLICT (user_id, day) DO UPDATE SET segments = segments + excluded.segments",
+            " ON CONFLICT (user_id, day) DO UPDATE SET segments = user_usage.segments + excluded.segments",
             rows,
         )
 
@@ -185,7 +185,8 @@ def _quotas(conn: sqlite3.Connection, user_id: int) -> tuple[int, int]:
 
 def _used(conn: sqlite3.Connection, user_id: int, first: int, last: int) -> int:
     row = conn.execute(
-        "SELECT total(segments) FROM user_usage WHERE user_id = ? AND day BETWEEN ? AND ?", (user_id, first, last)
+        "SELECT coalesce(sum(segments), 0) FROM user_usage WHERE user_id = ? AND day BETWEEN ? AND ?",
+        (user_id, first, last),
     ).fetchone()
     return int(row[0])
 

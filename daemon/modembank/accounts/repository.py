@@ -128,19 +128,19 @@ def insert_key(conn: sqlite3.Connection, key: ApiKey, user_id: int, digest: byte
 
 def keys_of(conn: sqlite3.Connection, user_id: int | None) -> list[ApiKey]:
     """Return a user's keys, or everybody's, by age."""
-    rows = conn.execute(f"{_KEY} WHERE ?1 IS NULL OR k.user_id = ?1 ORDER BY k.id", (user_id,))
+    rows = conn.execute(f"{_KEY} WHERE k.user_id = ?1 OR ?1 IS NULL ORDER BY k.id", (user_id,))
     return [_key(row) for row in rows]
 
 
 def keys_before(conn: sqlite3.Connection, whose: int | None, of: str | None, before: int, limit: int) -> list[ApiKey]:
     """Return keys that are older than that row, the newest first: a user's, or everybody's; of one name if given."""
-    query = f"{_KEY} WHERE k.id < ?3 AND (?1 IS NULL OR k.user_id = ?1) AND (?2 IS NULL OR u.name = ?2)"
+    query = f"{_KEY} WHERE k.id < ?3 AND (k.user_id = ?1 OR ?1 IS NULL) AND (u.name = ?2 OR ?2 IS NULL)"
     return [_key(row) for row in conn.execute(f"{query} ORDER BY k.id DESC LIMIT ?4", (whose, of, before, limit))]
 
 
 def key_row(conn: sqlite3.Connection, public_id: str, whose: int | None) -> int | None:
     """Return the row of a key (of that user, when one is given)."""
-    query = "SELECT id FROM api_keys WHERE public_id = ?1 AND (?2 IS NULL OR user_id = ?2)"
+    query = "SELECT id FROM api_keys WHERE public_id = ?1 AND (user_id = ?2 OR ?2 IS NULL)"
     row = conn.execute(query, (public_id, whose)).fetchone()
     return None if row is None else int(row[0])
 
@@ -158,11 +158,11 @@ def revoke_key(
     """Mark a key (of that user, when one is given) as revoked, and tell whether it was not before."""
     changed = conn.execute(
         """UPDATE api_keys SET revoked_at = ?1
-           WHERE public_id = ?2 AND (?3 IS NULL OR user_id = ?3) AND revoked_at IS NULL""",
+           WHERE public_id = ?2 AND (user_id = ?3 OR ?3 IS NULL) AND revoked_at IS NULL""",
         (now_ms, public_id, user_id),
     ).rowcount
     row = conn.execute(
-        f"{_KEY} WHERE k.public_id = ?1 AND (?2 IS NULL OR k.user_id = ?2)", (public_id, user_id)
+        f"{_KEY} WHERE k.public_id = ?1 AND (k.user_id = ?2 OR ?2 IS NULL)", (public_id, user_id)
     ).fetchone()
     return None if row is None else _key(row), changed > 0
 

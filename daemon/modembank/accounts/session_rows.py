@@ -48,13 +48,13 @@ def with_token(conn: sqlite3.Connection, digest: bytes) -> Began | None:
 
 def note_seen(conn: sqlite3.Connection, public_id: str, seen_at: int) -> None:
     """Keep when a session was last used."""
-    conn.execute("UPDATE sessions SET seen_at = max(seen_at, ?) WHERE public_id = ?", (seen_at, public_id))
+    conn.execute("UPDATE sessions SET seen_at = ?1 WHERE public_id = ?2 AND seen_at < ?1", (seen_at, public_id))
 
 
 def sessions_of(conn: sqlite3.Connection, user_id: int | None, idle_since: int, begun_since: int) -> list[Session]:
     """Return the sessions that last (of that user, when one is given), newest first."""
     rows = conn.execute(
-        f"{_SESSION} WHERE (?1 IS NULL OR s.user_id = ?1) AND s.seen_at > ?2 AND s.created_at > ?3 ORDER BY s.id DESC",
+        f"{_SESSION} WHERE (s.user_id = ?1 OR ?1 IS NULL) AND s.seen_at > ?2 AND s.created_at > ?3 ORDER BY s.id DESC",
         (user_id, idle_since, begun_since),
     )
     return [Session(*row) for row in rows]
@@ -68,7 +68,7 @@ def is_of(conn: sqlite3.Connection, public_id: str, user_id: int) -> bool:
 
 def end(conn: sqlite3.Connection, public_id: str, user_id: int | None) -> Session | None:
     """Delete a session (of that user, when one is given) and return what it was."""
-    query = f"{_SESSION} WHERE s.public_id = ?1 AND (?2 IS NULL OR s.user_id = ?2)"
+    query = f"{_SESSION} WHERE s.public_id = ?1 AND (s.user_id = ?2 OR ?2 IS NULL)"
     row = conn.execute(query, (public_id, user_id)).fetchone()
     if row is None:
         return None

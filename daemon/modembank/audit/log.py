@@ -50,16 +50,20 @@ def record(
         "INSERT INTO audit (at, actor, user_id, source, action, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (now, who.name, who.user_id, who.source, action, subject, text, digest),
     )
-    conn.execute("INSERT OR REPLACE INTO box (name, value) VALUES (?, ?)", (_HEAD, digest.hex()))
+    conn.execute(
+        "INSERT INTO box (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_HEAD, digest.hex()),
+    )
 
 
-def head(conn: sqlite3.Connection, schema: str = "main") -> bytes:
+def head(conn: sqlite3.Connection, schema: str = "") -> bytes:
     """Return the hash of the last entry that was written; FIRST before any.
 
     It is kept beside the entries: where the last ones were deleted, the next one shows the gap. A note that somebody
     spoilt must not keep the box from working: the chain goes on from what it says, and verifying shows it.
     """
-    row = conn.execute(f"SELECT value FROM {schema}.box WHERE name = ?", (_HEAD,)).fetchone()  # noqa: S608 - ours
+    table = f"{schema}.box" if schema else "box"
+    row = conn.execute(f"SELECT value FROM {table} WHERE name = ?", (_HEAD,)).fetchone()  # noqa: S608 - ours
     if row is None:
         return FIRST
     try:

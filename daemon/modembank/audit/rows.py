@@ -54,8 +54,8 @@ def page(
     last = conn.execute(_LAST_OF_WALK, (before, WALK_LIMIT - 1)).fetchone()
     rows = conn.execute(
         f"""SELECT {_COLUMNS}, (SELECT p.at FROM audit p WHERE p.id < a.id ORDER BY p.id DESC LIMIT 1) FROM audit a
-            WHERE id < ?1 AND id >= ?6 AND (?2 IS NULL OR actor = ?2 COLLATE NOCASE)
-            AND (?3 IS NULL OR action = ?3 OR action LIKE ?3 || '.%') AND (?4 IS NULL OR at >= ?4)
+            WHERE id < ?1 AND id >= ?6 AND (actor = ?2 COLLATE NOCASE OR ?2 IS NULL)
+            AND (action = ?3 OR action LIKE ?3 || '.%' OR ?3 IS NULL) AND (at >= ?4 OR ?4 IS NULL)
             ORDER BY id DESC LIMIT ?5""",  # noqa: S608 - our own columns
         (before, wanted.actor, wanted.action, wanted.since, limit + 1, 0 if last is None else last[0]),
     )

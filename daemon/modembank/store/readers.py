@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import aiosqlite
 
@@ -18,6 +18,23 @@ _CACHE_KIB = 8_192
 _BUSY_TIMEOUT_MS = 5_000
 
 
+class Reads(Protocol):
+    """A connection that only reads, on a thread of its own."""
+
+    async def open(self) -> None:
+        """Connect."""
+
+    async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """Return ``fn(connection)``, run on the connection's thread."""
+        ...
+
+    def abort(self) -> None:
+        """End the statement that runs now, if one does; thread safe."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
 class Reader(aiosqlite.Connection):
     """A read-only connection that runs whole functions, which aiosqlite keeps to itself."""
 
@@ -26,6 +43,10 @@ class Reader(aiosqlite.Connection):
         uri = f"{path.absolute().as_uri()}?mode=ro"
         super().__init__(lambda: _connect(uri), iter_chunk_size=64)
         self._thread.daemon = True  # a daemon that dies must not hang on a read
+
+    async def open(self) -> None:
+        """Connect; raises sqlite3.Error."""
+        await self
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """Return ``fn(connection)``, run on the connection's thread."""
@@ -39,17 +60,17 @@ class Reader(aiosqlite.Connection):
 class ReaderPool:
     """Lends readers to one function at a time; a cancelled caller's reader returns when its thread is done."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        """Prepare ``size`` readers of the database at ``path``."""
-        self._readers = [Reader(path) for _ in range(size)]
-        self._free: asyncio.LifoQueue[Reader | None] = asyncio.LifoQueue()  # the last used has the warmest cache
+    def __init__(self, readers: Sequence[Reads]) -> None:
+        """Prepare; ``open`` connects them."""
+        self._readers = readers
+        self._free: asyncio.LifoQueue[Reads | None] = asyncio.LifoQueue()  # the last used has the warmest cache
         self._returning: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def open(self) -> None:
         """Connect all; raises sqlite3.Error."""
         for reader in self._readers:
-            await reader
+            await reader.open()
             self._free.put_nowait(reader)
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:
@@ -85,7 +106,7 @@ class ReaderPool:
         for reader in self._readers:
             await reader.close()
 
-    def _return_later(self, reader: Reader) -> None:
+    def _return_later(self, reader: Reads) -> None:
         """The thread may still be inside the function: behind a no-op of ours it is certainly out of it."""
 
         async def wait() -> None:

@@ -18,7 +18,7 @@ from modembank.metrics import Metrics
 from modembank.store.errors import StoreError
 from modembank.store.health import RESERVE_OCTETS, Room, StoreHealth
 from modembank.store.opening import Opened, open_beside, open_owned
-from modembank.store.readers import ReaderPool, snapshot
+from modembank.store.readers import Reader, ReaderPool, snapshot
 from modembank.store.schema import BOX, Schema
 from modembank.store.work import JobQueue, Urgency
 from modembank.store.writer import Writer
@@ -41,13 +41,16 @@ class StoreOptions(msgspec.Struct, frozen=True):
 class Store:
     """All reading and writing of the box's database; made by open(), ended by close()."""
 
+    lanes = 1
+    """Into how many parts writes may be divided that touch nothing of each other's, to be made at the same time."""
+
     def __init__(self, opened: Opened, path: Path, options: StoreOptions, metrics: Metrics | None) -> None:
         """Start the writer's thread on an opened database; use open()."""
         self._opened = opened
         self._loop = asyncio.get_running_loop()
         self._queue = JobQueue(options.soon_s, options.lazy_s)
         self._room = Room(path, options.reserve_octets)
-        self._readers = ReaderPool(path, options.readers)
+        self._readers = ReaderPool([Reader(path) for _ in range(options.readers)])
         self._writer = Writer(opened.connection, self._queue, self._room, opened.checkpoints, metrics)
         self._ended = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
@@ -87,21 +90,34 @@ class Store:
         return store
 
     async def write(
-        self, fn: Callable[[sqlite3.Connection], T], urgency: Urgency = Urgency.NOW, *, reserve: bool = True
+        self,
+        fn: Callable[[sqlite3.Connection], T],
+        urgency: Urgency = Urgency.NOW,
+        *,
+        reserve: bool = True,
+        lane: int | None = None,
     ) -> T:
         """Run ``fn(connection)`` in a transaction and return its result after the commit.
 
         ``fn`` runs on the writer's thread, must be complete in itself and must not begin or end transactions. What it
         raises undoes its own changes only and is raised here. Cancelling the caller does not undo a submitted write.
         New work passes ``reserve=False``: it is refused with StoreFull while only the reserve is left, so that what was
-        accepted before can still be settled. Raises StoreFull or StoreError when the commit failed, StoreClosed.
+        accepted before can still be settled. ``lane`` (0 to ``lanes`` - 1) says that it touches nothing of what writes
+        of other lanes touch; one without a lane has the whole database for itself. Raises StoreFull or StoreError when
+        the commit failed, StoreClosed.
         """
-        return await self.submit(fn, urgency, reserve=reserve)
+        return await self.submit(fn, urgency, reserve=reserve, lane=lane)
 
     def submit(
-        self, fn: Callable[[sqlite3.Connection], T], urgency: Urgency = Urgency.NOW, *, reserve: bool = True
+        self,
+        fn: Callable[[sqlite3.Connection], T],
+        urgency: Urgency = Urgency.NOW,
+        *,
+        reserve: bool = True,
+        lane: int | None = None,
     ) -> asyncio.Future[T]:
         """Like write(), without waiting: the future is done after the commit. Call it on an event loop's thread."""
+        del lane  # one writer makes them all, in order
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put(fn, urgency, future, reserve=reserve)
         return future

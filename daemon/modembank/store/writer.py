@@ -118,10 +118,10 @@ class Writer:
         started = time.monotonic()
         if self._connection.in_transaction:  # an earlier ROLLBACK failed as well
             self._connection.execute("ROLLBACK")
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._begin()
         done = [self._call(job) for job in group]
         reach(Failpoint.GROUP_WRITTEN)
-        self._connection.execute("COMMIT")
+        self._commit()
         reach(Failpoint.GROUP_COMMITTED)
         self.last_commit_at = time.monotonic()
         self._checkpoints.committed()
@@ -132,6 +132,12 @@ class Writer:
             self._metrics.commit_s.observe(self.last_commit_at - started)
             self._metrics.commit_writes.inc(len(group))
         return done
+
+    def _begin(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def _commit(self) -> None:
+        self._connection.execute("COMMIT")
 
     def _call(self, job: Job) -> Result:
         """Run one function; its error undoes its own changes only, unless the file itself failed."""

@@ -88,8 +88,8 @@ class Situation(msgspec.Struct, frozen=True):
 
 _BOXES = f"""SELECT b.id, b.site, b.box, b.label, {STANDING}, b.seen_at, b.presence_at, b.why, b.skew_ms,
     json_extract(b.tele, '$.q.ready'), json_extract(b.tele, '$.modems.ready'),
-    iif(json_extract(b.tele, '$.modems.ready') = 0, json_array_length(b.birth, '$.modems.rows'), NULL),
-    iif(c.told_ver = c.ver AND c.told_hash = v.hash, c.told_state, NULL), c.ver
+    CASE WHEN json_extract(b.tele, '$.modems.ready') = 0 THEN json_array_length(b.birth, '$.modems.rows') END,
+    CASE WHEN c.told_ver = c.ver AND c.told_hash = v.hash THEN c.told_state END, c.ver
     FROM boxes b LEFT JOIN config_boxes c ON c.box_id = b.id
     LEFT JOIN config_versions v ON v.box_id = b.id AND v.ver = c.ver"""  # noqa: S608 - our own columns
 
@@ -188,8 +188,8 @@ def _sent_lately(conn: sqlite3.Connection, now: int) -> set[int]:
 def _gaps(conn: sqlite3.Connection, known: Mapping[int, Subject], rulebook: Rulebook, now: int) -> Iterator[Held]:
     since = now - rulebook.most_threshold(kinds.GAP) * _HOUR_MS
     rows = conn.execute(
-        """SELECT s.box_id, s.name, max(g.at), total(g.last - g.first + 1) FROM gaps g JOIN streams s
-           ON s.id = g.stream_id WHERE g.at >= ? GROUP BY s.box_id, s.name""",
+        """SELECT s.box_id, s.name, max(g.at), sum(CAST(g.last - g.first + 1 AS DOUBLE PRECISION))
+           FROM gaps g JOIN streams s ON s.id = g.stream_id WHERE g.at >= ? GROUP BY s.box_id, s.name""",
         (since,),
     )
     for box_id, stream, at, lost in rows.fetchall():

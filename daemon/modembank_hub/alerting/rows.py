@@ -139,7 +139,7 @@ def apply(conn: sqlite3.Connection, changes: Sequence[Change], silences: Silence
         match change:
             case Begin(held):
                 conn.execute(
-                    "INSERT OR IGNORE INTO alert_pending VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO alert_pending VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                     (*held.key, held.subject.box_id, now),
                 )
             case Drop(key):
@@ -229,7 +229,7 @@ def page(conn: sqlite3.Connection, wanted: Wanted, before: tuple[int, int] | Non
         conn.execute(
             f"""SELECT {COLUMNS} FROM alerts a WHERE (a.opened_at, a.id) < (?1, ?9) AND (?2 = '' OR a.state = ?2)
             AND (?3 = 0 OR a.state <> 'ended') AND (?4 = '' OR a.kind = ?4) AND (?5 = '' OR a.site = ?5)
-            AND (?6 = '' OR a.severity = ?6) AND (?7 IS NULL OR a.box_id = ?7)
+            AND (?6 = '' OR a.severity = ?6) AND (a.box_id = ?7 OR ?7 IS NULL)
             ORDER BY a.opened_at DESC, a.id DESC LIMIT ?8""",  # noqa: S608 - our own columns
             (
                 place[0], wanted.state, int(wanted.active), wanted.kind, wanted.site, wanted.severity, wanted.box_id,
@@ -298,7 +298,12 @@ def rules(conn: sqlite3.Connection) -> list[Rule]:
 
 def put_rule(conn: sqlite3.Connection, rule: Rule) -> None:
     """Set one."""
-    conn.execute("INSERT OR REPLACE INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(rule))
+    conn.execute(
+        """INSERT INTO alert_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, place) DO UPDATE SET
+           active = excluded.active, severity = excluded.severity, hold_s = excluded.hold_s,
+           clear_s = excluded.clear_s, threshold = excluded.threshold, actor = excluded.actor, at = excluded.at""",
+        msgspec.structs.astuple(rule),
+    )
 
 
 def drop_rule(conn: sqlite3.Connection, kind: str, place: str) -> bool:

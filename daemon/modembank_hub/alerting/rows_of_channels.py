@@ -144,7 +144,7 @@ def untold(conn: sqlite3.Connection, channel: Channel, now: int) -> list[AlertRo
             WHERE a.state <> 'ended' AND (t.round IS NULL OR t.round < a.round)
             UNION ALL
             SELECT {COLUMNS} FROM alerts a LEFT JOIN alert_told t ON t.channel_id = ?1 AND t.alert_id = a.id
-            WHERE a.ended_at >= ?2 AND ((t.round = a.round AND t.ended = 0 AND ?3) OR
+            WHERE a.ended_at >= ?2 AND ((t.round = a.round AND t.ended = 0 AND ?3 = 1) OR
             (coalesce(t.round, 0) < a.round AND a.opened_at >= ?4 AND a.quiet_round < a.round))
             ORDER BY 1""",  # noqa: S608 - our own columns
         (channel.id, now - LATELY_MS, int(channel.ends), channel.since_at),
@@ -158,7 +158,8 @@ def add_letter(
 ) -> LetterRow:
     """Keep a letter together with what it tells."""
     conn.executemany(
-        "INSERT OR REPLACE INTO alert_told VALUES (?, ?, ?, ?)",
+        "INSERT INTO alert_told VALUES (?, ?, ?, ?) ON CONFLICT (channel_id, alert_id)"
+        " DO UPDATE SET round = excluded.round, ended = excluded.ended",
         [(channel.id, row.id, row.round, int(row.ended_at is not None)) for row in told],
     )
     conn.execute("UPDATE alert_channels SET made_at = ? WHERE id = ?", (now, channel.id))

@@ -80,6 +80,7 @@ class Tellers:
         """Tell nobody before ``start``."""
         self.means = means
         self._crew = Crew()
+        self._anew = asyncio.Event()
         means.bus.subscribe(AlertsChanged, lambda _: self._look())
 
     async def start(self) -> None:
@@ -87,6 +88,17 @@ class Tellers:
         self._crew.open()
         for channel in await self.means.store.read(channels.listed):
             self.launch(channel)
+
+    def look_anew(self) -> None:
+        """Another process of the hub may have made a channel, or let one go on."""
+        self._anew.set()
+
+    async def keep_up(self) -> None:
+        """Begin to tell channels that another process made, for ever; raises StoreError."""
+        while True:
+            await self._anew.wait()
+            self._anew.clear()
+            await self.start()
 
     async def stop(self) -> None:
         """Tell no more; what is under way is told again after the next start, with the same id, if it is not taken."""

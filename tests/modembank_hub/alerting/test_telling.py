@@ -25,8 +25,8 @@ HOOK = NewChannel("on call", url="https://pager.example.com/hook")
 
 
 @pytest.fixture
-async def hub(tmp_path):
-    async with alert_hub(tmp_path) as made:
+async def hub(tmp_path, stored):
+    async with alert_hub(tmp_path, store=stored) as made:
         yield made
 
 

@@ -24,8 +24,8 @@ from modembank_hub.config import HubConfig, MqttConfig, WebConfig
 
 
 @pytest.fixture
-async def hub(tmp_path):
-    async with alert_hub(tmp_path) as made:
+async def hub(tmp_path, stored):
+    async with alert_hub(tmp_path, store=stored) as made:
         yield made
 
 
@@ -357,14 +357,15 @@ async def test_what_is_acknowledged_stays_so_until_it_opens_again(hub):
     assert (found.row.state, found.row.round, found.row.acked_by) == ("open", 2, "")
 
 
-async def test_a_quiet_look_writes_nothing(hub):
+async def test_a_quiet_look_writes_nothing(tmp_path):
     """The card, or the disk, is not written to each ten seconds for nothing."""
-    await hub.settled(*(SaidBox(box=f"b{n}", ep=f"ep{n:03d}") for n in range(3)))
-    before = (await hub.store.fetch_one("PRAGMA data_version"))[0]
-    total = await hub.store.write(lambda conn: conn.total_changes)
-    await hub.pass_time(10)
-    assert await hub.store.write(lambda conn: conn.total_changes) == total
-    assert before == (await hub.store.fetch_one("PRAGMA data_version"))[0]
+    async with alert_hub(tmp_path) as hub:
+        await hub.settled(*(SaidBox(box=f"b{n}", ep=f"ep{n:03d}") for n in range(3)))
+        before = (await hub.store.fetch_one("PRAGMA data_version"))[0]
+        total = await hub.store.write(lambda conn: conn.total_changes)
+        await hub.pass_time(10)
+        assert await hub.store.write(lambda conn: conn.total_changes) == total
+        assert before == (await hub.store.fetch_one("PRAGMA data_version"))[0]
 
 
 async def test_alerts_are_forgotten_with_the_events(hub):
