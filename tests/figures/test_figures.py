@@ -120,7 +120,7 @@ def test_bad_ends_of_each_day(conn):
 
 @pytest.mark.parametrize("zone", [BERLIN, KATHMANDU])
 async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -> None:
-    figures = Figures(box.store, box.bus, box.clock, box.sims, zone)
+    figures = Figures(box.store, box.bus, box.clock, box.sims, box.providers, zone)
     sim = box.sims.by_iccid(ICCID)
     assert sim is not None
     today = datetime.fromtimestamp(box.clock.now(), zone).date()
@@ -143,7 +143,7 @@ async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -
 
 
 async def test_the_day_on_which_clocks_change_is_a_day(box: Box) -> None:
-    figures = Figures(box.store, box.bus, box.clock, box.sims, BERLIN)
+    figures = Figures(box.store, box.bus, box.clock, box.sims, box.providers, BERLIN)
     at = [ms(2026, 10, 25, 0, 30, zone=BERLIN), ms(2026, 10, 25, 23, 30, zone=BERLIN)]  # 25 hours long
     await box.store.write(lambda conn: [add_usage(conn, 1, when, 1) for when in at])
     report = await figures.report(LOCAL_ADMIN, date(2026, 10, 24), date(2026, 10, 26))
