@@ -15,7 +15,7 @@ import pytest
 from fakes import spool
 from modembank.errors import FieldProblem, InvalidRequest
 from modembank.modem.outcome import AttemptOutcome
-from modembank.providers import kinds
+from modembank.providers import Draft, Provider, kinds
 from modembank.providers.model import (
     Arrival,
     BadCall,
@@ -89,6 +89,33 @@ class Trial:
         else:
             raise BadCall(why="ref is missing")
         return Reply(200, '{"taken": true}', "application/json")
+
+
+class Brought:
+    """Keeps what adapters bring; a Sinks and a Sink in one, for a box without a journal."""
+
+    def __init__(self) -> None:
+        self.receipts: list[Receipt] = []
+        self.arrivals: list[Arrival] = []
+        self.fails: Exception | None = None
+
+    def of(self, provider: Provider) -> Brought:
+        return self
+
+    async def receipt(self, receipt: Receipt) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.receipts.append(receipt)
+
+    async def arrival(self, arrival: Arrival) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.arrivals.append(arrival)
+
+
+def draft(name: str = "alpha", **more: Any) -> Draft:
+    """Return a provider of the kind ``trial``."""
+    return Draft(name, "trial", SETTINGS | more)
 
 
 def install(patch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_secret: Annotated[str, msgspec.Meta(description="The secret that calls carry in the header X-Token")] = ""
 
 
-def channel(settings: Settings) -> model.Channel:  # noqa: ARG001 - what all kinds take
+def channel(settings: Settings) -> model.Channel:
     """It carries SMS."""
     return model.Channel.SMS
 

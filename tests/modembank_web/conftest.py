@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fakes import kinds
+from fakes.kinds import Brought
 from fakes.web_boxes import Box, make_box
 
 
@@ -16,3 +18,13 @@ async def box(tmp_path: Path) -> AsyncIterator[Box]:
     box = await make_box(tmp_path)
     yield box
     await box.store.close()
+
+
+@pytest.fixture
+async def brought(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Brought]:
+    """The same box with two kinds of providers, which are held running; what they bring back is kept."""
+    kinds.install(monkeypatch)
+    found = Brought()
+    box.providers.start(found)
+    yield found
+    await box.providers.stop()
