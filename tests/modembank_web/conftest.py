@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes import kinds
+from fakes.guards import make_cheap
 from fakes.kinds import Brought
 from fakes.web_boxes import Box, make_box
 
@@ -24,6 +25,7 @@ async def box(tmp_path: Path) -> AsyncIterator[Box]:
 async def brought(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Brought]:
     """The same box with two kinds of providers, which are held running; what they bring back is kept."""
     kinds.install(monkeypatch)
+    make_cheap(box.accounts)
     found = Brought()
     box.providers.start(found)
     yield found

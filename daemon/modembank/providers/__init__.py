@@ -1,6 +1,6 @@
 """Providers: whoever takes messages beside the bank of modems."""
 
-from modembank.providers.kinds import KindView, kind_views
+from modembank.providers.kinds import KindView, kind_view, kind_views
 from modembank.providers.model import (
     Adapter,
     Arrival,
@@ -47,5 +47,6 @@ __all__ = [
     "Sharing",
     "Sink",
     "Sinks",
+    "kind_view",
     "kind_views",
 ]
