@@ -14,7 +14,6 @@ from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass
 from modembank.providers import model
 
 NAME = "spool"
-_SAID = {"SENT": "pending", "REPORT": "delivered", "FAILED": "failed"}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,17 +64,16 @@ class Spool:
                 return model.Result(AttemptOutcome.NOT_SENT)
             half.rename(whole)
         except OSError as error:
-            cause = Cause(CauseClass.MODEM, "spool_failed", f"the file cannot be written: {error.strerror}")
-            return model.Result(AttemptOutcome.NOT_SENT, cause=cause)
+            return model.Result(AttemptOutcome.NOT_SENT, cause=Cause(CauseClass.MODEM, "spool_failed", str(error)))
         return model.Result(AttemptOutcome.ACCEPTED, reference=message.key, evidence={"file": message.key})
 
     async def called(self, call: model.Call) -> model.Reply:
-        """Take what the daemon's event handler posts: ``?event=REPORT&file=KEY``."""
+        """Take what the daemon's event handler posts: ``?status=delivered&file=KEY``."""
         token = self._means.secret(self._token_secret) if self._token_secret else ""
-        if not token or not hmac.compare_digest(token, call.headers.get("x-token", "")):
+        if not token or not hmac.compare_digest(token.encode(), call.headers.get("x-token", "").encode()):
             raise model.NotAuthentic(why="the header X-Token does not carry the token")
-        event, file = call.query.get("event", ""), call.query.get("file", "")
-        if event not in _SAID or not file:
-            raise model.BadCall(why=f"event must be one of {', '.join(_SAID)}, and file the name of a message")
-        await self._means.sink.receipt(model.Receipt(file, model.ReceiptStatus(_SAID[event])))
+        status, file = call.query.get("status", ""), call.query.get("file", "")
+        if status not in set(model.ReceiptStatus) or not file:
+            raise model.BadCall(why="status must be delivered, failed or the like, and file the name of a message")
+        await self._means.sink.receipt(model.Receipt(file, model.ReceiptStatus(status)))
         return model.Reply()

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fakes import kinds
 from fakes.web_boxes import ICCID, Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Actor, Role
 from modembank.accounts.quotas import Spending, accepted_by_day
@@ -140,6 +141,28 @@ async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -
     assert (report.accepted, report.sent) == ((3, 5), (3, 5))
     assert [(line.name, line.total) for line in report.senders] == [("local", 8)]
     assert [(line.key, line.hint) for line in report.sims] == [(ICCID, "+447900900001")]
+
+
+async def test_what_providers_sent_stands_under_their_names_also_when_they_are_gone(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds.install(monkeypatch)
+    made = [await box.providers.add(LOCAL_ADMIN, kinds.draft(name)) for name in ("alpha", "beta")]
+    now = round(box.clock.now() * 1000)
+
+    def write(conn: sqlite3.Connection) -> None:
+        for provider, segments in zip(made, (4, 2), strict=True):
+            add_usage(conn, provider.id, now, segments)
+
+    await box.store.write(write)
+    await box.providers.remove(LOCAL_ADMIN, "beta")
+    today = box.figures.today()
+    report = await box.figures.report(LOCAL_ADMIN, today, today)
+    assert [(line.key, line.name, line.hint, line.total) for line in report.sims] == [
+        ("provider alpha", "alpha", "provider", 4),
+        ("provider beta", "beta", "provider", 2),
+    ]
+    assert report.sent == (6,)
 
 
 async def test_the_day_on_which_clocks_change_is_a_day(box: Box) -> None:
