@@ -113,7 +113,7 @@ async def test_what_is_wrong_with_another_rule_is_said_on_top(box: Box) -> None:
     await put(box, Rule(providers=("was-here",)))
     async with reader(box) as admin:
         page = await admin.opens(PATH)
-        shown = parsed(await admin.posts(PATH, {"providers": "bank"} | mark(page)).text)
+        shown = parsed((await admin.posts(PATH, {"providers": "bank"} | mark(page))).text)
     assert "rule 1: there is no provider" in shown.one("div", class_="bad").text
 
 

@@ -61,6 +61,11 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
             return _LABELS[self.name]
         return self.name.replace("_", " ").capitalize()
 
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """What can be chosen; nothing where that is the default."""
+        return ([("", "–")] if self.default is None else []) + [(each, each) for each in self.options]
+
     def written(self, value: Any) -> str:
         """Return a value as the form shows it."""
         if value is None:

@@ -10,7 +10,7 @@ import msgspec
 
 from modembank.accounts import Scope
 from modembank.errors import Conflict, InvalidRequest, NotFound
-from modembank.providers import BANK, Rule
+from modembank.providers import BANK, Channel, Rule
 from modembank_web.answer import Answer
 from modembank_web.api.v1.routing_rules import RoutePreviewRequest, foreseen, set_rules
 from modembank_web.forms import FormBody
@@ -166,7 +166,7 @@ def _place(call: Call) -> int:
 def _rule_of(form: RuleForm) -> Rule:
     return Rule(
         providers=_listed(form.providers),
-        channel=form.channel,  # type: ignore[arg-type]  # a Channel is one of these words
+        channel=Channel(form.channel),
         prefixes=tuple(each.replace(" ", "") for each in _listed(form.prefixes)),
         domains=tuple(each.lower().lstrip("@") for each in _listed(form.domains)),
         operators=_listed(form.operators),
