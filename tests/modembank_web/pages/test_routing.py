@@ -58,7 +58,7 @@ async def test_rules_are_added_changed_moved_and_removed(box: Box) -> None:
         await admin.posts(f"{PATH}/1", typed | {"users": "shop, ann"} | mark(form))
         assert box.providers.rules[1].users == ("shop", "ann")
         page = await admin.opens(PATH)
-        moved = parsed(await admin.posts(f"{PATH}/1/up", mark(page)).text)
+        moved = parsed((await admin.posts(f"{PATH}/1/up", mark(page))).text)
         assert "shop, ann" in next(moved.one("tbody").all("tr")).text
         assert [rule.channel for rule in box.providers.rules] == [Channel.EMAIL, Channel.SMS]
         page = await admin.opens(PATH)
