@@ -15,7 +15,7 @@ from modembank.clock import Clock, to_ms
 from modembank.config import Config
 from modembank.conversations import Conversations
 from modembank.discovery import Discovery
-from modembank.dispatch import Dispatcher, QuietHours
+from modembank.dispatch import Dispatcher, Foresight, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
@@ -63,6 +63,7 @@ class App(msgspec.Struct, frozen=True):
     bank: Bank
     discovery: Discovery
     dispatcher: Dispatcher
+    foresight: Foresight
     quiet_hours: QuietHours
     backups: ScheduledBackups
     appliance: Appliance

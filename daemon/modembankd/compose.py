@@ -20,7 +20,7 @@ from modembank.config import Config
 from modembank.conversations import Conversations
 from modembank.couriers import Means
 from modembank.discovery import Discovery, UsbWatch
-from modembank.dispatch import Decency, Dispatcher, Finishing, QuietHours
+from modembank.dispatch import Decency, Dispatcher, Finishing, Foresight, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
@@ -170,6 +170,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         backups=backups,
         appliance=appliance,
         sims=sims,
+        providers=ground.providers,
         bank=bank,
         sending=dispatcher,
         law=Law(messages, clock),
@@ -205,12 +206,13 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         bank=bank,
         discovery=discovery,
         dispatcher=dispatcher,
+        foresight=Foresight(ground.providers, sims, bank, config.box.region),
         quiet_hours=quiet_hours,
         backups=backups,
         appliance=appliance,
         health=Health(around, bus),
         alerts=Alerts(messages, config.alerts),
-        figures=Figures(store, bus, clock, sims),
+        figures=Figures(store, bus, clock, sims, ground.providers),
         system=System(config, data_dir / DATABASE, clock, ground.process),
     )
 

@@ -31,6 +31,11 @@ limit_option = click.option(
 @click.command()
 @click.argument("to", nargs=-1, required=True)
 @click.argument("text")
+@click.option("--channel", type=click.Choice(["sms", "email", "whatsapp"]), help="By which it goes; the usual is sms.")
+@click.option("--subject", help="Of an e-mail.")
+@click.option(
+    "--provider", "providers", multiple=True, help="Only through this provider, SIM or pool, or bank; may be repeated."
+)
 @click.option("--sim", help="Only through this SIM: its ICCID, slot or label.")
 @click.option("--pool", help="Only through the SIMs with this label.")
 @click.option("--priority", type=click.IntRange(0, 9), help="9 goes first; the usual is 5.")

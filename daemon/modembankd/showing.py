@@ -35,7 +35,8 @@ def shown_message(message: Mapping[str, Any]) -> Iterator[str]:
     """Yield a message as lines of name and value, without what is not known, and each attempt."""
     names = (
         "id", "status", "waiting_for", "cause", "to", "from", "text", "reference", "batch", "segments", "encoding",
-        "sim", "priority", "created_at", "send_at", "window", "sent_at", "settled_at", "expires_at",
+        "channel", "subject", "sim", "provider", "priority", "created_at", "send_at", "window",
+        "sent_at", "settled_at", "expires_at",
     )  # fmt: skip
     for name in names:
         value = message.get(name)
@@ -45,5 +46,6 @@ def shown_message(message: Mapping[str, Any]) -> Iterator[str]:
     if report:
         yield f"{'report:':13}{report['status']} ({report['reported']} of {report['segments']} segments)"
     for attempt in message["attempts"]:
-        place = f"segment {attempt['segment']}, attempt {attempt['n']} on {on_one_line(attempt['slot'])}"
+        part = f"segment {attempt['segment']}" if attempt["segment"] else "all at once"
+        place = f"{part}, attempt {attempt['n']} on {on_one_line(attempt['slot'])}"
         yield f"{'attempt:':13}{place}: {on_one_line(attempt['verdict'])}"

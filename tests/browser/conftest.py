@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
+from fakes import kinds
 from fakes.boxes import box_on
 from fakes.chromium import DESK, Watch, chromium, session
 from fakes.images import MISTAKE, Image
@@ -39,10 +40,12 @@ def image(tmp_path_factory):
 
 @pytest_asyncio.fixture(**PACKAGE)
 async def box(image):
-    """A whole box."""
+    """A whole box; its providers are of the kinds of the tests."""
     process = Process(box_state=image.run)
-    async with box_on(image.run.parent, sending={"process": process}) as box:
-        yield box
+    with pytest.MonkeyPatch.context() as patch:
+        kinds.install(patch)
+        async with box_on(image.run.parent, sending={"process": process}) as box:
+            yield box
 
 
 @pytest_asyncio.fixture(**PACKAGE)

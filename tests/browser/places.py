@@ -25,6 +25,9 @@ NAMED = {
     "/ui/users/": "user",
     "/ui/webhooks/": "webhook",
     "/ui/keys/": "key",
+    "/ui/providers/": "provider",
+    "/ui/providers/_new/": "kind",
+    "/ui/routing/": "place",
 }
 """What a parameter names, by all that stands before it."""
 OWNED = {"/ui/mailings/", "/ui/mailings/drafts/", "/ui/messages/"}

@@ -12,7 +12,16 @@ from modembank.accounts import Accounts
 from modembank.appliance import Appliance
 from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, ModemView
-from modembank.config import BankConfig, BoxConfig, Config, HealthConfig, LimitsConfig, PortEntry, SendingConfig
+from modembank.config import (
+    BankConfig,
+    BoxConfig,
+    Config,
+    HealthConfig,
+    LimitsConfig,
+    PortEntry,
+    ProvidersConfig,
+    SendingConfig,
+)
 from modembank.couriers import Means
 from modembank.eventlog import EventLog
 from modembank.events import Event, IssueCleared, IssueRaised, ModemStateChanged
@@ -23,6 +32,7 @@ from modembank.mail import Mail
 from modembank.messages import Admission, HeldMessages, Inbox, Loop
 from modembank.messages.telling import told_of_messages
 from modembank.modem import ModemState
+from modembank.providers import Providers
 from modembank.sim import Sims
 from modembank.twilio import Talk, Twilio
 from modembank.webhooks import Webhooks
@@ -107,6 +117,9 @@ class Ward:
         self.twilio = Twilio(means, self.accounts, talk)
         self.mail = Mail(config, self.store, self.events_log, self.clock, metrics, sims=self.sims)
         self.fleet = Fleet(config, self.store, self.clock, self.events_log)
+        secrets = ProvidersConfig(str(self.folder / "secrets"), True)
+        self.providers = Providers(self.store, self.bus, self.clock, metrics, secrets)
+        await self.providers.load()
         self.around = Surroundings(
             config=config,
             clock=self.clock,
@@ -116,6 +129,7 @@ class Ward:
             backups=ScheduledBackups(config.backup, config.box.id, database, self.clock, metrics),
             appliance=Appliance(config.box, self.store, self.bus, self.clock, self.folder / "run"),
             sims=self.sims,
+            providers=self.providers,
             bank=self.bank,
             sending=self.sending,
             law=Law(self.post.messages, self.clock),

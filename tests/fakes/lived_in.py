@@ -7,12 +7,16 @@ from typing import Any
 
 import msgspec
 
+from fakes import kinds
 from fakes.boxes import TestBox
 from fakes.browsers import PASSWORD
 from fakes.guards import make_cheap
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.accounts.model import ROLE_SCOPES, Actor
 from modembank.mailings.requests import MailingRequest
+from modembank.messages import SubmitRequest
+from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass
+from modembank.providers import Change, Channel, Limits, Rule, Sharing
 
 WRITER = "+447911123456"
 """Who has written to the box, and is written to."""
@@ -53,6 +57,9 @@ class Things:
     webhook: str
     key: str
     draft: str
+    provider: str
+    kind: str
+    place: str
 
 
 async def live_in(box: TestBox) -> Things:
@@ -88,7 +95,29 @@ async def live_in(box: TestBox) -> Things:
         webhook=hook["id"],
         key=next(one["id"] for one in keys if one["label"] == "clinic"),
         draft=await _draft(box),
+        **await _providers(box),
     )
+
+
+async def _providers(box: TestBox) -> dict[str, str]:
+    """Make a provider of e-mail that was tried, one that is disabled, and rules (``fakes.kinds`` are installed)."""
+    app = box.app
+    shop = await app.providers.add(LOCAL_ADMIN, kinds.draft("mail-1", channel="email", sender="<i>Shop</i>"))
+    sharing = Sharing(0.065, limits=Limits(per_hour=40, per_day=200))
+    await app.providers.change(LOCAL_ADMIN, shop.name, Change(sharing=sharing))
+    await app.providers.add(LOCAL_ADMIN, kinds.draft("spare", channel="whatsapp"))
+    await app.providers.disable(LOCAL_ADMIN, "spare", LONG_NAME[:120])
+    app.providers.tried(shop, AttemptOutcome.ACCEPTED, 0.2, None)
+    app.providers.tried(shop, AttemptOutcome.UNKNOWN, 30.0, Cause(CauseClass.AMBIGUOUS, "no_answer", LONG_NAME[:120]))
+    mail = SubmitRequest(to="reader@clinic.example", text=TEXT, channel="email", subject=LONG_NAME[:150])
+    sent = await app.messages.submit(LOCAL_ADMIN, mail)
+    await box.until_status(sent.messages[0].id, "sent", "delivered")
+    rules = (
+        Rule(providers=("spare", "mail-1"), channel=Channel.WHATSAPP, users=(SENDER.name,), priority_from=7),
+        Rule(providers=("mail-1",), channel=Channel.EMAIL, domains=("clinic.example",), hours="08:00-20:00"),
+    )
+    await app.providers.route(LOCAL_ADMIN, rules, lambda _: True)
+    return {"provider": shop.name, "kind": "trial", "place": "1"}
 
 
 async def _draft(box: TestBox) -> str:

@@ -107,6 +107,10 @@ class Reader:
         answer = await self.client.request(method, path, data=fields, headers=self.htmx)
         return self._seen(answer, status)
 
+    async def posts(self, path: str, fields: Mapping[str, str]) -> httpx.Response:
+        """Send a form as htmx does, and return the answer whatever it is."""
+        return await self.client.post(path, data=dict(fields), headers=self.htmx)
+
     @property
     def htmx(self) -> dict[str, str]:
         """The headers that htmx sends."""

@@ -22,11 +22,19 @@ from modembank.backup import ScheduledBackups
 from modembank.bank import Bank, Line
 from modembank.bus import Bus
 from modembank.clock import SystemClock
-from modembank.config import AlertsConfig, BankConfig, BoxConfig, Config, PortEntry, SendingConfig
+from modembank.config import (
+    AlertsConfig,
+    BankConfig,
+    BoxConfig,
+    Config,
+    PortEntry,
+    ProvidersConfig,
+    SendingConfig,
+)
 from modembank.conversations import Conversations
 from modembank.couriers import Means
 from modembank.discovery import Discovery, UsbWatch
-from modembank.dispatch import Finishing, QuietHours
+from modembank.dispatch import Finishing, Foresight, QuietHours
 from modembank.eventlog import EventLog
 from modembank.figures import Figures
 from modembank.fleet import Fleet
@@ -48,6 +56,7 @@ from modembank.messages.telling import told_of_messages
 from modembank.metrics import Metrics
 from modembank.optouts import OptOuts
 from modembank.port import UsbPorts, UsbTree
+from modembank.providers import Providers
 from modembank.sim import SimIdentity, Sims
 from modembank.store import Store
 from modembank.system import System
@@ -56,6 +65,7 @@ from modembank.webhooks import Webhooks
 from modembank_web import Readiness, create_app
 
 ICCID = "8944110068256270054"
+PUBLIC_URL = "https://sms.example.org/"
 PORTS = (PortEntry("/dev/null/absent-3", "slot-03"), PortEntry("/dev/null/absent-4", "slot-04"))
 """Two slots without modems; a started worker finds no port."""
 
@@ -116,6 +126,8 @@ class Box:
     fleet: Fleet
     home_assistant: HomeAssistant
     sims: Sims
+    providers: Providers
+    foresight: Foresight
     messages: Any
     held: Any
     inbox: Any
@@ -175,7 +187,9 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     sims = Sims(store, bus, clock, config.limits)
     await sims.load()
     await sims.identify(SimIdentity(iccid=ICCID, msisdn="+447900900001", operator="Example"), "slot-03")
-    admission = Admission(sims, SendingConfig())
+    providers = Providers(store, bus, clock, metrics, ProvidersConfig(str(folder / "secrets"), True, PUBLIC_URL))
+    await providers.load()
+    admission = Admission(sims, SendingConfig(), providers=providers)
     quiet = QuietHours(config.quiet_hours)
     messages = Messages(store, bus, clock, metrics, admission, Unexplained())
     inbox, own = Inbox(store, admission, clock), OwnNumbers(sims, admission.party)
@@ -189,6 +203,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
         "accounts": Accounts(store, clock),
         "audit": Audit(store, clock),
         "sims": sims,
+        "providers": providers,
         "quiet_hours": quiet,
         "messages": messages,
         "held": HeldMessages(store, bus, clock, Judging(store, metrics, config.outage), dict),
@@ -213,6 +228,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     }
     placed = msgspec.structs.replace(config.box, data_dir=str(folder))
     parts["appliance"] = Appliance(placed, store, bus, clock, parts["image"].run, folder / "updates.toml")
+    parts["foresight"] = Foresight(providers, sims, parts["bank"])
     tree = UsbTree(folder / "usb" / "sys", folder / "usb" / "dev")
     parts["discovery"] = Discovery(config.bank, parts["bank"], tree, UsbPorts(tree), UsbWatch())
     parts["first_start"] = FirstStart(store, clock, parts["accounts"], folder)
@@ -227,7 +243,8 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     parts["home_assistant"] = HomeAssistant(config, clock)
     around = Surroundings(
         config=config, clock=clock, store=store, messages=parts["messages"], held=parts["held"],
-        backups=parts["backups"], appliance=parts["appliance"], sims=sims, bank=parts["bank"], sending=Unexplained(),
+        backups=parts["backups"], appliance=parts["appliance"], sims=sims, providers=providers,
+        bank=parts["bank"], sending=Unexplained(),
         law=Law(parts["messages"], clock), webhooks=parts["webhooks"], twilio=parts["twilio"],
         mail=parts["mail"],
         fleet=parts["fleet"],
@@ -235,7 +252,7 @@ async def make_box(folder: Path, **changes: Any) -> Box:
     )  # fmt: skip
     parts["health"] = Health(around, bus)
     parts["alerts"] = Alerts(parts["messages"], AlertsConfig(on_call=("+447900900123",)))
-    parts["figures"] = Figures(store, bus, clock, sims)
+    parts["figures"] = Figures(store, bus, clock, sims, providers)
     parts["system"] = System(
         msgspec.structs.replace(config, box=BoxConfig(data_dir=str(folder))), folder / "box.db", clock
     )

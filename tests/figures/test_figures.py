@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fakes import kinds
 from fakes.web_boxes import ICCID, Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Actor, Role
 from modembank.accounts.quotas import Spending, accepted_by_day
@@ -120,7 +121,7 @@ def test_bad_ends_of_each_day(conn):
 
 @pytest.mark.parametrize("zone", [BERLIN, KATHMANDU])
 async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -> None:
-    figures = Figures(box.store, box.bus, box.clock, box.sims, zone)
+    figures = Figures(box.store, box.bus, box.clock, box.sims, box.providers, zone)
     sim = box.sims.by_iccid(ICCID)
     assert sim is not None
     today = datetime.fromtimestamp(box.clock.now(), zone).date()
@@ -142,8 +143,30 @@ async def test_days_begin_at_the_midnight_of_the_box(box: Box, zone: ZoneInfo) -
     assert [(line.key, line.hint) for line in report.sims] == [(ICCID, "+447900900001")]
 
 
+async def test_what_providers_sent_stands_under_their_names_also_when_they_are_gone(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds.install(monkeypatch)
+    made = [await box.providers.add(LOCAL_ADMIN, kinds.draft(name)) for name in ("alpha", "beta")]
+    now = round(box.clock.now() * 1000)
+
+    def write(conn: sqlite3.Connection) -> None:
+        for provider, segments in zip(made, (4, 2), strict=True):
+            add_usage(conn, provider.id, now, segments)
+
+    await box.store.write(write)
+    await box.providers.remove(LOCAL_ADMIN, "beta")
+    today = box.figures.today()
+    report = await box.figures.report(LOCAL_ADMIN, today, today)
+    assert [(line.key, line.name, line.hint, line.total) for line in report.sims] == [
+        ("provider alpha", "alpha", "provider", 4),
+        ("provider beta", "beta", "provider", 2),
+    ]
+    assert report.sent == (6,)
+
+
 async def test_the_day_on_which_clocks_change_is_a_day(box: Box) -> None:
-    figures = Figures(box.store, box.bus, box.clock, box.sims, BERLIN)
+    figures = Figures(box.store, box.bus, box.clock, box.sims, box.providers, BERLIN)
     at = [ms(2026, 10, 25, 0, 30, zone=BERLIN), ms(2026, 10, 25, 23, 30, zone=BERLIN)]  # 25 hours long
     await box.store.write(lambda conn: [add_usage(conn, 1, when, 1) for when in at])
     report = await figures.report(LOCAL_ADMIN, date(2026, 10, 24), date(2026, 10, 26))

@@ -14,6 +14,7 @@ import pytest
 from fakes.browsers import OWN_PAGE, PASSWORD, browser, log_in
 from fakes.forms import MULTIPART, media_of, multipart
 from fakes.guards import make_cheap
+from fakes.kinds import SETTINGS, Brought, draft
 from fakes.web_boxes import ICCID, Box
 from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.mailings.model import ImportPhase
@@ -26,6 +27,7 @@ EXEMPT = {
     "sendMessage": "an accepted message is its own record, with its sender and time",
     "previewMessage": "it changes nothing",
     "previewMailing": "it changes nothing",
+    "previewRouting": "it changes nothing",
     "testWebhook": "it changes nothing, and what it posts holds nothing of the box",
     "replyInConversation": "an accepted message is its own record, with its sender and time",
     "markConversationRead": "what is unread is a note of the one who reads",
@@ -167,6 +169,11 @@ class Stage:
         await self.inbound()
         return {"number": (await self.client.get("/api/v1/conversations")).json()["items"][0]["number"]}
 
+    async def provider(self) -> dict[str, str]:
+        name = f"p{self.rising()}"
+        await self.box.providers.add(LOCAL_ADMIN, draft(name))
+        return {"name": name}
+
     def rising(self) -> int:
         self._last += 1
         return self._last
@@ -204,11 +211,21 @@ PREPARE: dict[str, Prepare] = {
     **dict.fromkeys(("replyInConversation", "markConversationRead"), Stage.conversation),
     **{f"{name}Modem": Stage.slot for name in ("reset", "disable", "enable", "drain", "forget", "ussd")},
     "enterPin": Stage.slot,
+    **dict.fromkeys(
+        ("changeProvider", "deleteProvider", "enableProvider", "disableProvider", "testProvider"), Stage.provider
+    ),
     "leaveHub": Stage.asking_a_hub,
     **dict.fromkeys(("updateBox", "restartBox", "postponeBox", "resetBox"), Stage.image),
 }
 """What is made before an operation runs, and the parameters of its path; an operation without any needs no line."""
 
+BODIES: dict[str, Any] = {
+    "beginSession": {"name": "ann", "password": PASSWORD},
+    "createProvider": {"name": "beta", "kind": "trial", "settings": SETTINGS},
+    "changeProvider": {"settings": SETTINGS | {"window": 2}},
+    "putRoutingRules": {"rules": [{"providers": ["bank"]}]},
+}
+"""In the place of examples that name what is not here."""
 QUERIES = {"removeOptOut": "?reason=asked"}
 REFUSED_LATER = {"ussdModem", "enterPin", "resetModem", "enableModem"}
 """Their order is recorded before it is carried out, and there is no modem here that could."""
@@ -217,7 +234,7 @@ REFUSED_FIRST = {"forgetModem"}
 
 
 @pytest.fixture
-async def stage(box: Box) -> Any:
+async def stage(box: Box, brought: Brought) -> Any:
     make_cheap(box.accounts)
     await box.accounts.add_user(LOCAL_ADMIN, "ada", Role.ADMIN, PASSWORD)
     await box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER, PASSWORD)
@@ -247,7 +264,7 @@ async def test_s16_every_change_leaves_exactly_one_entry(stage: Stage, operation
         if "dry_run" in (example or {}):
             continue
         parameters = await PREPARE.get(operation.id, Stage.nothing)(stage)
-        body = {"name": "ann", "password": PASSWORD} if operation.id == "beginSession" else example
+        body = BODIES.get(operation.id, example)
         before = await entries(stage.box)
         sent = as_sent(operation, body)
         address = operation.path.format(**parameters) + QUERIES.get(operation.id, "")

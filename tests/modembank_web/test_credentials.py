@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.kinds import Brought
 from fakes.web_boxes import Box
 from modembank.accounts import LOCAL_ADMIN, Role, Scope, Unauthorized
 from modembank_web import with_all_as
@@ -177,11 +178,23 @@ SCOPES = {
     ("PATCH", "/api/v1/twilio-accounts/AC0"): set(),
     ("DELETE", "/api/v1/twilio-accounts/AC0"): set(),
     ("POST", "/api/v1/audit/verify"): set(),
+    ("GET", "/api/v1/providers"): set(),
+    ("POST", "/api/v1/providers"): set(),
+    ("GET", "/api/v1/providers/none"): set(),
+    ("PATCH", "/api/v1/providers/none"): set(),
+    ("DELETE", "/api/v1/providers/none"): set(),
+    ("POST", "/api/v1/providers/none/enable"): set(),
+    ("POST", "/api/v1/providers/none/disable"): set(),
+    ("POST", "/api/v1/providers/none/test"): set(),
+    ("GET", "/api/v1/provider-kinds"): set(),
+    ("GET", "/api/v1/routing-rules"): set(),
+    ("PUT", "/api/v1/routing-rules"): set(),
+    ("POST", "/api/v1/routing-rules/preview"): set(),
 }
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-async def test_every_scope_against_every_operation(box: Box, scope: Scope) -> None:
+async def test_every_scope_against_every_operation(box: Box, brought: Brought, scope: Scope) -> None:
     key = await box.key(Role.ADMIN, scope)
     async with box.client(key) as client:
         for (method, path), needed in SCOPES.items():

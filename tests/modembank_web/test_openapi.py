@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from litestar.handlers import ASGIRouteHandler
 
+from fakes.kinds import SETTINGS, Brought
 from fakes.web_boxes import ICCID, Box
 from modembank_web.dialects.alert_examples import ALERTMANAGER, GRAFANA
 from modembank_web.docs import ASSETS
@@ -178,7 +179,7 @@ def matches(value: Any, schema: dict[str, Any]) -> bool:
     return True
 
 
-async def test_real_answers_fit_their_schemas(box: Box) -> None:
+async def test_real_answers_fit_their_schemas(box: Box, brought: Brought) -> None:
     message = {"to": "+447900900123", "text": "x"}
     sms = {"senderPhone": "+447900900001", "receiverPhone": "+447900900123", "messageText": "x", "timestamp": 1}
     sms["uuid"] = "1"
@@ -252,6 +253,23 @@ async def test_real_answers_fit_their_schemas(box: Box) -> None:
             ("POST", "/hooks/alertmanager", ALERTMANAGER),
             ("POST", "/hooks/grafana", GRAFANA),
             ("POST", "/hooks/grafana", {"alerts": [{"status": 5}]}),
+            ("POST", "/api/v1/providers", {"name": "alpha", "kind": "trial", "settings": SETTINGS}),
+            ("POST", "/api/v1/providers", {"name": "alpha", "kind": "trial", "settings": SETTINGS}),
+            ("POST", "/api/v1/providers", {"name": "beta", "kind": "trial", "settings": {}}),
+            ("GET", "/api/v1/providers", None),
+            ("GET", "/api/v1/providers/alpha", None),
+            ("PATCH", "/api/v1/providers/alpha", {"sharing": {"cost": 2}}),
+            ("POST", "/api/v1/providers/alpha/test", {"to": "+447900900123"}),
+            ("PUT", "/api/v1/routing-rules", {"rules": [{"providers": ["alpha", "bank"], "prefixes": ["+44"]}]}),
+            ("PUT", "/api/v1/routing-rules", {"rules": [{"providers": ["nobody"]}]}),
+            ("GET", "/api/v1/routing-rules", None),
+            ("POST", "/api/v1/routing-rules/preview", {"to": "+447900900123"}),
+            ("POST", "/api/v1/routing-rules/preview", {"to": "nobody"}),
+            ("DELETE", "/api/v1/providers/alpha", None),
+            ("POST", "/api/v1/providers/alpha/disable", {"why": "too dear"}),
+            ("POST", "/api/v1/providers/alpha/test", {"to": "+447900900123"}),
+            ("POST", "/api/v1/providers/alpha/enable", None),
+            ("GET", "/api/v1/provider-kinds", None),
             ("GET", "/api/v1/modems", None),
             ("GET", "/api/v1/modems/slot-03", None),
             ("POST", "/api/v1/modems/slot-03/drain", None),

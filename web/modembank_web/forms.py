@@ -52,7 +52,7 @@ class FormBody(Generic[T]):
         """Decode; raises InvalidRequest naming every field that is wrong."""
         given: dict[str, Any] = {}
         problems: list[FieldProblem] = []
-        for name, value in _pairs(body):
+        for name, value in form_pairs(body):
             if name in self._lists:
                 given.setdefault(name, []).append(value)
             elif name in given:
@@ -65,7 +65,7 @@ class FormBody(Generic[T]):
         return msgspec.convert(given, self.shape, strict=False)
 
 
-def _pairs(body: bytes) -> list[tuple[str, str]]:
+def form_pairs(body: bytes) -> list[tuple[str, str]]:
     """Return names and values as they were written, decoded; raises InvalidRequest for what is no form."""
     pieces = [piece for piece in body.split(b"&") if piece]
     if len(pieces) > MOST_PAIRS:

@@ -49,6 +49,7 @@ KINDS: tuple[ProblemKind, ...] = (
     ProblemKind(
         "key_in_address", 400, "BAD_REQUEST", "Key in the address", "an API key was put into the query string", ()
     ),
+    ProblemKind("bad_call", 400, "BAD_REQUEST", "Bad call", "a provider's call proves itself and makes no sense"),
     ProblemKind(
         "unauthorized",
         401,
@@ -78,14 +79,15 @@ KINDS: tuple[ProblemKind, ...] = (
         409,
         "PROVIDER_DISABLED",
         "Provider disabled",
-        "the only provider, pool or SIM named is disabled or not operational, and the operation cannot wait for it",
+        "the only provider named takes nothing now: an admin disabled it, or it is not ready; the message names nobody "
+        "else",
     ),
     ProblemKind(
         "all_providers_disabled",
         409,
         "ALL_PROVIDERS_DISABLED",
         "All providers disabled",
-        "all providers, pools or SIMs named are disabled or not operational, and the operation cannot wait for one",
+        "none of the providers named takes anything now, and the message names nobody else; `detail` says why of each",
     ),
     ProblemKind(
         "payload_too_large",
@@ -155,7 +157,7 @@ KINDS: tuple[ProblemKind, ...] = (
         503,
         "NO_PROVIDER_AVAILABLE",
         "No provider available",
-        "none was named and the operation cannot wait for one",
+        "the channel has no provider on this box, or none that takes anything now",
         _LATER,
     ),
     ProblemKind(

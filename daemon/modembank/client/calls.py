@@ -87,6 +87,8 @@ def send(
     to: str | Iterable[str],
     text: str,
     *,
+    channel: str | None = None,
+    subject: str | None = None,
     reference: str | None = None,
     sim: str | None = None,
     pool: str | None = None,
@@ -108,10 +110,12 @@ def send(
 
     It is tried again after timeouts and broken connections, under one idempotency key: never sent twice. Give an
     ``idempotency_key`` of your own to be as safe when your program itself is started again. With ``partial`` good
-    recipients are accepted though others are refused, and ``messages`` has the verdict on each.
+    recipients are accepted though others are refused, and ``messages`` has the verdict on each. ``channel`` is
+    ``sms`` when left out; ``email`` (with a ``subject``) and ``whatsapp`` need a provider of theirs on the box.
     """
     asked = {
-        "to": to if isinstance(to, str) else list(to), "text": text, "reference": reference, "sim": sim, "pool": pool,
+        "to": to if isinstance(to, str) else list(to), "text": text, "channel": channel, "subject": subject,
+        "reference": reference, "sim": sim, "pool": pool,
         "providers": providers, "priority": priority, "valid_for_s": valid_for_s, "send_at": plain(send_at),
         "window": window, "delivery_report": delivery_report, "encoding": encoding, "flash": flash,
         "max_segments": max_segments, "on_unknown": on_unknown, "dry_run": dry_run, "partial": partial,

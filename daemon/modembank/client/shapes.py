@@ -86,6 +86,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     segments: int = 0
     encoding: str = ""
     sim: str | None = None
+    provider: str | None = None
+    """Who took it, or last tried to, where that is not the bank."""
+    channel: str = "sms"
+    subject: str | None = None
     priority: int = 5
     on_unknown: str = ""
     delivery_report: bool = True
@@ -121,6 +125,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 1
     missing: tuple[int, ...] = ()
     sim: str | None = None
+    provider: str | None = None
+    channel: str = "sms"
     sent_at: str | None = None
     received_at: str = ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
@@ -36,6 +37,21 @@ COUNT_UNREAD = (
     "SELECT count(*) FROM (SELECT 1 FROM inbox INDEXED BY inbox_sender WHERE sender = ?1 AND id > ?2"  # noqa: S608 - constants
     f" AND coalesce(user_id, 0) = ?3 AND hidden IS NOT {INBOX_DELETED} LIMIT {MOST_UNREAD})"
 )
+
+WAY_OF = (
+    "SELECT i.sim_id, iif(p.removed_at IS NULL, p.name, NULL), coalesce(p.channel, 'sms')"
+    " FROM inbox i LEFT JOIN providers p ON p.id = -i.sim_id WHERE i.id = ?"
+)
+
+
+class Way(msgspec.Struct, frozen=True):
+    """What a message came in through."""
+
+    sim_id: int
+    """Negative: a provider."""
+    provider: str | None
+    """Its name, unless it was removed."""
+    channel: Literal["sms", "email", "whatsapp"]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -92,11 +108,11 @@ def thread(
     return seen[:most], floor
 
 
-def last_sim(conn: sqlite3.Connection, number: str, user_id: int | None) -> int | None:
-    """Return the SIM that received the newest message of a number; None when nothing came."""
+def last_way(conn: sqlite3.Connection, number: str, user_id: int | None) -> Way | None:
+    """Return what brought the newest message of a number; None when nothing came."""
     newest = walk_down(conn, INBOX_FROM, (number,), _FROM_THE_TOP, 1, user_id).ids
-    row = conn.execute("SELECT sim_id FROM inbox WHERE id = ?", newest).fetchone() if newest else None
-    return None if row is None else int(row[0])
+    row = conn.execute(WAY_OF, newest).fetchone() if newest else None
+    return None if row is None else Way(int(row[0]), *row[1:])
 
 
 def mark_read(conn: sqlite3.Connection, number: str, user_id: int | None, up_to: int | None) -> int:

@@ -102,18 +102,23 @@ class Conversations:
     async def reply(
         self, actor: Actor, number: str, text: str, idempotency: IdempotencyKey | None = None
     ) -> SubmitReceipt:
-        """Write to a number through the SIM that received the last of it, or through any when that one is gone.
+        """Write to a number through the SIM or the provider that received the last of it, on the same channel.
 
+        When that one is gone, whoever carries the channel may.
         Raises what ``Messages.submit`` raises, and NotFound.
         """
         actor.require(Scope.MESSAGES_SEND)
         wanted, whose = self._number(number), _whose(actor)
+        way = await self._store.read(lambda conn: rows.last_way(conn, wanted, whose))
+        if way is not None and way.sim_id < 0:
+            through = None if way.provider is None else (way.provider,)
+            request = SubmitRequest(to=wanted, text=text, channel=way.channel, providers=through)
+            return await self._messages.submit(actor, request, idempotency)
         try:
             self._numbers.recipient(wanted)
         except BadNumber as error:
             raise InvalidRequest(FieldProblem("/number", str(error))) from error
-        sim_id = await self._store.read(lambda conn: rows.last_sim(conn, wanted, whose))
-        sim = None if sim_id is None else self._own.present(sim_id)
+        sim = None if way is None else self._own.present(way.sim_id)
         request = SubmitRequest(to=wanted, text=text, sim=None if sim is None else sim.iccid)
         return await self._messages.submit(actor, request, idempotency)
 

@@ -3,6 +3,7 @@
 from modembank.dispatch.decency import Decency
 from modembank.dispatch.dispatcher import Dispatcher
 from modembank.dispatch.finishing import Finishing
+from modembank.dispatch.foreseeing import Foreseen, Foresight
 from modembank.dispatch.policy import RULES, Action, Blame, Rule, Step, step_after
 from modembank.dispatch.quiet import QuietHours
 from modembank.dispatch.refusals import is_refusal
@@ -15,6 +16,8 @@ __all__ = [
     "Decency",
     "Dispatcher",
     "Finishing",
+    "Foreseen",
+    "Foresight",
     "QuietHours",
     "Rule",
     "Step",

@@ -24,7 +24,8 @@ class Planner:
         self._zone = zone
         self._version = -1
         self._by_cost: dict[str, tuple[Stage, ...]] = {}
-        self._rules: list[tuple[Rule, tuple[Stage, ...]]] = []
+        self._rules: list[tuple[int, Rule, tuple[Stage, ...]]] = []
+        """With the place of each among all."""
         self._timed = False
 
     def stages(self, entry: Entry, route: Route, now: int) -> tuple[Stage, ...] | None:
@@ -48,7 +49,7 @@ class Planner:
         if self._providers is None or not route.is_open or route.channel != provider.channel:
             return False
         self._refresh(self._providers)
-        plans = [self._by_cost.get(route.channel, ()), *(stages for _, stages in self._rules)]
+        plans = [self._by_cost.get(route.channel, ()), *(stages for _, _, stages in self._rules)]
         return any(provider.row.id in stage.providers for stages in plans for stage in stages)
 
     def is_staged(self, route: Route) -> bool:
@@ -60,21 +61,31 @@ class Planner:
         self._refresh(self._providers)
         return bool(self._rules) or self._by_cost.get(route.channel, ()) != _BANK
 
-    def _plan(self, message: QueuedMessage, channel: str, now: int) -> tuple[Stage, ...]:
-        assert self._providers is not None
-        user, priority = self._providers.user_name(message.user_id), 9 - message.rank
-        for rule, stages in self._rules:
-            if rule.channel != channel or not rule.fits(message.recipient, user, priority):
+    def chosen(
+        self, recipient: str, channel: str, user: str, priority: int, now: int
+    ) -> tuple[int | None, tuple[Stage, ...]]:
+        """Return who may take a message that names nobody, in order, and the place of the rule that says so."""
+        if self._providers is None:
+            return None, _BANK if channel == Channel.SMS else ()
+        self._refresh(self._providers)
+        for place, rule, stages in self._rules:
+            if rule.channel != channel or not rule.fits(recipient, user, priority):
                 continue
             if not rule.hours or opens_at(rule.hours, now, self._zone) is None:
-                return stages
-        return self._by_cost.get(channel, ())
+                return place, stages
+        return None, self._by_cost.get(channel, ())
+
+    def _plan(self, message: QueuedMessage, channel: str, now: int) -> tuple[Stage, ...]:
+        assert self._providers is not None
+        user = self._providers.user_name(message.user_id)
+        return self.chosen(message.recipient, channel, user, 9 - message.rank, now)[1]
 
     def _refresh(self, providers: Providers) -> None:
         if self._version == providers.version:
             return
         self._by_cost = {channel.value: self._cheapest(providers, channel) for channel in Channel}
-        self._rules = [(rule, stages) for rule in providers.rules if (stages := self.named(rule.providers))]
+        named = ((place, rule, self.named(rule.providers)) for place, rule in enumerate(providers.rules))
+        self._rules = [each for each in named if each[2]]
         self._timed = any(rule.hours for rule in providers.rules)
         self._version = providers.version
 

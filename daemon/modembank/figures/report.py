@@ -14,13 +14,13 @@ MOST_DAYS = 92
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One user or one SIM."""
+    """One user, one SIM or one provider."""
 
     key: str
-    """The user's name, or the SIM's ICCID."""
+    """The user's name, the SIM's ICCID, or ``provider`` and its name."""
     name: str
     hint: str
-    """What tells it from others of the same name: the SIM's number, or the end of its ICCID."""
+    """What tells it from others of the same name: the SIM's number, the end of its ICCID, or that it is a provider."""
     by_day: tuple[int, ...]
     """Segments on each day of the report."""
 
@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True):
     senders: tuple[Line, ...]
     """Who had segments accepted, the most first."""
     sims: tuple[Line, ...]
-    """What sent, the most first; a segment that was tried again counts again."""
+    """What SIMs and providers sent, the most first; a segment that was tried again counts again."""
     sims_since: date
     """What SIMs sent is known from this day on."""
     ends: Mapping[MessageState, tuple[int, ...]]

@@ -14,6 +14,7 @@ from modembank.errors import FieldProblem, InvalidRequest
 from modembank.figures.past import Past
 from modembank.figures.report import MOST_DAYS, Line, Report
 from modembank.messages.ended_badly import BAD_ENDS, bad_ends_by_sim
+from modembank.providers import Providers
 from modembank.sim import Sim, Sims
 from modembank.sim.limits import DAY_MS
 from modembank.sim.usage import USAGE_KEPT_MS
@@ -23,12 +24,15 @@ from modembank.store import Store
 class Figures:
     """Reports over days of the box."""
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, sims: Sims, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, clock: Clock, sims: Sims, providers: Providers, zone: tzinfo | None = None
+    ) -> None:
         """Use these; ``zone`` is the box's own when None."""
         self._store = store
         self._past = Past(store, bus)
         self._clock = clock
         self._sims = sims
+        self._providers = providers
         self._zone = zone
 
     def today(self) -> date:
@@ -70,6 +74,9 @@ class Figures:
         return await self._store.read(lambda conn: bad_ends_by_sim(conn, since))
 
     def _line(self, sim_id: int, by_day: tuple[int, ...], sims: Mapping[int, Sim]) -> Line:
+        if sim_id < 0:
+            name = self._providers.name_of(sim_id)
+            return Line(f"provider {name}", name, "provider", by_day)
         sim = sims.get(sim_id)
         if sim is None:
             return Line(f"SIM {sim_id}", f"SIM {sim_id}", "", by_day)

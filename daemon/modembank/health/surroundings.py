@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from modembank.health.law import Law
 from modembank.mail import Mail
 from modembank.messages import HeldMessages, Loop, Messages, WaitExplainer
 from modembank.modem import FailedReason, ModemState
+from modembank.providers import Providers
 from modembank.sim import Sims
 from modembank.store import Store
 from modembank.twilio import Twilio
@@ -57,6 +59,7 @@ class Memory:
         self._changes: defaultdict[str, deque[ModemStateChanged]] = defaultdict(lambda: deque(maxlen=MOST_CHANGES))
         self._trouble: dict[str, int] = {}
         self._gone: dict[str, int] = {}
+        self._not_ready: dict[str, int] = {}
         self.latest_ms = 0
         """The latest time that the wall clock showed."""
         self.failed_checks: dict[str, str] = {}
@@ -77,6 +80,14 @@ class Memory:
     def trouble_since(self, slot: str) -> int | None:
         """Return since when a modem has been in trouble without answering properly again (unix ms), or None."""
         return self._trouble.get(slot)
+
+    def note_not_ready(self, providers: Collection[str], now_ms: int) -> None:
+        """Take which providers are not ready now."""
+        self._not_ready = {name: self._not_ready.get(name, now_ms) for name in providers}
+
+    def not_ready_since(self, provider: str) -> int | None:
+        """Return since when a provider was not ready whenever somebody looked (unix ms), or None."""
+        return self._not_ready.get(provider)
 
     def changes(self, slot: str) -> list[dict[str, Any]]:
         """Return a modem's latest changes of state as evidence, oldest first."""
@@ -103,6 +114,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     backups: ScheduledBackups
     appliance: Appliance
     sims: Sims
+    providers: Providers
     bank: Bank
     sending: Sending
     law: Law

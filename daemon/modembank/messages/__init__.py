@@ -20,10 +20,13 @@ from modembank.messages.own_numbers import NumberedSim, OwnNumbers
 from modembank.messages.permitted import Permitted
 from modembank.messages.receiving import Receiving
 from modembank.messages.requests import (
+    AllProvidersDisabled,
     IdempotencyKey,
     IdempotencyMismatch,
     MessageFilter,
+    NoProviderAvailable,
     OptedOut,
+    ProviderDisabled,
     SubmitRequest,
     UnknownProvider,
     read_request,
@@ -52,6 +55,7 @@ __all__ = [
     "TERMINAL",
     "Accepted",
     "Admission",
+    "AllProvidersDisabled",
     "AttemptView",
     "BatchMember",
     "Consent",
@@ -71,6 +75,7 @@ __all__ = [
     "MessageState",
     "MessageView",
     "Messages",
+    "NoProviderAvailable",
     "Note",
     "NumberedSim",
     "OnUnknown",
@@ -81,6 +86,7 @@ __all__ = [
     "Page",
     "Permitted",
     "Preview",
+    "ProviderDisabled",
     "QueuedMessage",
     "Receiving",
     "Replacement",

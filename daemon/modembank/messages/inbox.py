@@ -27,8 +27,8 @@ _Row: TypeAlias = tuple[Any, ...]
 _SHOWN = f"i.hidden IS NOT {INBOX_DELETED}"
 _SELECT = (
     "SELECT i.id, i.sender, s.msisdn, i.kind, i.text, i.octets, i.parts, i.missing, s.iccid, i.sent_at, i.received_at,"
-    " i.hidden"
-    " FROM inbox i LEFT JOIN sims s ON s.id = i.sim_id"
+    " i.hidden, p.name, p.channel"
+    " FROM inbox i LEFT JOIN sims s ON s.id = i.sim_id LEFT JOIN providers p ON p.id = -i.sim_id"
 )
 
 
@@ -173,7 +173,7 @@ def _hunt(wanted: _Wanted, match: str) -> Hunt:
 
 
 def _view(row: _Row) -> InboxView:
-    inbox_id, sender, msisdn, kind, text, octets, parts, missing, iccid, sent_at, received_at, hidden = row
+    inbox_id, sender, msisdn, kind, text, octets, parts, missing, iccid, sent_at, received_at, hidden, *way = row
     return InboxView(
         id=public_id(INBOX_ID, inbox_id),
         from_=sender,
@@ -184,6 +184,8 @@ def _view(row: _Row) -> InboxView:
         parts=parts,
         missing=msgspec.json.decode(missing, type=tuple[int, ...]),
         sim=iccid,
+        provider=way[0],
+        channel=way[1] or "sms",
         sent_at=None if sent_at is None else rfc3339(sent_at),
         received_at=rfc3339(received_at),
         redacted=hidden is not None,

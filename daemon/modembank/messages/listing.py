@@ -70,6 +70,7 @@ class Selection(msgspec.Struct, frozen=True, array_like=True):
     sim: str | None = None
     words: str | None = None
     """An FTS5 expression."""
+    provider: str | None = None
 
     @property
     def about(self) -> bytes:
@@ -129,7 +130,7 @@ def select(which: MessageFilter, admission: Admission, user_id: int | None) -> S
         raise InvalidRequest(*problems)
     states = tuple(sorted({int(_WORDS[word]) for word in which.status}))
     since, until = moments.get("since"), moments.get("until")
-    return Selection(user_id, states, recipient, since, batch, which.reference, until, which.sim, words)
+    return Selection(user_id, states, recipient, since, batch, which.reference, until, which.sim, words, which.provider)
 
 
 def pick(conn: sqlite3.Connection, wanted: Selection, cursor: str | None, limit: int) -> Picked:
@@ -265,6 +266,7 @@ def _fits(wanted: Selection) -> tuple[str, tuple[object, ...]]:
         ("created_at >= ?", wanted.since),
         ("created_at < ?", wanted.until),
         ("sim_id = (SELECT id FROM sims WHERE iccid = ?)", wanted.sim),
+        ("sim_id IN (SELECT -id FROM providers WHERE name = ?)", wanted.provider),
     ):
         if value is not None:
             terms.append(term)

@@ -184,5 +184,7 @@ class MessageFilter(msgspec.Struct, frozen=True):
     reference: str | None = None
     sim: str | None = None
     """ICCID of the SIM that sent it, or last tried to."""
+    provider: str | None = None
+    """Name of the provider that took it, or last tried to, whether or not it is still there."""
     words: str | None = None
     """What its text must have, as ``search.match_of`` reads it."""

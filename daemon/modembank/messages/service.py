@@ -25,7 +25,15 @@ from modembank.messages.lent import Lending
 from modembank.messages.members import BatchMember, members
 from modembank.messages.model import MessageState
 from modembank.messages.outbox.deadlines import Deadlines
-from modembank.messages.requests import IdempotencyKey, MessageFilter, SubmitRequest, UnknownProvider
+from modembank.messages.requests import (
+    AllProvidersDisabled,
+    IdempotencyKey,
+    MessageFilter,
+    NoProviderAvailable,
+    ProviderDisabled,
+    SubmitRequest,
+    UnknownProvider,
+)
 from modembank.messages.showing import MAY_BE_SENT, message_view, waiting_message
 from modembank.messages.stored import read_stories
 from modembank.messages.text import TextProblem, preview_text
@@ -37,6 +45,8 @@ from modembank.tpdu import Encoding
 
 MANY = 500
 """Recipients from which on a request is checked beside the event loop."""
+_REFUSED = (InvalidRequest, UnknownProvider, ProviderDisabled, AllProvidersDisabled, NoProviderAvailable, StoreFull)
+"""How a request is refused that may have been accepted before, when it was as good as it was."""
 _log = structlog.get_logger()
 
 
@@ -90,8 +100,8 @@ class Messages:
 
         With ``partial`` the recipients that can get no message are left out and told of; the rest is all or nothing.
         ``beside`` writes what a caller keeps of new messages in the transaction that accepts them.
-        Raises Forbidden, InvalidRequest, UnknownProvider, OptedOut, IdempotencyMismatch, QuotaExceeded, StoreFull,
-        StoreError.
+        Raises Forbidden, InvalidRequest, UnknownProvider, ProviderDisabled, AllProvidersDisabled, NoProviderAvailable,
+        OptedOut, IdempotencyMismatch, QuotaExceeded, StoreFull, StoreError.
         """
         actor.require(Scope.MESSAGES_SEND)
         now = self._now()
@@ -100,7 +110,7 @@ class Messages:
             if request.dry_run:
                 return (await self._accepting.rehearse(submission)).receipt(dry_run=True)
             answer, replayed = await self._accepting.accept(submission)
-        except (InvalidRequest, UnknownProvider, StoreFull):
+        except _REFUSED:
             # Accepted before, it stays accepted, even if the same request would be refused by now.
             earlier = await self._accepting.earlier(actor.user_id, idempotency, now)
             if earlier is None:

@@ -13,15 +13,18 @@ from modembank.eventlog import Logged
 from modembank.ids import public_id
 from modembank.messages.inbound_rows import RECEIVED
 from modembank.messages.model import MessageState
+from modembank.messages.showing import channel_of
 from modembank.messages.views import BATCH_ID, INBOX_ID, MESSAGE_ID
 
 _OUTBOUND = (
     "SELECT m.id, m.recipient, s.msisdn, m.state, m.reference, m.batch_id, m.segments, s.iccid, m.cause, m.created_at,"
-    " m.sent_at FROM messages m LEFT JOIN sims s ON s.id = m.sim_id WHERE m.id IN ({})"
+    " m.sent_at, p.name, m.flags FROM messages m LEFT JOIN sims s ON s.id = m.sim_id"
+    " LEFT JOIN providers p ON p.id = -m.sim_id WHERE m.id IN ({})"
 )
 _INBOUND = (
-    "SELECT i.id, i.sender, s.msisdn, i.kind, i.text, i.missing, s.iccid, i.sent_at, i.received_at"
-    " FROM inbox i LEFT JOIN sims s ON s.id = i.sim_id WHERE i.id IN ({})"
+    "SELECT i.id, i.sender, s.msisdn, i.kind, i.text, i.missing, s.iccid, i.sent_at, i.received_at,"
+    " p.name, p.channel FROM inbox i LEFT JOIN sims s ON s.id = i.sim_id"
+    " LEFT JOIN providers p ON p.id = -i.sim_id WHERE i.id IN ({})"
 )
 
 
@@ -46,7 +49,7 @@ def _changed(logged: Logged, row: tuple[Any, ...] | None) -> dict[str, Any]:
     told: dict[str, Any] = {"id": public_id(MESSAGE_ID, entry.subject or 0), "status": entry.kind.partition(".")[2]}
     if row is None:
         return told
-    _, recipient, msisdn, state, reference, batch, segments, iccid, cause, created_at, sent_at = row
+    _, recipient, msisdn, state, reference, batch, segments, iccid, cause, created_at, sent_at, *way = row
     still = MessageState(state).word == told["status"]  # the cause is that of the latest state
     return told | {
         "to": recipient,
@@ -54,7 +57,9 @@ def _changed(logged: Logged, row: tuple[Any, ...] | None) -> dict[str, Any]:
         "reference": reference,
         "batch": None if batch is None else public_id(BATCH_ID, batch),
         "segments": segments,
+        "channel": channel_of(way[1]),
         "sim": iccid,
+        "provider": way[0],
         "cause": cause if still else None,
         "created_at": rfc3339(created_at),
         "sent_at": _moment(sent_at),
@@ -65,14 +70,16 @@ def _received(logged: Logged, row: tuple[Any, ...] | None) -> dict[str, Any]:
     told: dict[str, Any] = {"id": public_id(INBOX_ID, logged.entry.subject or 0)}
     if row is None:
         return told
-    _, sender, msisdn, kind, text, missing, iccid, sent_at, received_at = row
+    _, sender, msisdn, kind, text, missing, iccid, sent_at, received_at, provider, channel = row
     return told | {
         "from": sender,
         "to": msisdn,
         "kind": kind,
         "text": text,
         "missing": msgspec.json.decode(missing, type=tuple[int, ...]),
+        "channel": channel or "sms",
         "sim": iccid,
+        "provider": provider,
         "sent_at": _moment(sent_at),
         "received_at": rfc3339(received_at),
     }

@@ -262,6 +262,9 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True, tag_field="direction"
     """Numbers of the parts that never came (yet)."""
     sim: str | None
     """ICCID."""
+    provider: str | None = None
+    """Who brought it, where that is not the bank."""
+    channel: Literal["sms", "email", "whatsapp"] = "sms"
     sent_at: str | None
     received_at: str
     redacted: bool = False

@@ -20,6 +20,31 @@ def kind_of(name: str) -> Kind:
     return cast("Kind", importlib.import_module(f"modembank.providers.adapters.{name}"))
 
 
+class KindView(msgspec.Struct, frozen=True):
+    """A kind of provider, for forms and integrators."""
+
+    name: str
+    summary: str
+    """What it is, in a sentence."""
+    settings: dict[str, Any]
+    """The JSON Schema (2020-12) of its settings."""
+
+
+def kind_views() -> tuple[KindView, ...]:
+    """Return every kind; imports them all, which may take a second on a small box."""
+    return tuple(kind_view(name) for name in KINDS)
+
+
+def kind_view(name: str) -> KindView:
+    """Return one kind; raises InvalidRequest when there is none of that name."""
+    kind = kind_of(name)
+    schema = msgspec.json.schema(kind.Settings)
+    defs: dict[str, Any] = dict(schema.get("$defs", {}))
+    whole: dict[str, Any] = defs.pop(kind.Settings.__name__)
+    settings = whole | {"$defs": defs} if defs else whole
+    return KindView(name, str(getattr(kind, "__doc__", "") or "").partition("\n")[0], settings)
+
+
 def read_settings(kind: Kind, given: object) -> Any:
     """Return settings of a kind, checked; raises InvalidRequest with pointers below ``/settings``."""
     try:

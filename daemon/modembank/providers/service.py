@@ -28,6 +28,7 @@ from modembank.providers.rows import ProviderRow
 from modembank.providers.rules import BANK, Rule, check_rules
 from modembank.providers.secrets import Secrets
 from modembank.providers.sharing import Sharing
+from modembank.providers.views import ProviderView, callback_path, provider_view
 from modembank.sim import Ledger
 from modembank.sim.usage import load_usage
 from modembank.sim.window import Bucket
@@ -141,6 +142,15 @@ class Providers:
     def user_name(self, user_id: int) -> str:
         """Return a user's name, for rules."""
         return self._users.get(user_id, "")
+
+    def shown(self, actor: Actor) -> tuple[ProviderView, ...]:
+        """Return every provider as an admin sees it, in the order in which they were made. Raises Forbidden."""
+        actor.require(Scope.ADMIN)
+        return tuple(self._view(each) for each in self._providers.values())
+
+    def show(self, actor: Actor, name: str) -> ProviderView:
+        """Return one provider as an admin sees it. Raises Forbidden, NotFound."""
+        return self._view(self.find(actor, name))
 
     async def add(self, actor: Actor, draft: Draft) -> Provider:
         """Make a provider. Raises Forbidden, InvalidRequest, Conflict."""
@@ -301,7 +311,10 @@ class Providers:
 
     def _callback_url(self, provider: Provider) -> str:
         base = self._config.public_url.rstrip("/")
-        return f"{base}/hooks/providers/{provider.name}" if base else ""
+        return f"{base}{callback_path(provider.name)}" if base else ""
+
+    def _view(self, provider: Provider) -> ProviderView:
+        return provider_view(provider, self._now(), self._callback_url(provider), self._secrets)
 
     def _changed(self) -> None:
         self.version += 1

@@ -11,7 +11,7 @@ from modembank.sim import RateLimits
 NonNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ProviderLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Segments per rolling window (an e-mail is one), seconds between the starts of two messages; 0 means none."""
 
     min_interval_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -32,4 +32,4 @@ class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The cheapest that can goes first. The bank costs 0."""
     automatic: bool = True
     """Used when neither a message nor a rule names anybody."""
-    limits: Limits = msgspec.field(default_factory=Limits)
+    limits: ProviderLimits = msgspec.field(default_factory=ProviderLimits)

@@ -78,6 +78,11 @@ MEANINGS = {
     "alerts.summary_above": "more alerts than this for one recipient in one notification are one message",
     "alerts.resolved": "tell also when an alert is over",
     "alerts.max_segments": "a text that takes more is cut there",
+    "providers.secrets": (
+        "the folder with a file modembank.provider.NAME for each secret that providers' settings name (providers.md)"
+    ),
+    "providers.allow_private": "whether providers may be in private networks or on the box itself",
+    "providers.public_url": "where providers reach the box for receipts, such as https://sms.example.org",
     "opt_out.enabled": ("whether inbound messages are looked at; opt-outs that are there hold in any case"),
     "opt_out.languages": (
         "whose stop words count: ar bg cs da de el en es et fi fr hi hr hu it lt lv nb nl pl pt ro ru sk sl sv tr uk"

@@ -1,4 +1,4 @@
-"""The dialect of a messaging service with several channels: SMS goes out here, the others have no provider."""
+"""The dialect of a messaging service with several channels: SMS, and what else there is a provider for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import structlog
 
 from modembank.accounts import Scope
 from modembank.errors import FieldProblem, ModembankError
-from modembank.messages import IdempotencyKey, MessageFilter, MessageView, SubmitRequest
+from modembank.messages import (
+    AttemptView,
+    IdempotencyKey,
+    MessageFilter,
+    MessageView,
+    NoProviderAvailable,
+    SubmitRequest,
+)
+from modembank.messages.model import WHOLE
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1.listing import DEFAULT_LIMIT, Limit, next_address
 from modembank_web.dialects.addressing import IDEMPOTENCY, fields_named, message_address
@@ -19,18 +27,17 @@ from modembank_web.reading import JsonBody
 
 TAG = "Messaging service"
 PATH = "/sendMessage"
-SMS = "sms"
 _log = structlog.get_logger()
 
 
 class NoProvider(ModembankError):
-    """Nothing on this box can send that kind of message."""
+    """Nothing on this box can send that kind of message now."""
 
     key = "no_provider_available"
-    template = "no provider for {type} is configured on this box: it sends sms"
+    template = "no provider for {type} takes messages on this box: {why}"
     retry_after_s = 3600
-    """A person must configure one first."""
-    problems = (FieldProblem("/type", "has no provider on this box; allowed: sms"),)
+    """A person must see to one first."""
+    problems = (FieldProblem("/type", "has no provider on this box that takes messages; sms always waits for one"),)
 
 
 class ChannelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,13 +60,13 @@ class ChannelReceipt(msgspec.Struct, frozen=True):
 
 
 class Try(msgspec.Struct, frozen=True):
-    """One try to deliver: a segment given to a modem."""
+    """One try to deliver: a segment given to a modem, or a message given to a provider."""
 
     at: str
     status: str
-    """``accepted`` by the network, ``rejected``, ``not_sent``, ``unknown``, or ``in_flight``."""
+    """``accepted`` by the network or the provider, ``rejected``, ``not_sent``, ``unknown``, or ``in_flight``."""
     provider: str | None
-    """ICCID of the SIM."""
+    """Its name, or the ICCID of the SIM."""
     detail: str
     """What that means, for people."""
 
@@ -94,20 +101,21 @@ _SEND = JsonBody(ChannelRequest)
 
 
 async def send_message(call: Call) -> Answer:
-    """Accept an SMS; refuse what there is no provider for."""
+    """Accept a message; refuse what there is no provider for."""
     body = await call.body()
     asked = _SEND.read(body)
-    if asked.type != SMS:
-        _log.info("no_provider_for_message", type=asked.type, actor=call.caller.name)
-        raise NoProvider(type=asked.type)
     header = call.headers.get(b"idempotency-key")
     key = None if header is None else IdempotencyKey.of(header.decode("latin-1"), body)
-    with fields_named({"to": "recipient", "text": "content"}):
-        request = SubmitRequest(to=asked.recipient, text=asked.content)
-        receipt = await call.app.messages.submit(call.caller, request, key)
+    with fields_named({"to": "recipient", "text": "content", "channel": "type"}):
+        request = SubmitRequest(to=asked.recipient, text=asked.content, channel=asked.type)
+        try:
+            receipt = await call.app.messages.submit(call.caller, request, key)
+        except NoProviderAvailable as error:
+            _log.info("no_provider_for_message", type=asked.type, actor=call.caller.name)
+            raise NoProvider(type=asked.type, why=error.fields["why"]) from error
     (accepted,) = receipt.messages
     location = (b"location", f"{PATH}/{accepted.id}".encode())
-    answer = ChannelReceipt(accepted.id, SMS, accepted.to, accepted.status, message_address(call, accepted.id))
+    answer = ChannelReceipt(accepted.id, asked.type, accepted.to, accepted.status, message_address(call, accepted.id))
     return json_answer(answer, 202, (location, (b"idempotent-replay", b"true")) if receipt.replayed else (location,))
 
 
@@ -124,8 +132,12 @@ async def list_messages(call: Call) -> Answer:
 
 
 def _shown(view: MessageView) -> ChannelMessage:
-    tries = [Try(each.started_at, each.outcome, each.sim, each.verdict) for each in view.attempts]
-    return ChannelMessage(view.id, SMS, view.to, view.text, view.status, view.created_at, tries)
+    tries = [Try(each.started_at, each.outcome, _provider_of(each), each.verdict) for each in view.attempts]
+    return ChannelMessage(view.id, view.channel, view.to, view.text, view.status, view.created_at, tries)
+
+
+def _provider_of(attempt: AttemptView) -> str | None:
+    return attempt.slot if attempt.segment == WHOLE else attempt.sim
 
 
 _MESSAGE: dict[str, Any] = {
@@ -153,13 +165,18 @@ OPERATIONS = (
         tag=TAG,
         summary="Send a message on a channel",
         description=(
-            "`sms` is accepted durably and sent through the modems. For `email` and `whatsapp` no provider is "
-            "configured on this box: the answer is 503, nothing is kept of the message, and the log has a line of it."
+            "`sms` is accepted durably and sent through the modems, or through providers as the box's rules say. "
+            "`email` and `whatsapp` need a provider of theirs: while none takes messages the answer is 503, nothing is "
+            "kept of the message, and the log has a line of it."
         ),
         run=send_message,
         needs=(Scope.MESSAGES_SEND,),
         body=Body(
-            ChannelRequest, {"sms": {"type": "sms", "recipient": "+447900900123", "content": "Your code is 4711."}}
+            ChannelRequest,
+            {
+                "sms": {"type": "sms", "recipient": "+447900900123", "content": "Your code is 4711."},
+                "email": {"type": "email", "recipient": "reader@clinic.example", "content": "Your code is 4711."},
+            },
         ),
         headers=IDEMPOTENCY,
         replies=(

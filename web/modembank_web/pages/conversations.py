@@ -9,7 +9,7 @@ import msgspec
 
 from modembank.accounts import QuotaExceeded, Scope
 from modembank.errors import Conflict, InvalidRequest
-from modembank.messages import MessageView
+from modembank.messages import MessageView, NoProviderAvailable, ProviderDisabled
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
@@ -105,7 +105,7 @@ async def reply(call: Call) -> Answer:
             await call.app.conversations.reply(call.caller, call.path("number"), form.text)
         except InvalidRequest as error:
             problem = "; ".join(each.detail for each in error.problems[:3])
-        except (Conflict, QuotaExceeded) as error:
+        except (Conflict, ProviderDisabled, NoProviderAvailable, QuotaExceeded) as error:
             problem = str(error)
     shown: dict[str, Any] = {"number": call.path("number"), "problem": problem, "text": form.text if problem else ""}
     extra = () if problem else ((b"hx-trigger", b"said"),)
@@ -118,7 +118,8 @@ async def _thread(call: Call, cursor: str | None) -> dict[str, Any]:
     address = f"{PATH}/{quote(found.number, safe='')}"
     return {
         "number": found.number, "thread": found, "said": said, "address": address, "words": STATUS,
-        "problem": "", "text": "", "can_reply": found.number.startswith("+"),
+        "problem": "", "text": "",
+        "can_reply": found.number.startswith("+") or any(item.provider for item, ours in said if not ours),
     }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from modembank.events import (
     ModemForgotten,
     ModemStateChanged,
     OptOutsChanged,
+    ProvidersChanged,
     SimChanged,
 )
 from modembank_web.answer import Answer
@@ -56,6 +57,7 @@ TOPICS: dict[type[Event], tuple[str, ...]] = {
     LoopChanged: ("issues",),
     OptOutsChanged: ("optouts", "conversations"),
     BoxChanged: ("box",),
+    ProvidersChanged: ("providers",),
 }
 """What of a page is out of date after an event, by the names that stand in its ``data-live-on``."""
 

@@ -10,7 +10,8 @@ import msgspec
 
 from modembank.accounts import QuotaExceeded, Scope
 from modembank.errors import Conflict, InvalidRequest, NotFound
-from modembank.messages import MessageFilter, SubmitRequest
+from modembank.messages import MessageFilter, NoProviderAvailable, SubmitRequest
+from modembank.providers import Channel
 from modembank_web.answer import Answer
 from modembank_web.forms import FormBody
 from modembank_web.operation import Call
@@ -22,6 +23,7 @@ PATH = f"{ROOT}/messages"
 _READ, _SEND = (Scope.MESSAGES_READ,), (Scope.MESSAGES_SEND,)
 _A_PAGE = 50
 MOST_BY_HAND = 1_000
+_FIELDS = frozenset({"to", "text", "sim", "send_at", "channel", "subject"})
 Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 Word = Annotated[str, msgspec.Meta(max_length=300)]
 
@@ -60,6 +62,8 @@ class NewMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to: Text = ""
     text: Text = ""
     sim: Word = ""
+    channel: Literal["sms", "email", "whatsapp"] = "sms"
+    subject: Word = ""
     send_at: Word = ""
     zone: Annotated[str, msgspec.Meta(max_length=6)] = ""
     """Minutes that the writer's clock is behind UTC, as browsers tell them; empty: the box's own zone."""
@@ -100,14 +104,14 @@ async def newest(call: Call) -> Answer:
 
 async def new(call: Call) -> Answer:
     """Show the form for a message."""
-    return render(call, "messages/new.html", form=NewMessage(), errors={}, problem="", preview=None, sims=_sims(call))
+    return render(call, "messages/new.html", form=NewMessage(), errors={}, problem="", preview=None, **_ways(call))
 
 
 async def preview(call: Call) -> Answer:
     """Answer how the text would go out."""
     form = await call.form(_NEW)
     looked, wrong = None, ""
-    if form.text:
+    if form.text and form.channel == "sms":
         try:
             looked = call.app.messages.preview(form.text)
         except InvalidRequest as error:
@@ -134,6 +138,8 @@ async def send(call: Call) -> Answer:
         wanted = SubmitRequest(
             to=recipients if len(recipients) > 1 else recipients[0],
             text=form.text,
+            channel=form.channel,
+            subject=form.subject.strip() or None,
             sim=form.sim or None,
             send_at=moment,
         )
@@ -141,12 +147,12 @@ async def send(call: Call) -> Answer:
             receipt = await call.app.messages.submit(call.caller, wanted)
         except InvalidRequest as error:
             errors = _by_field(error, recipients)
-        except (Conflict, QuotaExceeded) as error:
+        except (Conflict, NoProviderAvailable, QuotaExceeded) as error:
             problem = str(error)
         else:
             where = f"{PATH}?batch={receipt.batch}" if receipt.batch else f"{PATH}/{receipt.messages[0].id}"
             return goes_to(call, where)
-    shown: dict[str, Any] = {"form": form, "errors": errors, "problem": problem, "preview": None, "sims": _sims(call)}
+    shown: dict[str, Any] = {"form": form, "errors": errors, "problem": problem, "preview": None, **_ways(call)}
     return render(call, "messages/_form.html", status=422, **shown)
 
 
@@ -243,7 +249,7 @@ def _by_field(refused: InvalidRequest, recipients: list[str]) -> dict[str, str]:
         which = (
             f"{recipients[int(place)]}: " if name == "to" and place.isdecimal() and int(place) < len(recipients) else ""
         )
-        found.setdefault(name if name in {"to", "text", "sim", "send_at"} else "to", []).append(which + problem.detail)
+        found.setdefault(name if name in _FIELDS else "to", []).append(which + problem.detail)
     return {name: "; ".join(words) for name, words in found.items()}
 
 
@@ -252,6 +258,13 @@ def _sims(call: Call) -> list[tuple[str, str]]:
     if not call.caller.is_admin:
         return []
     return [("", "any that may")] + [(sim.iccid, sim.name) for sim in call.app.sims.all()]
+
+
+def _ways(call: Call) -> dict[str, Any]:
+    """Return what a message can go through: channels are only offered where there is another than SMS."""
+    others = sorted({each.channel for each in call.app.providers.all()} - {Channel.SMS})
+    channels = [(each.value, each.value) for each in (Channel.SMS, *others)] if others else []
+    return {"sims": _sims(call), "channels": channels}
 
 
 async def _one(call: Call) -> dict[str, Any]:

@@ -44,6 +44,7 @@ GROUPS = (
         (
             Entry("Bank", "/ui/bank", "bank", Scope.ADMIN, also="/ui/sims"),
             Entry("Routes", "/ui/routes", "send", Scope.ADMIN),
+            Entry("Providers", "/ui/providers", "provider", Scope.ADMIN, also="/ui/routing"),
             Entry("Issues", "/ui/issues", "issue", Scope.ADMIN),
             Entry("Report", "/ui/report", "report", Scope.ADMIN),
             Entry("Opt-outs", "/ui/opt-outs", "optout", Scope.OPT_OUTS),

@@ -22,6 +22,7 @@ from modembank_web.wording import (
     messages,
     optouts,
     problems,
+    providers,
     twilio,
     webhooks,
 )
@@ -42,6 +43,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     **messages.FIELDS,
     **optouts.FIELDS,
     **problems.FIELDS,
+    **providers.FIELDS,
     **twilio.FIELDS,
     **webhooks.FIELDS,
 }

@@ -26,8 +26,8 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "detail": {"description": "Why it was refused"},
     },
     "ChannelRequest": {
-        "type": {"description": "The channel; only `sms` has a provider"},
-        "recipient": {"description": "The number"},
+        "type": {"description": "The channel; `email` and `whatsapp` need a provider of theirs"},
+        "recipient": {"description": "The number, or the address of an e-mail"},
         "content": {"description": "The text", "minLength": 1},
     },
     "ChannelQuery": PAGING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DESCRIPTION = """\
-Send and receive SMS through the modems of this box.
+Send and receive SMS through the modems of this box, and messages of other channels through providers.
 
 **Authentication.** An API key in `Authorization: Bearer <key>`, in `API-Key: <key>`, or as the password of HTTP Basic.
 `Authorization` counts when both come. Never in the address: such a request is refused with 400. A key carries scopes;
@@ -34,10 +34,11 @@ TAGS: Mapping[str, str] = {
     "Opt-outs": "Numbers that want no messages of this box, and what may have meant it.",
     "Conversations": "What was written to a number and what came from it.",
     "Mailing gateway": "For clients of a mailing gateway: tasks with `task_id`, `task_status` and `task_result`.",
-    "Messaging service": "For clients of a messaging service with several channels; here, `sms` has a provider.",
+    "Messaging service": "For clients of a messaging service with several channels.",
     "SMS service": "For clients of an SMS service that names both numbers and a `uuid`.",
     "Modems": "The modems in their slots.",
     "SIMs": "The SIM cards, wherever they sit: limits belong to them.",
+    "Providers": "Whoever takes messages beside the modems, and which messages go to whom.",
     "Events": "What happens, as it happens: followed by a client, or posted to webhooks.",
     "Webhooks": "Addresses that events are posted to.",
     "Fleet": "The link to a hub.",

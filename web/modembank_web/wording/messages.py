@@ -14,12 +14,23 @@ UNSEARCHED: Mapping[str, Any] = {
 
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "SubmitRequest": {
-        "to": {"description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code"},
+        "to": {
+            "description": "One number, or a list of up to 10,000; E.164, national, or an operator's short code; with"
+            " the channel `email` addresses"
+        },
         "text": {"description": "The text, without the placeholders of a template", "minLength": 1},
+        "channel": {"description": "By which it goes; `email` and `whatsapp` need a provider of theirs on the box"},
+        "subject": {
+            "description": "Of an e-mail; without one it is the beginning of the text",
+            "maxLength": 200,
+        },
         "reference": {"description": "Your own name for it, 1 to 255 characters; need not be unique"},
         "sim": {"description": "Only through this SIM: its ICCID, its slot, or a label that only it has"},
         "pool": {"description": "Only through the SIMs with this label"},
-        "providers": {"description": "Only through these: SIMs or pools"},
+        "providers": {
+            "description": "Only through these, the first that can: providers, `bank`, SIMs or pools. SIMs and pools"
+            " side by side have no order among themselves"
+        },
         "priority": {"description": "9 goes first", "minimum": 0, "maximum": 9},
         "valid_for_s": {"description": "Seconds, from `send_at` or now, after which it is not worth sending any more"},
         "send_at": {"description": "Not before this time; up to a year ahead"},
@@ -59,6 +70,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "batch": {"description": "The batch's id", "example": "bat_0000008000001"},
         "reference": {"description": "Your own name for it", "example": "order-4711"},
         "sim": {"description": "ICCID of the SIM that sent it, or tried last", "example": "8944110068256270054"},
+        "provider": {"description": "Name of the provider that took it, or tried last", "example": "smpp-1"},
         "q": WORDS,
         "cursor": CURSOR,
         "limit": LIMIT,

@@ -22,12 +22,18 @@ async def look(around: Surroundings, standing: Standing) -> list[Finding]:  # no
             " they are people, release it."
         )
         evidence = {
-            "sim": around.sims.get(loop.sim_id).iccid,
+            **_through(around, loop.sim_id),
             "since": rfc3339(loop.since),
             "until": rfc3339(loop.until),
         }
         found.setdefault(number, Finding(number, Severity.WARNING, summary, evidence))
     return list(found.values())
+
+
+def _through(around: Surroundings, carrier: int) -> dict[str, str]:
+    if carrier < 0:
+        return {"provider": around.providers.name_of(carrier)}
+    return {"sim": around.sims.get(carrier).iccid}
 
 
 CHECK = Check(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from modembank.health.parts import Remedy
 from modembank.health.remedies import (
+    disable_provider,
     expire_held,
     recount,
     release_loop,
@@ -31,6 +32,7 @@ REMEDIES: Mapping[str, Remedy] = {
         expire_held.REMEDY,
         recount.REMEDY,
         release_loop.REMEDY,
+        disable_provider.REMEDY,
     )
 }
 

@@ -20,6 +20,18 @@ SUBMIT: dict[str, Any] = {
         "on_unknown": "hold",
     },
     "dry_run": {"to": "+447900900123", "text": "Does this fit?", "dry_run": True},
+    "email": {
+        "to": "reader@clinic.example",
+        "channel": "email",
+        "subject": "Your appointment",
+        "text": "Your appointment is tomorrow at 14:30.",
+        "providers": ["mail-1"],
+    },
+    "first_one_then_the_bank": {
+        "to": "+447900900123",
+        "text": "Your appointment is at 14:30.",
+        "providers": ["smpp-1", "bank"],
+    },
     "partial": {"to": ["+447900900123", "+44790090012"], "text": "The office is closed tomorrow.", "partial": True},
 }
 
@@ -64,6 +76,9 @@ MESSAGE: dict[str, Any] = {
     "segments": 1,
     "encoding": "gsm7",
     "sim": "8944110068256270054",
+    "provider": None,
+    "channel": "sms",
+    "subject": None,
     "priority": 5,
     "on_unknown": "hold",
     "delivery_report": True,
@@ -102,6 +117,7 @@ MESSAGE: dict[str, Any] = {
                 "ctrl_z_s": 0.034,
                 "final_s": 2.88,
                 "concat": None,
+                "provider": None,
             },
         }
     ],
@@ -109,7 +125,43 @@ MESSAGE: dict[str, Any] = {
     "waiting_for": None,
     "redacted": False,
 }
-MESSAGES_PAGE: dict[str, Any] = {"items": [MESSAGE], "next": NEXT}
+BY_PROVIDER: dict[str, Any] = {
+    **MESSAGE,
+    "id": "msg_0000008000003",
+    "to": "reader@clinic.example",
+    "from": None,
+    "text": "Your appointment is tomorrow at 14:30.",
+    "encoding": "ucs2",
+    "sim": None,
+    "provider": "mail-1",
+    "channel": "email",
+    "subject": "Your appointment",
+    "attempts": [
+        {
+            **MESSAGE["attempts"][0],
+            "segment": 0,
+            "sim": None,
+            "slot": "mail-1",
+            "tp_mr": None,
+            "verdict": "it arrived: the provider's receipt says so",
+            "evidence": {
+                "intent_durable": True,
+                "prompt_seen": None,
+                "octets_written": None,
+                "ctrl_z_written": None,
+                "final_seen": None,
+                "final": None,
+                "report_seen": True,
+                "prompt_s": None,
+                "ctrl_z_s": None,
+                "final_s": None,
+                "concat": None,
+                "provider": {"answer": "250 2.0.0 OK queued as 4bQ2", "seconds": 0.41},
+            },
+        }
+    ],
+}
+MESSAGES_PAGE: dict[str, Any] = {"items": [BY_PROVIDER, MESSAGE], "next": NEXT}
 SETTLE: dict[str, Any] = {
     "delivered": {"as": "delivered", "note": "the patient called back"},
     "failed": {"as": "failed"},
@@ -145,6 +197,8 @@ INBOX_MESSAGE: dict[str, Any] = {
     "parts": 1,
     "missing": [],
     "sim": "8944110068256270054",
+    "provider": None,
+    "channel": "sms",
     "sent_at": "2026-11-20T14:07:11.000Z",
     "received_at": "2026-11-20T14:07:14.020Z",
     "redacted": False,

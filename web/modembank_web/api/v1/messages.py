@@ -66,6 +66,7 @@ class MessagesQuery(msgspec.Struct, frozen=True):
     batch: str | None = None
     reference: str | None = None
     sim: str | None = None
+    provider: str | None = None
     q: str | None = None
     cursor: str | None = None
     limit: Limit = DEFAULT_LIMIT
@@ -113,6 +114,7 @@ async def list_messages(call: Call) -> Answer:
         batch=query.batch,
         reference=query.reference,
         sim=query.sim,
+        provider=query.provider,
         words=query.q,
     )
     page = await call.app.messages.list(call.caller, which, cursor=query.cursor, limit=query.limit)
@@ -172,7 +174,11 @@ OPERATIONS = (
             "recipient that has opted out is refused like one that is no number. What does not fit into the user's "
             "quota is refused as a whole with 429, also with `partial`.\n\n"
             "The box accepts and queues also while no modem is ready or no SIM has room left under its "
-            "limits; `waiting_for` of each message then says what it waits for.\n\n"
+            "limits; `waiting_for` of each message then says what it waits for. Messages of the channels `email` and "
+            "`whatsapp`, and those that name providers alone, are refused when none of those takes anything now.\n\n"
+            "`providers` are tried in order: the next is for when those before cannot send for a while, or refuse for "
+            "reasons of their own. A message that one of them may have is given to no other, unless `on_unknown` is "
+            "`resend`.\n\n"
             "With the header `Idempotency-Key`, repeating the same request returns the first answer again with "
             "`Idempotent-Replay: true` and sends nothing; the same key with another body is refused with 422."
         ),
@@ -244,7 +250,9 @@ OPERATIONS = (
         path=f"{PATH}/{{id}}",
         tag="Messages",
         summary="Look up one message",
-        description="With every attempt at each segment, the delivery report, and why it is not sent yet.",
+        description="With every attempt at each segment, the delivery report, and why it is not sent yet. Attempts "
+        "through a provider are at the whole message: their `segment` is 0, `slot` is the provider's name, and "
+        "`evidence.provider` is what it answered.",
         run=get_message,
         needs=(Scope.MESSAGES_READ,),
         parameters=_ID,
