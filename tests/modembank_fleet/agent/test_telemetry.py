@@ -58,7 +58,7 @@ def sixteen(told, monkeypatch):
     return told
 
 
-@pytest.mark.parametrize(("profile", "most"), [("standard", 1_200_000), ("lean", 420_000), ("metered", 200_000)])
+@pytest.mark.parametrize(("profile", "most"), [("standard", 1_200_000), ("lean", 320_000), ("metered", 130_000)])
 async def test_a_day_costs_less_than_it_may(sixteen, profile, most):
     """As tests/bench/bench_fleet_bytes.py measures it; here it is counted, with names as long as they may be."""
     address, period = Address("s" * 32, "b" * 32), PERIODS[profile]
