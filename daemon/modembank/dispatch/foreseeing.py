@@ -12,7 +12,7 @@ from modembank.messages.numbers import BadNumber, normalise_recipient
 from modembank.messages.routes import SimNames
 from modembank.modem import AdminState, ModemState
 from modembank.providers import BANK, Channel, Providers, Rule
-from modembank.providers.addresses import BadAddress, normalise_address
+from modembank.providers.addresses import BadAddress, mail_address
 from modembank.sim import Sims
 
 _NO_MODEM = "no SIM can send now"
@@ -50,7 +50,7 @@ class Foresight:
     def foresee(self, written: str, channel: Channel, user: str, priority: int, now: int) -> Foreseen:
         """Return who would take a message at a time (unix ms); raises InvalidRequest for what is no recipient."""
         try:
-            to = normalise_address(written) if channel is Channel.EMAIL else normalise_recipient(written, self._region)
+            to = mail_address(written) if channel is Channel.EMAIL else normalise_recipient(written, self._region)
         except (BadNumber, BadAddress) as error:
             raise InvalidRequest(FieldProblem("/to", str(error))) from error
         place, stages = self._planner.chosen(to, channel.value, user, priority, now)
