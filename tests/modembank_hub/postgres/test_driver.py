@@ -25,7 +25,7 @@ def test_what_goes_in_comes_out_as_it_does_of_sqlite(conn):
     lite = sqlite3.connect(":memory:", isolation_level=None)
     for one in (conn, lite):
         integer, octets, real = ("BIGINT", "BYTEA", "DOUBLE PRECISION") if one is conn else ("INTEGER", "BLOB", "REAL")
-        one.execute(f"CREATE TABLE kept (a {integer}, b TEXT, c {octets}, d {real}, e {integer})")
+        one.execute(f"CREATE TEMP TABLE kept (a {integer}, b TEXT, c {octets}, d {real}, e {integer})")
         for row in (
             (1, "é\n'?", b"\0\xff", 0.25, True),
             (-(2**63), "", b"", 1e300, False),
