@@ -196,17 +196,7 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         taking=Taking(store, clock, receiving, own, admission.party),
         conversations=Conversations(store, messages, inbox, admission, own, Readings(store, clock)),
         optouts=OptOuts(store, bus, clock, admission),
-        mailings=Mailings(
-            store,
-            bus,
-            clock,
-            metrics,
-            admission=admission,
-            finishing=Finishing(sims, quiet_hours),
-            sending=config.sending,
-            region=config.box.region,
-            data_dir=data_dir,
-        ),
+        mailings=_mailings(ground, quiet_hours),
         sims=sims,
         providers=ground.providers,
         bank=bank,
@@ -220,6 +210,21 @@ def _app(ground: _Ground, receiving: Receiving, options: BankOptions | None) -> 
         alerts=Alerts(messages, config.alerts),
         figures=Figures(store, bus, clock, sims, ground.providers),
         system=System(config, data_dir / DATABASE, clock, ground.process),
+    )
+
+
+def _mailings(ground: _Ground, quiet_hours: QuietHours) -> Mailings:
+    config = ground.config
+    return Mailings(
+        ground.store,
+        ground.bus,
+        ground.clock,
+        ground.metrics,
+        admission=ground.admission,
+        finishing=Finishing(ground.sims, quiet_hours),
+        sending=config.sending,
+        region=config.box.region,
+        data_dir=Path(config.box.data_dir),
     )
 
 
