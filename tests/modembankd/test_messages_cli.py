@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fakes.boxes import box_on
 from fakes.daemons import MODEMBANK, DaemonProcess
 from modembank.errors import ModembankError
-from modembank_web.api.v1.examples import MESSAGE
+from modembank_web.api.v1.examples import BY_PROVIDER, MESSAGE
 from modembankd.mailings_cli import mailing
 from modembankd.messages_cli import events, inbox, messages, preview, send
 from modembankd.optout_cli import optout
@@ -187,6 +187,24 @@ def test_a_message_in_lines():
     assert lines[0] == "id:          msg_0000008000001"
     assert "report:      delivered (1 of 1 segments)" in lines
     assert lines[-1] == "attempt:     segment 1, attempt 1 on slot-03: it arrived: a delivery report says so"
+
+
+def test_a_message_through_a_provider_in_lines():
+    lines = list(shown_message(BY_PROVIDER))
+    for line in ("channel:     email", "subject:     Your appointment", "provider:    mail-1"):
+        assert line in lines
+    assert lines[-1] == "attempt:     all at once, attempt 1 on mail-1: it arrived: the provider's receipt says so"
+
+
+def test_channel_and_providers_are_passed_on(daemon):
+    ran = run(daemon, "send", "ann@clinic.example", "x", "--channel", "email", "--subject", "You")
+    assert ran.returncode == 1
+    assert "no provider of the channel email" in ran.stderr
+    ran = run(daemon, "send", TO, "x", "--provider", "bank", "--provider", "nobody")
+    assert ran.returncode == 1
+    assert "no provider, SIM or pool named 'nobody'" in ran.stderr
+    sent = told(run(daemon, "send", TO, "x", "--provider", "bank")).strip()
+    assert json.loads(told(run(daemon, "messages", "show", sent, "--json")))["channel"] == "sms"
 
 
 def test_on_a_terminal_the_last_column_is_cut(monkeypatch):
