@@ -79,10 +79,14 @@ MEANINGS = {
     "alerts.resolved": "tell also when an alert is over",
     "alerts.max_segments": "a text that takes more is cut there",
     "providers.secrets": (
-        "the folder with a file modembank.provider.NAME for each secret that providers' settings name (providers.md)"
+        "the folder with a file modembank.provider.NAME for each secret that settings name;"
+        " systemd's credentials of these names count first"
     ),
     "providers.allow_private": "whether providers may be in private networks or on the box itself",
-    "providers.public_url": "where providers reach the box for receipts, such as https://sms.example.org",
+    "providers.public_url": (
+        "where providers reach the box, such as https://sms.example.org: their callback's address is this and"
+        " /hooks/providers/NAME"
+    ),
     "opt_out.enabled": ("whether inbound messages are looked at; opt-outs that are there hold in any case"),
     "opt_out.languages": (
         "whose stop words count: ar bg cs da de el en es et fi fr hi hr hu it lt lv nb nl pl pt ro ru sk sl sv tr uk"
