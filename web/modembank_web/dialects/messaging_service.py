@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from modembank.accounts import Scope
-from modembank.errors import FieldProblem, ModembankError
+from modembank.errors import FieldProblem, InvalidRequest, ModembankError
 from modembank.messages import (
     AttemptView,
     IdempotencyKey,
@@ -19,6 +19,7 @@ from modembank.messages import (
     SubmitRequest,
 )
 from modembank.messages.model import WHOLE
+from modembank.providers import Channel
 from modembank_web.answer import Answer, json_answer
 from modembank_web.api.v1.listing import DEFAULT_LIMIT, Limit, next_address
 from modembank_web.dialects.addressing import IDEMPOTENCY, fields_named, message_address
@@ -113,6 +114,11 @@ async def send_message(call: Call) -> Answer:
         except NoProviderAvailable as error:
             _log.info("no_provider_for_message", type=asked.type, actor=call.caller.name)
             raise NoProvider(type=asked.type, why=error.fields["why"]) from error
+        except InvalidRequest as error:
+            if asked.type == "sms" or call.app.providers.of(Channel(asked.type)):
+                raise
+            _log.info("no_provider_for_message", type=asked.type, actor=call.caller.name)
+            raise NoProvider(type=asked.type, why="none is configured") from error  # whatever else is wrong with it
     (accepted,) = receipt.messages
     location = (b"location", f"{PATH}/{accepted.id}".encode())
     answer = ChannelReceipt(accepted.id, asked.type, accepted.to, accepted.status, message_address(call, accepted.id))
