@@ -14,7 +14,7 @@ from modembank.providers import Limits, Sharing
 
 SETTINGS, SHARING, LIMITS = "settings.", "sharing.", "limits."
 """What begins the names of fields, by where their values belong."""
-LONG_TEXT = 1_000
+LONG_TEXT = 4_000
 """Characters from which on a text gets several lines."""
 _SHAPES: Mapping[str, Literal["line", "whole", "number", "choice", "check", "json"]] = {
     "string": "line",
