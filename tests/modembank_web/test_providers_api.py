@@ -251,6 +251,7 @@ async def test_a_preview_says_which_rule_fits_and_who_follows(box: Box, brought:
     await box.providers.change(LOCAL_ADMIN, "dear", Change(sharing=Sharing(5.0, True, Limits())))
     await box.providers.disable(LOCAL_ADMIN, "cheap", "too slow")
     urgent = {"providers": ["dear", "bank"], "prefixes": ["+44"], "priority_from": 7}
+    await box.accounts.add_user(LOCAL_ADMIN, "shop", Role.SENDER)
     night = {"providers": ["cheap"], "hours": "22:00-06:00", "users": ["shop"]}
     async with box.client(await box.key()) as client:
         await client.put(RULES, json={"rules": [urgent, night]})

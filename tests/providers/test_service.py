@@ -13,6 +13,7 @@ from modembank.config import ProvidersConfig
 from modembank.errors import Conflict, FieldProblem, Forbidden, InvalidRequest, NotFound
 from modembank.events import ProvidersChanged
 from modembank.metrics import Metrics
+from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass
 from modembank.providers import Call, Change, Channel, Draft, Limits, Providers, Reply, Rule, Sharing, service
 from modembank.store import Store
 
@@ -225,6 +226,7 @@ async def test_rules_name_who_is_there(providers, store):
         await providers.route(LOCAL_ADMIN, [Rule(("alpha", "shop", "beta"))], lambda name: name == "shop")
     assert [each.pointer for each in refused.value.problems] == ["/0/providers/2"]
     rules = [Rule(("alpha",), prefixes=("+44",), users=("sam",)), Rule(("shop",))]
+    await user(store, 7, "sam")
     await providers.route(LOCAL_ADMIN, rules, lambda name: name == "shop")
     again = await opened(store)
     assert again.rules == tuple(rules)
@@ -244,6 +246,39 @@ async def test_a_wrong_rule_is_named_with_its_place(providers, rule, pointer):
     with pytest.raises(InvalidRequest) as refused:
         await providers.route(LOCAL_ADMIN, [rule], lambda _: False)
     assert [each.pointer for each in refused.value.problems] == [pointer]
+
+
+async def user(store, user_id, name):
+    query = "INSERT INTO users (id, name, role, created_at) VALUES (?, ?, 'sender', 1)"
+    await store.write(lambda conn: conn.execute(query, (user_id, name)))
+
+
+async def test_rules_name_users_who_are_there(providers, store):
+    await user(store, 7, "sam")
+    with pytest.raises(InvalidRequest) as refused:
+        await providers.route(LOCAL_ADMIN, [Rule(("bank",), users=("sam", "kim"))], lambda _: False)
+    assert [each.pointer for each in refused.value.problems] == ["/0/users/1"]
+
+
+async def test_a_user_made_later_is_known_before_long(providers, store):
+    await user(store, 8, "kim")
+    version = providers.version
+    assert providers.user_name(8) == ""
+    while providers.version == version:
+        await asyncio.sleep(0.005)
+    assert providers.user_name(8) == "kim"
+    assert providers.user_name(99) == ""
+    await providers._reading
+    assert providers.user_name(99) == ""
+    assert providers._reading is None, "one that is not there is not asked for again and again"
+
+
+async def test_a_message_that_nobody_would_take_says_nothing_of_a_provider(providers):
+    made = await providers.add(LOCAL_ADMIN, draft())
+    providers.tried(made, AttemptOutcome.REJECTED, 0.1, Cause(CauseClass.RECIPIENT, "absent", "no such number"))
+    assert not made.tally.tries
+    providers.tried(made, AttemptOutcome.REJECTED, 0.1, Cause(CauseClass.SIM, "credit", "no credit"))
+    assert (made.tally.failures, made.tally.last_failure) == (1, "no credit")
 
 
 async def test_calls_reach_the_adapter(providers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from modembank.config import ProvidersConfig
 from modembank.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from modembank.events import ProvidersChanged
 from modembank.metrics import Metrics
-from modembank.modem.outcome import AttemptOutcome, Cause
+from modembank.modem.outcome import AttemptOutcome, Cause, CauseClass
 from modembank.providers import rows
 from modembank.providers.kinds import kind_of, read_settings
 from modembank.providers.model import Adapter, Call, Channel, Means, Reply, Sink
@@ -77,6 +78,7 @@ class Providers:
         self._providers: dict[int, Provider] = {}
         self._removed: dict[int, ProviderRow] = {}
         self._users: dict[int, str] = {}
+        self._reading: asyncio.Task[None] | None = None
         self._children = Supervisor()
         self._sinks: Sinks | None = None
         self.rules: tuple[Rule, ...] = ()
@@ -141,7 +143,17 @@ class Providers:
 
     def user_name(self, user_id: int) -> str:
         """Return a user's name, for rules."""
+        if user_id not in self._users and self._reading is None and self._sinks is not None:
+            self._reading = asyncio.create_task(self._read_users(user_id))
         return self._users.get(user_id, "")
+
+    async def _read_users(self, wanted: int) -> None:
+        """Learn of users that were made since; one that is not there is nobody, and not asked for again."""
+        try:
+            self._users = {wanted: ""} | await self._store.read(rows.user_names)
+        finally:
+            self._reading = None
+        self._changed()
 
     def shown(self, actor: Actor) -> tuple[ProviderView, ...]:
         """Return every provider as an admin sees it, in the order in which they were made. Raises Forbidden."""
@@ -237,6 +249,13 @@ class Providers:
             for at, name in enumerate(rule.providers)
             if name != BANK and self.named(name) is None and not known(name)
         ]
+        users = frozenset((await self._store.read(rows.user_names)).values())
+        problems += [
+            FieldProblem(f"/{place}/users/{at}", f"there is no user named {name[:80]!a}")
+            for place, rule in enumerate(rules)
+            for at, name in enumerate(rule.users)
+            if name not in users
+        ]
         if problems:
             raise InvalidRequest(*problems)
         now = self._now()
@@ -258,8 +277,9 @@ class Providers:
         return await provider.adapter.called(call)
 
     def tried(self, provider: Provider, outcome: AttemptOutcome, seconds: float, cause: Cause | None) -> None:
-        """Count a try."""
-        provider.tally.tried(outcome, seconds, None if cause is None else cause.text, self._now())
+        """Count a try; a message that nobody would take says nothing of the provider."""
+        if cause is None or cause.klass is not CauseClass.RECIPIENT:
+            provider.tally.tried(outcome, seconds, None if cause is None else cause.text, self._now())
         self._metrics.provider_attempts.labels(provider.name, outcome.name.lower()).inc()
         self._metrics.provider_s.labels(provider.name).observe(seconds)
 

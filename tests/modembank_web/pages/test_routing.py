@@ -7,7 +7,7 @@ import pytest
 from fakes.kinds import Brought, draft
 from fakes.readers import Element, parsed, reader
 from fakes.web_boxes import ICCID, Box
-from modembank.accounts import LOCAL_ADMIN
+from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.providers import Channel, Rule
 
 PATH = "/ui/routing"
@@ -19,6 +19,8 @@ SECOND = Rule(providers=("mail",), channel=Channel.EMAIL, domains=("clinic.examp
 async def known(box: Box, brought: Brought) -> None:
     await box.providers.add(LOCAL_ADMIN, draft("alpha"))
     await box.providers.add(LOCAL_ADMIN, draft("mail", channel="email"))
+    for name in ("shop", "ann"):
+        await box.accounts.add_user(LOCAL_ADMIN, name, Role.SENDER)
 
 
 async def put(box: Box, *rules: Rule) -> None:
@@ -91,6 +93,7 @@ async def test_who_saw_other_rules_changes_none(box: Box) -> None:
         ({"providers": "bank, gone"}, "providers", "gone"),
         ({"providers": "bank", "prefixes": "44"}, "prefixes", "+44"),
         ({"providers": "bank", "hours": "8-20"}, "hours", "08:00-20:00"),
+        ({"providers": "bank", "users": "shop, gone"}, "users", "gone"),
         ({"providers": "bank", "priority_from": "5", "priority_to": "4"}, "priority_to", "less"),
     ],
 )
@@ -100,12 +103,12 @@ async def test_what_is_wrong_is_told_at_its_field_and_kept(
     await put(box, FIRST)
     async with reader(box) as admin:
         page = await admin.opens(PATH)
-        answer = await admin.posts(PATH, typed | {"users": "typed-before"} | mark(page))
+        answer = await admin.posts(PATH, {"users": "shop"} | typed | mark(page))
         assert answer.status_code == 422
         shown = parsed(answer.text)
     assert list(errors(shown)) == [field]
     assert words in errors(shown)[field]
-    assert shown.one("input", name="users")["value"] == "typed-before"
+    assert shown.one("input", name="users")["value"] == typed.get("users", "shop")
     assert box.providers.rules == (FIRST,)
 
 
