@@ -258,7 +258,8 @@ class _Client(aiomqtt.Client):
 
         def begin() -> None:
             if sock.fileno() >= 0 and client.want_write():
-                self._loop.add_writer(sock.fileno(), writable)
+                with contextlib.suppress(RuntimeError):  # uvloop has noticed before paho that the broker is gone
+                    self._loop.add_writer(sock.fileno(), writable)
 
         self._loop.call_soon_threadsafe(begin)
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import random
+import socket
 import time
 
 import pytest
@@ -282,3 +283,33 @@ async def test_a_broker_that_hangs_up_on_a_try_that_was_given_up_disturbs_nobody
     gc.collect()
     await asyncio.sleep(0)
     assert loop_errors == []
+
+
+class ClosedHandles:
+    """What uvloop is to a socket that it has closed its handle of and paho has not."""
+
+    asked = 0
+
+    def call_soon_threadsafe(self, callback):
+        callback()
+
+    def add_writer(self, fd, callback):
+        self.asked += 1
+        raise RuntimeError("unable to perform operation on <UVPoll closed=True>; the handler is closed")
+
+
+class Writing:
+    """A paho that has something to write."""
+
+    def want_write(self):
+        return True
+
+
+async def test_a_loop_that_knows_already_that_the_broker_is_gone_disturbs_nobody():
+    client = _Client(Broker("127.0.0.1", free_port(), "someone"), None, None, clean_start=True)
+    client._loop = loop = ClosedHandles()
+    one, other = socket.socketpair()
+    with one, other:
+        client._on_socket_register_write(Writing(), None, one)
+    client._on_socket_register_write(Writing(), None, one)  # closed: nobody is asked
+    assert loop.asked == 1
