@@ -13,6 +13,7 @@ from modembank.accounts import LOCAL_ADMIN, Role
 from modembank.bank import Bank
 from modembank.config import BankConfig, PortEntry
 from modembank.messages import SubmitRequest
+from modembank.providers import Draft
 from modembank.sim import SimIdentity
 
 USERS = 60
@@ -36,9 +37,13 @@ async def crowd(box: Box) -> Possessions:
     for at in range(1, ENTRIES):
         await box.audit.note(LOCAL_ADMIN, "crowd.note", str(at))
     await box.audit.note(LOCAL_ADMIN, "sim.change", "large", {f"field {at}": "<&>" * 100 for at in range(60)})
+    mails = {"host": "h" * 60 + ".example", "sender": "box@clinic.example"}
+    await box.providers.add(LOCAL_ADMIN, Draft("p" * 32, "smtp", mails))
     await box.store.write(_copies)
     await box.health.load()
-    return replace(own, ids=own.ids | {"longest": longest, "name": ADMIN, "slot": "slot-09", "iccid": _iccid(9)})
+    await box.providers.load()
+    there = {"longest": longest, "name": ADMIN, "slot": "slot-09", "iccid": _iccid(9), "provider": "p" * 32}
+    return replace(own, ids=own.ids | there)
 
 
 def _iccid(at: int) -> str:
@@ -75,6 +80,7 @@ def _copies(conn: sqlite3.Connection) -> None:
     _copy(conn, "opt_outs", OPT_OUTS, number="'+447900' || (500000 + i)")
     _copy(conn, "api_keys", 200, id=id_, public_id="'copy' || i", label=f"'{LONGEST}'")
     _copy(conn, "webhooks", 99, id=id_, label=f"'{LONGEST}'")
+    _copy(conn, "providers", 99, id=id_, name="'provider-' || i")
     _copy(
         conn, "sessions", 19, id=id_, public_id="'ses_' || i", token_sha256="randomblob(32)", agent=f"'{LONGEST * 3}'"
     )

@@ -64,7 +64,7 @@ _FORMS = {
     "label": re.compile("[A-Za-z0-9._-]{0,32}"),
     "iccid": re.compile("[0-9]{18,20}"),
     "msisdn": re.compile(r"(\+[0-9]{6,15})?"),
-    "listen": re.compile(r"\S+:[0-9]{1,5}"),
+    "listen": re.compile(r"(\S+:[0-9]{1,5})?"),
 }
 
 
@@ -81,7 +81,7 @@ def _judge_config(value: object, name: str = "", *, of_sim: bool = False) -> Non
         assert 0 <= value < 1 << 63, name
     elif isinstance(value, str) and name in _FORMS and not (of_sim and name == "label"):
         assert _FORMS[name].fullmatch(value), (name, value)
-    if name == "listen":
+    if name == "listen" and value:
         assert int(str(value).rpartition(":")[2]) >= 0
 
 

@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes.forms import MULTIPART, media_of, multipart
+from fakes.kinds import Brought
 from fakes.web_boxes import ICCID, Box, make_box
 from modembank.accounts import LOCAL_ADMIN, Role
+from modembank.providers import Draft
 from modembank.twilio.sids import Kind, message_sid
 from modembank_web import dialects
 from modembank_web.api import v1
@@ -47,8 +49,9 @@ NEEDS_MORE = {
     "updateBox",
     "postponeBox",
     "resetBox",
+    "testProvider",
 }
-"""What it does takes a network, a locked SIM, a message of unknown end, https, an opt-out, an image."""
+"""What it does takes a network, a locked SIM, a message of unknown end, https, an opt-out, an image, an account."""
 
 REAL = {"id": "msg_0000000000001", "slot": "slot-03", "iccid": ICCID, "name": "recount", "user": "ann", "number": SENT}
 REAL |= {"phone_number": SENT, "task_id": "msg_0000000000001"}
@@ -58,7 +61,8 @@ TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 def real(operation: Operation) -> dict[str, str]:
     """Parameters that lead to something that is there."""
-    return REAL | ({"id": "whk_0000000000001"} if operation.tag == "Webhooks" else {})
+    own = {"Webhooks": {"id": "whk_0000000000001"}, "Providers": {"name": "smpp-1"}}
+    return REAL | own.get(operation.tag, {})
 
 
 LEAF = (
@@ -212,6 +216,11 @@ async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
     box_key = await box.key()
     await box.accounts.add_user(LOCAL_ADMIN, "ann", Role.SENDER)
     await box.twilio_account("admin", ACCOUNT, TOKEN)
+    box.providers.start(Brought())
+    mails = {"host": "mail.example.net", "sender": "box@clinic.example"}
+    await box.providers.add(LOCAL_ADMIN, Draft("mail-1", "smtp", mails))
+    centre = {"host": "smpp.example.net", "system_id": "shop", "password_secret": "smpp-1"}
+    await box.providers.add(LOCAL_ADMIN, Draft("smpp-1", "smpp", centre))
     async with box.client(box_key) as client:
         await client.patch(f"/api/v1/sims/{ICCID}", json={"label": "reminders"})
         for operation in (*v1.OPERATIONS, *dialects.OPERATIONS):
@@ -219,6 +228,8 @@ async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
                 continue
             # One of the examples makes a new token.
             await box.store.write(lambda conn: conn.execute("UPDATE twilio_accounts SET auth_token = ?", (TOKEN,)))
+            if (operation.method, operation.path) == ("POST", "/api/v1/providers"):
+                await box.providers.remove(LOCAL_ADMIN, "smpp-1")  # which the example makes
             address = operation.path.format(**real(operation))
             own = {reply.status for reply in operation.replies}
             for name, example in operation.body.examples.items():
@@ -235,6 +246,7 @@ async def test_every_example_of_a_request_does_what_it_says(box: Box) -> None:
                     "/send_at"
                 ]
                 assert answer.status_code in own or late, (name, answer.text)
+    await box.providers.stop()
 
 
 async def test_a_scheduled_message_waits(box: Box) -> None:

@@ -49,7 +49,7 @@ def test_every_wrong_field_is_named_not_only_the_first() -> None:
     assert set(found) == {"/text", "/to/1", "/priority", "/flash", "/colour", "/a~1b~0c"}
     assert found["/text"] == "is required"
     assert found["/to/1"] == "expected str, got int"
-    assert found["/colour"].startswith("is not known; known are: to, text, reference")
+    assert found["/colour"].startswith("is not known; known are: to, text, channel, subject, reference")
 
 
 def test_a_wrong_choice_is_answered_with_the_right_ones() -> None:

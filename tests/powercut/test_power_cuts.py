@@ -120,7 +120,7 @@ TAMPERED = {
     "PRAGMA foreign_keys = OFF; INSERT INTO inbound_parts VALUES (99, 1, '', 1)": "rows without parents",
     "INSERT INTO messages SELECT id + 100000, batch_id, user_id, recipient, text, encoding, segments, flags, route_id,"
     " rank, state, ready, not_before, expires_at, window, on_unknown, reference, created_at, tries, sim_id, cause,"
-    " sent_at, settled_at FROM messages": "has two messages",
+    " sent_at, settled_at, subject FROM messages": "has two messages",
     "DROP INDEX messages_ready; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'text  ', 'x')"
     " WHERE name = 'inbox'; PRAGMA writable_schema = RESET": "the box",
 }

@@ -27,7 +27,13 @@ MOST_OCTETS = 400_000
 FRAME_OCTETS, ROW_OCTETS = 16_000, 1_200
 """What a page may have around its rows, and for each of them where all are there."""
 PARAMETERS = {"/conversations/": "number", "/drafts/": "draft", "/mailings/": "mailing", "/webhooks/": "webhook"}
-PARAMETERS |= {"/messages/": "longest", "/slots/": "slot", "/sims/": "iccid", "/users/": "name"}
+PARAMETERS |= {
+    "/messages/": "longest",
+    "/slots/": "slot",
+    "/sims/": "iccid",
+    "/users/": "name",
+    "/providers/": "provider",
+}
 READS = [page for page in PAGES if page.method == "GET" and not page.stream and page.path not in {"/ui", "/ui/setup"}]
 PASSING = ("/check", "/check/progress")
 """What is live there is so until the check is over: test_mailings.py waits for that."""
