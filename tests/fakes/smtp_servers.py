@@ -162,7 +162,8 @@ async def real_server(
         server.close()
         for protocol in protocols:
             if protocol.transport is not None:
-                protocol.transport.abort()
+                with contextlib.suppress(AttributeError):  # of 3.11.2's TLS, when the connection has just ended
+                    protocol.transport.abort()
         await asyncio.sleep(0)
         tasks = [one._handler_coroutine for one in protocols if one._handler_coroutine is not None]
         for task in tasks:
