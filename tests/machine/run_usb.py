@@ -6,6 +6,7 @@ Without an image it is a plain Debian with the program installed as docs/service
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 
@@ -85,7 +86,9 @@ class Story:
         group = await inside.run("systemctl show -P ControlGroup modembankd")
         for device, may in (("/dev/ttyUSB0", True), ("/dev/ttyS0", False), ("/dev/vda", False), ("/dev/mem", False)):
             opening = f"nsenter -t {pid} -m python3 -c 'import os; os.open(\"{device}\", os.O_RDWR | os.O_NONBLOCK)'"
-            said, status = await inside.ask(f"echo $$ > /sys/fs/cgroup{group}/cgroup.procs; exec {opening}")
+            # A shell of its own: $$ is the one that asks, also where that runs a part of it in a child.
+            within = shlex.quote(f"echo $$ > /sys/fs/cgroup{group}/cgroup.procs; exec {opening}")
+            said, status = await inside.ask(f"sh -c {within}")
             refused = status != 0 and "PermissionError: [Errno 1]" in said
             self._found.that(
                 f"{device} {'can' if may else 'cannot'} be opened in it", status == 0 if may else refused, said
