@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,13 @@ async def test_drafts_last_a_day_and_a_start_and_the_oldest_gives_way(box: Box) 
     assert len(files(box)) == 2 * len(made[3:])
     with pytest.raises(NotFound):
         await drafts.get(LOCAL_ADMIN, made[2].id)
+
+
+async def test_a_draft_may_be_noted_by_many_at_once(box: Box) -> None:
+    draft, folder = await uploaded(box, await sender(box, "anne")), box.mailings._folder
+    before = files(box)
+    with ThreadPoolExecutor(8) as threads:
+        for done in [threads.submit(kept.write, folder, draft) for _ in range(200)]:
+            done.result()
+    assert kept.read(folder, draft.id) == draft
+    assert files(box) == before

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from modembank.durable import sync
+from modembank.ids import random_token
 from modembank.mailings.model import Table
 from modembank.mailings.requests import MailingRequest, Received
 
@@ -60,7 +61,7 @@ def keep(folder: Path, draft: Draft, token: str) -> None:
 def write(folder: Path, draft: Draft) -> None:
     """Note a draft as it is now, durably; its file must be there before."""
     note = folder / (draft.name + NOTE)
-    fresh = note.with_suffix(".new")
+    fresh = note.with_suffix(f".{random_token(6)}.new")  # two may note one draft at once
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(draft))
