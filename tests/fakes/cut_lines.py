@@ -30,12 +30,18 @@ class CutLine:
     connections: int = 0
     delivered: int = 0
     """Requests that reached the box."""
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
+    """Python 3.11 itself holds no task of a connection: one that waits could be collected."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
         self.connections += 1
         fault = self.faults.pop(0) if self.faults else Fault.NONE
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
